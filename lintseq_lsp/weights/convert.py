@@ -1,0 +1,200 @@
+"""Checkpoint folder → GGUF that llama.cpp runs: OLMo's layout in F32, then llama.cpp's own quantiser.
+
+Imports gguf and llama_cpp only when called: the server never needs them from here.
+"""
+
+import ctypes
+import os
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from enum import Enum
+from pathlib import Path
+
+from lintseq_lsp.errors import ModelFileError, TokenizerError
+from lintseq_lsp.weights.checkpoint import (
+    Matrix,
+    Shape,
+    Vocabulary,
+    read_shape,
+    read_tensors,
+    read_vocabulary,
+)
+
+BOUNDARY = "<|diff|>"
+
+
+class Type(Enum):
+    """How weights are stored; the value is the name that llama.cpp gives it."""
+
+    F32 = "F32"
+    F16 = "F16"
+    Q8_0 = "Q8_0"
+    Q4_K_M = "Q4_K_M"
+    Q4_0 = "Q4_0"
+
+
+# llama.h, enum llama_ftype
+_FILE_TYPE = {Type.F32: 0, Type.F16: 1, Type.Q4_0: 2, Type.Q8_0: 7, Type.Q4_K_M: 15}
+
+
+def convert(
+    folder: Path,
+    output: Path,
+    *,
+    name: str,
+    kind: Type = Type.Q8_0,
+    metadata: Mapping[str, str | int] | None = None,
+) -> None:
+    """Writes `output` from the checkpoint in `folder`, atomically.
+
+    `metadata` goes into the file's header: texts and unsigned integers. Raises `ModelFileError` and
+    `TokenizerError` for what cannot be converted.
+    """
+    shape, vocabulary, tensors = read_shape(folder), read_vocabulary(folder), read_tensors(folder)
+
+    def read(tensor: str) -> Matrix:
+        if tensor not in tensors:
+            raise ModelFileError(f"{folder} lacks the tensor {tensor}: fetch the checkpoint again")
+        return tensors[tensor]()
+
+    write_model(output, name, shape, vocabulary, read, kind, metadata or {})
+
+
+def write_model(
+    output: Path,
+    name: str,
+    shape: Shape,
+    vocabulary: Vocabulary,
+    read: Callable[[str], Matrix],
+    kind: Type,
+    metadata: Mapping[str, str | int],
+) -> None:
+    """Writes a GGUF of `kind`, atomically. `read` gives a tensor by its name in transformers' OLMo."""
+    output.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=output.parent, prefix=".convert-") as place:
+        plain = Path(place) / "f32.gguf"
+        _write_f32(plain, name, shape, vocabulary, read, metadata)
+        result = plain
+        if kind is not Type.F32:
+            result = Path(place) / "quantised.gguf"
+            quantise(plain, result, kind)
+        result.replace(output)
+
+
+def quantise(source: Path, output: Path, kind: Type) -> None:
+    """Stores the F32 file `source` as `kind`, by llama.cpp."""
+    import llama_cpp
+
+    parameters = llama_cpp.llama_model_quantize_default_params()
+    parameters.ftype = _FILE_TYPE[kind]
+    parameters.nthread = os.cpu_count() or 1
+    code = llama_cpp.llama_model_quantize(os.fsencode(source), os.fsencode(output), ctypes.byref(parameters))
+    if code != 0:
+        raise ModelFileError(
+            f"llama.cpp could not store {source} as {kind.value} (code {code}): is the disk full?"
+        )
+
+
+def _write_f32(
+    path: Path,
+    name: str,
+    shape: Shape,
+    vocabulary: Vocabulary,
+    read: Callable[[str], Matrix],
+    metadata: Mapping[str, str | int],
+) -> None:
+    import gguf
+    import numpy as np
+
+    if BOUNDARY not in vocabulary.tokens:
+        raise TokenizerError(f"the tokenizer has no token {BOUNDARY}: this is no edit-sequence model")
+    writer = gguf.GGUFWriter(path, "olmo")
+    writer.add_name(name)
+    writer.add_context_length(shape.context)
+    writer.add_embedding_length(shape.width)
+    writer.add_block_count(shape.layers)
+    writer.add_feed_forward_length(shape.inner)
+    writer.add_head_count(shape.heads)
+    writer.add_head_count_kv(shape.key_heads)
+    writer.add_rope_dimension_count(shape.width // shape.heads)
+    writer.add_rope_freq_base(shape.rope_base)
+    writer.add_layer_norm_eps(1e-5)  # transformers' OlmoLayerNorm has no weights and this constant
+    if shape.clip is not None:
+        writer.add_clamp_kqv(shape.clip)
+    _add_vocabulary(writer, vocabulary, shape.rows)
+    for key, value in metadata.items():
+        if isinstance(value, str):
+            writer.add_string(key, value)
+        else:
+            writer.add_uint64(key, value)
+    layout = list(_layout(shape))
+    for target, _, size, _ in layout:
+        writer.add_tensor_info(target, size, np.dtype(np.float32), 4 * size[0] * size[1])
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_ti_data_to_file()
+    for _, origin, size, heads in layout:
+        tensor = read(origin)
+        if tensor.shape != size:
+            raise ModelFileError(f"{origin} has the shape {tensor.shape}, the configuration says {size}")
+        writer.write_tensor_data(_interleave(tensor, heads) if heads else tensor)
+    writer.close()
+
+
+def _add_vocabulary(writer: "gguf.GGUFWriter", vocabulary: Vocabulary, rows: int) -> None:  # noqa: F821
+    from gguf import TokenType
+
+    if len(vocabulary.tokens) > rows:
+        raise TokenizerError(f"the tokenizer has {len(vocabulary.tokens)} tokens, the embedding {rows} rows")
+    types = []
+    for number, token in enumerate(vocabulary.tokens):
+        # A marker is a control token, which llama.cpp never finds in text: characters that look like
+        # one stay text. Other added tokens (runs of spaces) are user-defined: taken from text first.
+        if number in vocabulary.special or token == BOUNDARY:
+            types.append(TokenType.CONTROL)
+        else:
+            types.append(TokenType.USER_DEFINED if number in vocabulary.added else TokenType.NORMAL)
+    unused = [f"[PAD{number}]" for number in range(len(vocabulary.tokens), rows)]
+    writer.add_tokenizer_model("gpt2")
+    writer.add_tokenizer_pre("gpt-2")
+    writer.add_token_list(vocabulary.tokens + unused)
+    writer.add_token_types(types + [TokenType.UNUSED] * len(unused))
+    writer.add_token_merges(vocabulary.merges)
+    writer.add_bos_token_id(vocabulary.end)  # never written (next line); without it llama.cpp assumes id 11
+    writer.add_add_bos_token(False)
+    writer.add_eos_token_id(vocabulary.end)
+    if vocabulary.padding is not None:
+        writer.add_pad_token_id(vocabulary.padding)
+    if vocabulary.normalizer is not None:
+        writer.add_string("lintseq.normalizer", vocabulary.normalizer)
+
+
+def _layout(shape: Shape) -> Iterator[tuple[str, str, tuple[int, int], int]]:
+    """GGUF name, transformers' name, (rows, columns), and the heads to interleave (0: none)."""
+    yield "token_embd.weight", "model.embed_tokens.weight", (shape.rows, shape.width), 0
+    keys = shape.width // shape.heads * shape.key_heads
+    for layer in range(shape.layers):
+        to, origin = f"blk.{layer}", f"model.layers.{layer}"
+        yield (
+            f"{to}.attn_q.weight",
+            f"{origin}.self_attn.q_proj.weight",
+            (shape.width, shape.width),
+            shape.heads,
+        )
+        yield f"{to}.attn_k.weight", f"{origin}.self_attn.k_proj.weight", (keys, shape.width), shape.key_heads
+        yield f"{to}.attn_v.weight", f"{origin}.self_attn.v_proj.weight", (keys, shape.width), 0
+        yield f"{to}.attn_output.weight", f"{origin}.self_attn.o_proj.weight", (shape.width, shape.width), 0
+        yield f"{to}.ffn_gate.weight", f"{origin}.mlp.gate_proj.weight", (shape.inner, shape.width), 0
+        yield f"{to}.ffn_up.weight", f"{origin}.mlp.up_proj.weight", (shape.inner, shape.width), 0
+        yield f"{to}.ffn_down.weight", f"{origin}.mlp.down_proj.weight", (shape.width, shape.inner), 0
+    if not shape.tied:
+        yield "output.weight", "lm_head.weight", (shape.rows, shape.width), 0
+
+
+def _interleave(matrix: Matrix, heads: int) -> Matrix:
+    """Rows of each head from halves (transformers turns i with i + d/2) to pairs (llama.cpp: 2i with 2i + 1)."""
+    import numpy as np
+
+    rows, columns = matrix.shape
+    pairs = matrix.reshape(heads, 2, rows // heads // 2, columns).swapaxes(1, 2)
+    return np.ascontiguousarray(pairs.reshape(rows, columns))
