@@ -1,0 +1,132 @@
+"""The part of a document that the model sees, and the way back.
+
+An excerpt is a selection of the document's lines, in order. Line numbers of the model's diffs count
+excerpt lines; `apply_diff` brings them back. Deliberately absent: how an excerpt is shown (prompts.py).
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from lintseq_lsp import edits
+from lintseq_lsp.diffs import Diff, Malformed
+from lintseq_lsp.edits import Replacement
+from lintseq_lsp.errors import EditError
+from lintseq_lsp.text import Document, indentation
+
+
+@dataclass(frozen=True, slots=True)
+class Excerpt:
+    """`numbers[i]` is the zero-based document line that excerpt line i shows. Ascending."""
+
+    numbers: tuple[int, ...]
+
+    def lines(self, document: Document) -> list[str]:
+        return [document.lines[number] for number in self.numbers]
+
+    def above(self, line: int) -> int:
+        """How many excerpt lines stand above document line `line`."""
+        return sum(number < line for number in self.numbers)
+
+    def document_above(self, above: int) -> int:
+        """How many document lines stand above an insertion below `above` excerpt lines."""
+        if above:
+            return self.numbers[above - 1] + 1
+        return self.numbers[0] if self.numbers else 0
+
+
+def excerpt_around(
+    document: Document, line: int, budget: int, cost: Callable[[str], int], *, align: int = 8
+) -> Excerpt:
+    """The lines around `line` that cost at most `budget` tokens, with the headers of the blocks they are in.
+
+    The whole document when it fits, else a window that reaches further up than down. The window's
+    upper edge moves in steps of `align` lines, so that typing does not change what was read before.
+    Outer blank lines are left out: LintSeq's states begin with their first line that is not blank.
+    """
+    costs = [cost(text) + 1 for text in document.lines]
+    line = min(line, len(costs) - 1)
+    if sum(costs) <= budget:
+        return _trimmed(document, range(len(costs)))
+    headers = _enclosing(document, line)
+    budget -= costs[line] + sum(costs[number] for number in headers)
+    first = last = line
+    below = budget // 4
+    while last + 1 < len(costs) and costs[last + 1] <= below:
+        last += 1
+        below -= costs[last]
+        budget -= costs[last]
+    while first > 0 and costs[first - 1] <= budget:
+        first -= 1
+        budget -= costs[first]
+    if first > 0:
+        first = min(-(-first // align) * align, line)
+    return _trimmed(document, sorted({*headers, *range(first, last + 1)}))
+
+
+def _enclosing(document: Document, line: int) -> list[int]:
+    """The lines above `line` that open the blocks it stands in, outermost last."""
+    here = document.lines[line]
+    below = next((text for text in document.lines[line:] if text.strip()), "")
+    depth = len(indentation(here if here.strip() else max(here, indentation(below), key=len)))
+    found = []
+    for number in range(line - 1, -1, -1):
+        if depth == 0:
+            break
+        text = document.lines[number]
+        if text.strip() and len(indentation(text)) < depth and not text.lstrip().startswith("#"):
+            depth = len(indentation(text))
+            found.append(number)
+    return found
+
+
+def _trimmed(document: Document, numbers: range | list[int]) -> Excerpt:
+    shown = [bool(document.lines[number].strip()) for number in numbers]
+    if not any(shown):
+        return Excerpt(())
+    first, last = shown.index(True), len(shown) - shown[::-1].index(True)
+    return Excerpt(tuple(numbers[first:last]))
+
+
+def apply_diff(document: Document, excerpt: Excerpt, diff: Diff) -> tuple[Document, Excerpt] | Malformed:
+    """The document and its excerpt after the diff, or why the diff does not fit them."""
+    shown = excerpt.lines(document)
+    replacements: list[Replacement] = []
+    numbers: list[int] = []
+    done = shift = 0
+    for hunk in diff.hunks:
+        end = hunk.above + len(hunk.removed)
+        if end > len(shown):
+            return Malformed(f"line {end} is past the end of {len(shown)} lines")
+        if list(hunk.removed) != shown[hunk.above : end]:
+            return Malformed(f"the lines removed at line {hunk.above + 1} are not there")
+        numbers += [number + shift for number in excerpt.numbers[done : hunk.above]]
+        first = excerpt.numbers[hunk.above] if hunk.removed else excerpt.document_above(hunk.above)
+        removed = excerpt.numbers[hunk.above : end]
+        if removed and removed[-1] - removed[0] >= len(removed):
+            return Malformed("lines removed across a gap of the excerpt")
+        replacements.append(lines_replacement(document, first, len(removed), hunk.added))
+        numbers += range(first + shift, first + shift + len(hunk.added))
+        shift += len(hunk.added) - len(hunk.removed)
+        done = end
+    numbers += [number + shift for number in excerpt.numbers[done:]]
+    try:
+        text = edits.apply(document.text, replacements)
+    except EditError as error:
+        return Malformed(str(error))
+    return Document(text, document.version, document.path), Excerpt(tuple(numbers))
+
+
+def lines_replacement(document: Document, first: int, count: int, added: tuple[str, ...]) -> Replacement:
+    """`count` lines from the zero-based line `first` on become the lines `added`.
+
+    Uses the document's line end, and leaves a last line without one as it is.
+    """
+    starts, newline, length = document.starts, document.newline, len(document.text)
+    if first + count < len(starts):
+        return Replacement(starts[first], starts[first + count], "".join(line + newline for line in added))
+    text = newline.join(added)
+    if first < len(starts) and added:
+        return Replacement(starts[first], length, text)
+    # The end of the last line that stays is what separates it from the text.
+    end = starts[first - 1] + len(document.lines[first - 1]) if first else 0
+    return Replacement(end, length, newline + text if added else "")

@@ -1,0 +1,219 @@
+"""The gate: no state is offered that has a finding which the text before did not have.
+
+Pure policy over reports. It fails closed: whatever cannot be judged is rejected, with the reason.
+Deliberately absent: how findings are found (linters/).
+"""
+
+import re
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any
+
+from lintseq_lsp.diffs import Malformed
+from lintseq_lsp.linters.base import Check, Finding, Linter, Report, Tier
+from lintseq_lsp.text import Document, indentation
+
+
+class Reason(Enum):
+    """Why a state was rejected, or why there is nothing to offer. The closed list of what `explain` says."""
+
+    ACCEPTED = "accepted"
+    # verdicts on one state
+    NEW_FINDINGS = "new-findings"
+    DOES_NOT_PARSE = "does-not-parse"
+    PRAGMA = "pragma"
+    LINTER_FAILED = "linter-failed"
+    MALFORMED = "malformed"
+    # why a request has no answer
+    COMPLETE = "complete"  # the model ended the sequence: it has nothing to add
+    NOTHING_NEW = "nothing-new"  # the answer stands there already
+    NO_FIT = "no-fit"  # the answer does not go together with the text right of the cursor
+    BASE_DOES_NOT_PARSE = "base-does-not-parse"
+    REJECTED_BEFORE = "rejected-before"
+    IN_STRING_OR_COMMENT = "in-string-or-comment"
+    TOO_LONG = "too-long"
+    IGNORED = "ignored"  # by setting, glob, scheme or language
+    STALE = "stale"
+    SUPERSEDED = "superseded"
+    CANCELLED = "cancelled"
+    NO_MODEL = "no-model"
+    LIMIT = "limit"  # steps, tries or tokens were used up
+    OFF = "off"
+
+
+@dataclass(frozen=True, slots=True)
+class GatePolicy:
+    """Which tier judges files of how many lines, and how long (in seconds) one check may take."""
+
+    pylint_lines: int = 2500
+    names_lines: int = 6000
+    timeout: float = 2.0
+
+    def tier(self, lines: int) -> Tier:
+        if lines <= self.pylint_lines:
+            return Tier.PYLINT
+        return Tier.NAMES if lines <= self.names_lines else Tier.SYNTAX
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Accepted, or rejected for `reason`, with the findings that are new."""
+
+    reason: Reason
+    findings: Sequence[Finding] = ()
+    tier: Tier = Tier.NONE
+    milliseconds: float = 0.0
+    detail: str = ""
+
+    @property
+    def accepted(self) -> bool:
+        return self.reason is Reason.ACCEPTED
+
+
+@dataclass(frozen=True, slots=True)
+class Baseline:
+    """What the text before an edit already had. `parsed` is false when nothing could be known of it."""
+
+    findings: Counter[tuple[str, str]]
+    tier: Tier
+    parsed: bool = True
+    failure: str | None = None
+
+
+_NUMBERS = re.compile(r"\bline \d+")
+_PRAGMA = re.compile(
+    r"#.*?(?:\bpylint\s*:|\bnoqa\b|\btype\s*:\s*ignore|\bpyright\s*:|\bmypy\s*:|\bruff\s*:|\bflake8\s*:|\bnosec\b)"
+    r"|^\s*#.*coding[:=]",
+    re.IGNORECASE,
+)
+
+
+def finding_key(finding: Finding) -> tuple[str, str]:
+    """What makes two findings the same one: not its line, nor a line number inside of its message."""
+    return finding.symbol, _NUMBERS.sub("line", finding.message)
+
+
+def new_findings(baseline: Counter[tuple[str, str]], findings: Iterable[Finding]) -> list[Finding]:
+    """Those of `findings` that go beyond the multiset `baseline`."""
+    left = Counter(baseline)
+    new = []
+    for finding in findings:
+        key = finding_key(finding)
+        if left[key] > 0:
+            left[key] -= 1
+        else:
+            new.append(finding)
+    return new
+
+
+def judge(baseline: Baseline, report: Report) -> Verdict:
+    """The verdict on the text that `report` is about."""
+    if baseline.failure or report.failure:
+        detail = report.failure or baseline.failure or ""
+        return Verdict(Reason.LINTER_FAILED, (), report.tier, report.milliseconds, detail)
+    if not report.parsed:
+        detail = report.findings[0].message if report.findings else ""
+        return Verdict(Reason.DOES_NOT_PARSE, report.findings, report.tier, report.milliseconds, detail)
+    new = new_findings(baseline.findings, report.findings)
+    reason = Reason.NEW_FINDINGS if new else Reason.ACCEPTED
+    return Verdict(reason, new, report.tier, report.milliseconds)
+
+
+def added_pragma(before: str, after: str) -> bool:
+    """Whether `after` has a comment that silences linters, or sets the encoding, and `before` had not."""
+    if "#" not in after:
+        return False
+    old = Counter(line.strip() for line in before.splitlines() if _PRAGMA.search(line))
+    new = Counter(line.strip() for line in after.splitlines() if _PRAGMA.search(line))
+    return bool(new - old)
+
+
+def lint_base(document: Document, line: int | None) -> list[str]:
+    """The texts that may stand for the document before an edit at `line`, best first.
+
+    While somebody types, the document itself seldom parses: then the line that is being typed counts
+    as `pass`, or as not there.
+    """
+    texts = [document.text]
+    if line is not None and line < len(document.lines) and document.lines[line].strip():
+        start = document.starts[line]
+        end = start + len(document.lines[line])
+        indent = indentation(document.lines[line])
+        texts.append(document.text[:start] + indent + "pass" + document.text[end:])
+        texts.append(document.text[:start] + document.text[end:])
+    return texts
+
+
+@dataclass
+class Gate:
+    """Judges candidates against the text before them.
+
+    `syntax` is a check of microseconds in this process: a candidate that it shows to be broken is
+    rejected without waiting for the linter. Only the linter's report accepts.
+    """
+
+    linter: Linter
+    syntax: Callable[[str], Report]
+    policy: GatePolicy = field(default_factory=GatePolicy)
+    _baselines: OrderedDict[tuple[str, str, Tier], Report] = field(default_factory=OrderedDict)
+    _parsed: OrderedDict[str, Report] = field(default_factory=OrderedDict)
+
+    def baseline(self, document: Document, line: int | None = None) -> Baseline:
+        """What `document` already has; `line` is the one being typed. Waits for the linter when unknown."""
+        tier = self.policy.tier(len(document.lines))
+        for text in lint_base(document, line):
+            if not self.syntax(text).parsed:
+                continue
+            report = self._report(text, document.path, tier)
+            if report.failure:
+                return Baseline(Counter(), report.tier, failure=report.failure)
+            if report.parsed:
+                self._remember(self._parsed, document.path, report)
+                return Baseline(Counter(map(finding_key, report.findings)), report.tier)
+        last = self._parsed.get(document.path)
+        findings = Counter(map(finding_key, last.findings)) if last else Counter[tuple[str, str]]()
+        return Baseline(findings, tier, parsed=False)
+
+    def submit(self, before: Document, candidate: Document, baseline: Baseline) -> Future[Verdict]:
+        """Judges `candidate`, an edit of `before`, while the caller goes on."""
+        verdict: Future[Verdict] = Future()
+        if baseline.failure:
+            verdict.set_result(Verdict(Reason.LINTER_FAILED, detail=baseline.failure))
+        elif added_pragma(before.text, candidate.text):
+            verdict.set_result(Verdict(Reason.PRAGMA))
+        elif not (quick := self.syntax(candidate.text)).parsed:
+            verdict.set_result(judge(baseline, quick))
+        else:
+            tier = self.policy.tier(len(candidate.lines))
+            check = Check(candidate.text, candidate.path, tier, self.policy.timeout)
+            self.linter.submit(check).add_done_callback(lambda done: _settle(verdict, baseline, done))
+        return verdict
+
+    def _report(self, text: str, path: str, tier: Tier) -> Report:
+        key = (path, text, tier)
+        report = self._baselines.get(key)
+        if report is None or report.failure:
+            report = self.linter.submit(Check(text, path, tier, self.policy.timeout)).result()
+        self._remember(self._baselines, key, report)
+        return report
+
+    @staticmethod
+    def _remember(reports: "OrderedDict[Any, Report]", key: Any, report: Report) -> None:
+        reports[key] = report
+        reports.move_to_end(key)
+        while len(reports) > 64:
+            reports.popitem(last=False)
+
+
+def _settle(verdict: Future[Verdict], baseline: Baseline, done: Future[Report]) -> None:
+    if done.cancelled():
+        verdict.set_result(Verdict(Reason.CANCELLED))
+    else:
+        verdict.set_result(judge(baseline, done.result()))
+
+
+def malformed(diff: Malformed) -> Verdict:
+    return Verdict(Reason.MALFORMED, detail=diff.reason)
