@@ -1,0 +1,135 @@
+"""What a client may be shown: replacements of one base document, with the evidence that they are clean.
+
+Also what was shown before: a cache by document state, and what the user did not want. Deliberately
+absent: how suggestions come about (engine.py), and how a protocol writes them (lsp/convert.py).
+"""
+
+import itertools
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from lintseq_lsp import edits
+from lintseq_lsp.edits import Replacement
+from lintseq_lsp.gate import Reason, Verdict
+from lintseq_lsp.linters.base import Tier
+from lintseq_lsp.text import Document
+
+_ids = itertools.count(1)
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Why a suggestion may be shown: how many states were checked, how deep, and how long it all took."""
+
+    states: int
+    new_findings: int
+    tier: Tier
+    milliseconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Suggestion:
+    """Replacements in code-point offsets of `base`; applied together they make a text that was accepted.
+
+    `logprob` is the mean log-probability (nats) of the tokens that the model wrote for it.
+    """
+
+    base: Document
+    replacements: tuple[Replacement, ...]
+    evidence: Evidence
+    logprob: float = 0.0
+    id: str = field(default_factory=lambda: f"s{next(_ids)}")
+
+    @property
+    def text(self) -> str:
+        """The whole document with the suggestion applied."""
+        return edits.apply(self.base.text, self.replacements)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The answer to one request. `reason` is `ACCEPTED` exactly when there are suggestions.
+
+    `rejected` are the verdicts on states that were not offered, for `lintseq/explain`.
+    """
+
+    suggestions: tuple[Suggestion, ...] = ()
+    reason: Reason = Reason.COMPLETE
+    detail: str = ""
+    rejected: Sequence[Verdict] = ()
+    milliseconds: float = 0.0
+    cached: bool = False
+    prompt_tokens_read: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A suggestion at a cursor: `final` is the document with it."""
+
+    before: str
+    final: str
+    suggestion: Suggestion
+
+
+class Memory:
+    """What was suggested lately, found again by the state of the document, and what was rejected.
+
+    Keys are whole texts, so nothing stale can be found. A suggestion through which the user types is
+    found again: what is left of it leads to the same final text.
+    """
+
+    def __init__(self, most: int = 64) -> None:
+        self._most = most
+        self._inline: OrderedDict[tuple[str, str, str], Shown] = OrderedDict()  # (path, before, final)
+        self._next: OrderedDict[tuple[str, str], Suggestion] = OrderedDict()  # (path, text before)
+        self._unwanted: OrderedDict[tuple[str, str], None] = OrderedDict()  # (path, final)
+
+    def remember_inline(self, suggestion: Suggestion, offset: int) -> None:
+        base, final = suggestion.base, suggestion.text
+        shown = Shown(base.text[:offset], final, suggestion)
+        self._put(self._inline, (base.path, shown.before, final), shown)
+
+    def recall_inline(self, document: Document, offset: int) -> list[tuple[Suggestion, Replacement]]:
+        """Suggestions that `document` with the cursor at `offset` is on the way to, and what is left of them."""
+        before, after = document.text[:offset], document.text[offset:]
+        found = []
+        for (path, _, _), shown in reversed(self._inline.items()):
+            if path != document.path or not before.startswith(shown.before):
+                continue
+            if not shown.final.startswith(before) or len(shown.final) <= len(document.text):
+                continue
+            if self.is_unwanted(path, shown.final):
+                continue
+            rest = shown.final[len(before) :]
+            # The line's rest may be replaced (a closing bracket that is written anew); what is below may not.
+            keep = after.find("\n") if "\n" in after else len(after)
+            tail = after[keep:]
+            if rest.endswith(after) and len(rest) > len(after):
+                left = Replacement(offset, offset, rest[: len(rest) - len(after)])
+            elif rest.endswith(tail) and len(rest) > len(after):
+                left = Replacement(offset, offset + keep, rest[: len(rest) - len(tail)])
+            else:
+                continue
+            found.append((shown.suggestion, left))
+        return found
+
+    def remember_next(self, before: str, suggestion: Suggestion) -> None:
+        self._put(self._next, (suggestion.base.path, before), suggestion)
+
+    def recall_next(self, document: Document) -> Suggestion | None:
+        return self._next.get((document.path, document.text))
+
+    def reject(self, suggestion: Suggestion) -> None:
+        """The user saw it and did something else: it is not offered again."""
+        self._put(self._unwanted, (suggestion.base.path, suggestion.text), None)
+
+    def is_unwanted(self, path: str, final: str) -> bool:
+        return (path, final) in self._unwanted
+
+    def _put(self, entries: OrderedDict[Any, Any], key: Any, value: Any) -> None:
+        entries[key] = value
+        entries.move_to_end(key)
+        while len(entries) > self._most:
+            entries.popitem(last=False)
