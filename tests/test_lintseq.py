@@ -7,7 +7,7 @@ import itertools
 import json
 import re
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from random import Random
 
 import pytest
@@ -79,6 +79,14 @@ def states_of(lines: Sequence[str], seed: int = 0) -> list[State]:
     states = lintseq.lintseq_states(lines, names_lint, Random(seed))
     assert not isinstance(states, Failure)
     return states
+
+
+def deleted(
+    lines: Sequence[str], seeds: Collection[int], lint: lintseq.Lint, removed: State = frozenset()
+) -> set[int]:
+    step = lintseq.backward_step(lines, seeds, lint, removed=removed)
+    assert not isinstance(step, Failure)
+    return set(step)
 
 
 AREA = program(
@@ -165,9 +173,9 @@ def test_one_backward_step_takes_out_what_the_deletion_breaks() -> None:
             return x
         """
     )
-    assert lintseq.backward_step(lines, [1], names_lint) == {1, 2, 3}
-    assert lintseq.backward_step(lines, [3, 4], names_lint) == {2, 3, 4}
-    assert lintseq.backward_step(lines, [], names_lint) == frozenset()
+    assert deleted(lines, [1], names_lint) == {1, 2, 3}
+    assert deleted(lines, [3, 4], names_lint) == {2, 3, 4}
+    assert deleted(lines, [], names_lint) == set()
 
 
 def test_a_step_counts_only_what_is_not_gone_yet() -> None:
@@ -179,7 +187,7 @@ def test_a_step_counts_only_what_is_not_gone_yet() -> None:
             return x
         """
     )
-    assert lintseq.backward_step(lines, [1], names_lint, removed=frozenset({2})) == {1}
+    assert deleted(lines, [1], names_lint, removed=frozenset({2})) == {1}
 
 
 def test_an_empty_block_costs_its_head_as_the_message_says_on_line_n() -> None:
@@ -191,7 +199,7 @@ def test_an_empty_block_costs_its_head_as_the_message_says_on_line_n() -> None:
         print(f)
         """
     )
-    assert lintseq.backward_step(lines, [2], names_lint) == {0, 1, 2, 3}
+    assert deleted(lines, [2], names_lint) == {0, 1, 2, 3}
     finding = Finding(
         "syntax-error", "E0001", "expected an indented block after 'if' on line 2 (f, line 4)", 4
     )
@@ -214,7 +222,7 @@ def test_findings_on_lines_that_are_not_there_still_end(line: int) -> None:
     def never_content(_text: str) -> Report:
         return Report((Finding("odd", "E9999", "odd", line),))
 
-    assert lintseq.backward_step(lines, [0], never_content) == set(range(9))
+    assert deleted(lines, [0], never_content) == set(range(9))
     bounded = lintseq.backward_step(lines, [0], never_content, max_checks=3)
     assert bounded == Failure("not clean after 3 checks")
 
