@@ -1,0 +1,113 @@
+"""Which tokens may come next when an answer has to start with one of some given texts.
+
+It works on bytes: tokens end where they like, also in the middle of a character. Deliberately absent:
+logits and sampling, which choose among the tokens that are allowed here.
+"""
+
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+
+import numpy as np
+from numpy.typing import NDArray
+
+Ids = NDArray[np.intp]
+
+
+class Vocabulary:
+    """The bytes that each token writes, ordered; a token that writes none is no text and left out."""
+
+    def __init__(self, pieces: Sequence[bytes]) -> None:
+        pairs = sorted((piece, token) for token, piece in enumerate(pieces) if piece)
+        self.pieces = [piece for piece, _ in pairs]
+        self.ids: Ids = np.array([token for _, token in pairs], dtype=np.intp)
+        self.longest = max(map(len, self.pieces), default=0)
+
+
+class Begins:
+    """The texts, one of which an answer has to start with; behind it the answer is free.
+
+    `allowed(written)` costs about one look-up for each begin, or for each token that starts with a
+    byte that is possible next, whichever are fewer; results are kept, since answers of one place
+    begin alike.
+    """
+
+    def __init__(self, texts: Sequence[str], vocabulary: Vocabulary) -> None:
+        self._vocabulary = vocabulary
+        self._begins = _without_extensions(sorted(text.encode("utf-8", "replace") for text in texts))
+        self._known: dict[bytes, Ids] = {}
+
+    def met(self, written: bytes) -> bool:
+        """Whether `written` starts with one of the texts, so that anything may follow."""
+        if not self._begins:
+            return True
+        at = bisect_left(self._begins, written)
+        return self._begins[at : at + 1] == [written] or (at > 0 and written.startswith(self._begins[at - 1]))
+
+    def allowed(self, written: bytes) -> Ids:
+        """The tokens, in no order, after which a text can still be met; empty when there are none.
+
+        To be asked only while `written` does not meet one.
+        """
+        ids = self._known.get(written)
+        if ids is None:
+            vocabulary, (low, high) = self._vocabulary, _with_prefix(self._begins, written)
+            candidates = list(self._buckets(written, low, high))
+            if high - low < sum(last - first for first, last in candidates):
+                found = self._by_begins(written, low, high)
+            else:
+                found = self._by_tokens(written, candidates)
+            ids = vocabulary.ids[np.array(sorted(found), dtype=np.intp)]
+            self._known[written] = ids
+        return ids
+
+    def _buckets(self, written: bytes, low: int, high: int) -> Iterator[tuple[int, int]]:
+        """Ranges of the vocabulary whose tokens start with a byte that is possible next."""
+        while low < high:
+            following = self._begins[low][len(written) : len(written) + 1]
+            yield _with_prefix(self._vocabulary.pieces, following)
+            low = _with_prefix(self._begins, written + following)[1]
+
+    def _by_begins(self, written: bytes, low: int, high: int) -> set[int]:
+        pieces, found = self._vocabulary.pieces, set[int]()
+        for begin in self._begins[low:high]:
+            rest = begin[len(written) :]
+            found.update(range(*_with_prefix(pieces, rest)))
+            for size in range(1, min(len(rest), self._vocabulary.longest + 1)):
+                at = bisect_left(pieces, rest[:size])
+                while at < len(pieces) and pieces[at] == rest[:size]:
+                    found.add(at)
+                    at += 1
+        return found
+
+    def _by_tokens(self, written: bytes, buckets: Sequence[tuple[int, int]]) -> set[int]:
+        begins, pieces = self._begins, self._vocabulary.pieces
+        found = set[int]()
+        for first, last in buckets:
+            for index in range(first, last):
+                text = written + pieces[index]
+                at = bisect_left(begins, text)
+                # No begin extends another, so the only one that `text` can go beyond is its neighbour.
+                if (at < len(begins) and begins[at].startswith(text)) or (
+                    at > 0 and text.startswith(begins[at - 1])
+                ):
+                    found.add(index)
+        return found
+
+
+def _without_extensions(texts: Sequence[bytes]) -> list[bytes]:
+    """`texts` (sorted) without those that start with another: the shorter one asks for less."""
+    kept: list[bytes] = []
+    for text, _ in groupby(texts):
+        if not kept or not text.startswith(kept[-1]):
+            kept.append(text)
+    return kept
+
+
+def _with_prefix(texts: Sequence[bytes], prefix: bytes) -> tuple[int, int]:
+    """The range of the sorted `texts` that start with `prefix`."""
+    beyond = prefix.rstrip(b"\xff")
+    low = bisect_left(texts, prefix)
+    if not beyond:
+        return low, len(texts)
+    return low, bisect_left(texts, beyond[:-1] + bytes([beyond[-1] + 1]), low)
