@@ -1,0 +1,147 @@
+"""Where the user's imports live, found by reading files: no interpreter of the workspace is ever run.
+
+Deliberately absent: `import` lines of .pth files, which are code.
+"""
+
+import os
+import re
+import site
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+WORKSPACE_ENVIRONMENTS = (".venv", "venv", "env")
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """What imports are resolved against, in this order: the standard library, `source_roots`, `site_packages`.
+
+    `python_version` is (major, minor), None when unknown. `origin` says where the environment was
+    found; `warning` why the setting could not be followed.
+    """
+
+    source_roots: tuple[Path, ...] = ()
+    site_packages: tuple[Path, ...] = ()
+    python_version: tuple[int, int] | None = None
+    origin: str = "server"
+    warning: str | None = None
+
+
+def find_environment(
+    workspace_folder: Path | None,
+    setting: str = "",
+    *,
+    environ: Mapping[str, str] = os.environ,
+) -> Environment:
+    """The setting (an interpreter or an environment's folder), else the workspace's, else the server's own."""
+    roots = _source_roots(workspace_folder)
+    warning = None
+    for origin, prefix in _candidates(workspace_folder, setting, environ):
+        found = _installed(prefix)
+        if found is not None:
+            packages, version = found
+            return Environment(roots, packages, version, origin, warning)
+        if origin == "setting":
+            warning = f"{setting}: no Python environment is there; set an interpreter or a virtual environment"
+    return Environment(roots, _with_pth(server_site_packages()), sys.version_info[:2], "server", warning)
+
+
+def server_site_packages() -> tuple[Path, ...]:
+    """Where this process's own packages are installed; never a folder that -m or PYTHONPATH put in front."""
+    folders = [*site.getsitepackages()]
+    if site.ENABLE_USER_SITE:
+        folders.append(site.getusersitepackages())
+    return tuple(path for path in dict.fromkeys(map(Path, folders)) if path.is_dir())
+
+
+def _source_roots(folder: Path | None) -> tuple[Path, ...]:
+    if folder is None:
+        return ()
+    folder = folder.absolute()
+    return tuple(path for path in (folder / "src", folder) if path.is_dir())
+
+
+def _candidates(
+    folder: Path | None, setting: str, environ: Mapping[str, str]
+) -> Iterator[tuple[str, Path]]:
+    if setting:
+        # Never resolved: a virtual environment's python is a link out of it.
+        path = (folder or Path()) / Path(setting).expanduser()
+        yield "setting", path if path.is_dir() else _prefix_of(path)
+    if folder is not None:
+        for name in WORKSPACE_ENVIRONMENTS:
+            if (folder / name / "pyvenv.cfg").is_file():
+                yield f"workspace ({name})", folder / name
+    if environ.get("VIRTUAL_ENV"):
+        yield "VIRTUAL_ENV", Path(environ["VIRTUAL_ENV"])
+
+
+def _prefix_of(interpreter: Path) -> Path:
+    """…/bin/python and …\\Scripts\\python.exe → …; a Windows base installation has python.exe at its top."""
+    parent = interpreter.parent
+    return parent.parent if parent.name.lower() in {"bin", "scripts"} else parent
+
+
+def _installed(prefix: Path) -> tuple[tuple[Path, ...], tuple[int, int] | None] | None:
+    """Site-packages and version of the environment at `prefix`; None when nothing is installed there."""
+    config = _read_pyvenv(prefix / "pyvenv.cfg")
+    version = _version(config.get("version_info") or config.get("version") or "")
+    folders = _layouts(prefix, version)
+    if not folders:
+        return None
+    if config.get("include-system-site-packages", "").lower() == "true" and config.get("home"):
+        folders = (*folders, *_layouts(_prefix_of(Path(config["home"]) / "python"), version))
+    if version is None:
+        version = next(filter(None, (_version(path.parent.name.removeprefix("python")) for path in folders)), None)
+    return _with_pth(folders), version
+
+
+def _read_pyvenv(path: Path) -> dict[str, str]:
+    try:
+        lines = path.read_text("utf-8", errors="replace").splitlines()
+    except OSError:
+        return {}
+    pairs = (line.partition("=") for line in lines)
+    return {key.strip().lower(): value.strip() for key, _, value in pairs}
+
+
+def _version(text: str) -> tuple[int, int] | None:
+    found = re.match(r"(\d+)\.(\d+)", text)
+    return (int(found[1]), int(found[2])) if found else None
+
+
+def _layouts(prefix: Path, version: tuple[int, int] | None) -> tuple[Path, ...]:
+    minor = f"python{version[0]}.{version[1]}" if version else "python3.*"
+    found: dict[Path, None] = {}
+    for pattern in (
+        f"lib/{minor}/site-packages",
+        f"lib64/{minor}/site-packages",
+        f"local/lib/{minor}/dist-packages",
+        "lib/python3/dist-packages",
+        "Lib/site-packages",
+    ):
+        for path in sorted(prefix.glob(pattern)):
+            # lib64 is often a link to lib, and Windows does not tell Lib from lib.
+            if path.is_dir() and not any(path.samefile(other) for other in found):
+                found[path] = None
+    return tuple(found)
+
+
+def _with_pth(folders: tuple[Path, ...]) -> tuple[Path, ...]:
+    """The folders, and those that plain lines of their .pth files name (editable installs)."""
+    found = dict.fromkeys(folders)
+    for folder in folders:
+        for file in sorted(folder.glob("*.pth")):
+            try:
+                lines = file.read_text("utf-8", errors="replace").splitlines()
+            except OSError:
+                continue
+            for line in lines:
+                line = line.strip()
+                if line and not line.startswith(("#", "import ", "import\t")) and "\0" not in line:
+                    path = folder / line
+                    if path.is_dir():
+                        found[path] = None
+    return tuple(found)

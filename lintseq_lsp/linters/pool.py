@@ -1,0 +1,292 @@
+"""The linter as the gate sees it: one worker process with pylint in it, watched, restarted, closed.
+
+Whatever goes wrong there is a `failure` report. Deliberately absent: pylint, and the choice of tiers.
+"""
+
+import contextlib
+import dataclasses
+import json
+import logging
+import os
+import queue
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections import deque
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from lintseq_lsp.linters.base import Check, Finding, Report, Tier
+from lintseq_lsp.linters.environment import Environment, server_site_packages
+from lintseq_lsp.linters.protocol import Setup, read_message, write_message
+
+_LOG = logging.getLogger(__name__)
+
+MEMORY_LIMIT = 300 * 1024 * 1024
+START_TIMEOUT = 30.0
+LONGEST_PAUSE = 30.0
+_SURGE = 1.5  # of the limit: where a check is stopped in its middle
+_POLL = 0.2  # seconds between looks at the worker's memory while it works
+
+# -I: no PYTHON* variables, no user site, nothing of the working directory. -S: no .pth, no sitecustomize.
+# Our own package is imported from its folder, which then leaves the path: it may be a checkout.
+_BOOT = """\
+import json, sys
+own, package = json.loads(sys.argv[1])
+standard = list(sys.path)
+sys.path += [*own, package]
+import lintseq_lsp.linters
+sys.path[:] = [*standard, *own]
+from lintseq_lsp.linters.pylint_worker import main
+main(standard, own)
+"""
+
+
+class PylintPool:
+    """Checks with pylint in a worker process; implements `linters.base.Linter`.
+
+    The worker starts with the first check (or `warm`), and again after it died, hung or passed
+    `memory_limit` (bytes, resident). With `trusted`, the pylint configuration that pylint finds from
+    `configuration_folder` counts; otherwise none does.
+    """
+
+    def __init__(
+        self,
+        environment: Environment,
+        *,
+        memory_limit: int = MEMORY_LIMIT,
+        start_timeout: float = START_TIMEOUT,
+        trusted: bool = False,
+        configuration_folder: Path | None = None,
+        executable: str = sys.executable,
+    ) -> None:
+        self._setup = Setup(
+            source_roots=[str(path) for path in environment.source_roots],
+            site_packages=[str(path) for path in environment.site_packages],
+            python_version=environment.python_version,
+            configuration_folder=str(configuration_folder) if trusted and configuration_folder else None,
+        )
+        self._memory_limit = memory_limit
+        self._start_timeout = start_timeout
+        self._executable = executable
+        self._waiting: deque[tuple[Check, Future[Report]]] = deque()
+        self._changed = threading.Condition()
+        self._closed = False
+        self._worker: _Worker | None = None
+        self._pause = 0.0
+        self._not_before = 0.0
+        self._last_failure = ""
+        self._thread = threading.Thread(target=self._serve, name="lintseq-linter", daemon=True)
+        self._thread.start()
+
+    def submit(self, check: Check) -> Future[Report]:
+        """A report for each check, in order. Until it begins, a check can be cancelled."""
+        future: Future[Report] = Future()
+        with self._changed:
+            if not self._closed:
+                self._waiting.append((check, future))
+                self._changed.notify()
+                return future
+        future.set_result(_failed(check, "the linter is closed"))
+        return future
+
+    def warm(self) -> Future[Report]:
+        """Starts the worker in advance; the report says whether that went well."""
+        return self.submit(Check("", timeout=self._start_timeout))
+
+    def process_id(self) -> int | None:
+        """The worker's, None while there is none."""
+        worker = self._worker
+        return worker.process.pid if worker else None
+
+    def close(self) -> None:
+        """Ends the worker. Checks that wait or run get a `failure` report."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify()
+            worker = self._worker
+        if worker is not None:
+            worker.process.kill()
+        self._thread.join()
+
+    def _serve(self) -> None:
+        while True:
+            with self._changed:
+                while not self._waiting and not self._closed:
+                    self._changed.wait()
+                if self._closed:
+                    break
+                check, future = self._waiting.popleft()
+            if future.set_running_or_notify_cancel():
+                future.set_result(self._report(check))
+            if self._worker and self._worker.resident > self._memory_limit:
+                _LOG.info("the linter worker uses %d MB: restarted", self._worker.resident >> 20)
+                self._stop()
+                self._start()
+        for check, future in self._waiting:
+            if future.set_running_or_notify_cancel():
+                future.set_result(_failed(check, "the linter is closed"))
+        self._stop()
+
+    def _report(self, check: Check) -> Report:
+        start = time.perf_counter()
+        failure = self._start()
+        if failure is not None:
+            return _failed(check, failure)
+        assert self._worker is not None
+        outcome = self._worker.ask(check, self._memory_limit)
+        milliseconds = (time.perf_counter() - start) * 1000
+        if isinstance(outcome, str):
+            self._stop()
+            failure = "the linter is closed" if self._closed else outcome
+            _LOG.warning("%s", failure)
+            return _failed(check, failure, milliseconds)
+        return dataclasses.replace(outcome, milliseconds=milliseconds)
+
+    def _start(self) -> str | None:
+        """Has a worker running, or tells why not; pauses, longer and longer, between vain tries."""
+        if self._worker is not None:
+            return None
+        if time.monotonic() < self._not_before:
+            return self._last_failure
+        try:
+            worker = _Worker(self._executable, self._setup)
+        except OSError as error:
+            return self._back_off(f"the linter worker could not start: {error}")
+        with self._changed:
+            if self._closed:
+                worker.stop()
+                return "the linter is closed"
+            self._worker = worker
+        failure = worker.await_start(self._start_timeout)
+        if failure is None:
+            self._pause = 0.0
+            return None
+        self._stop()
+        return self._back_off(failure)
+
+    def _back_off(self, failure: str) -> str:
+        self._pause = min(max(0.5, self._pause * 2), LONGEST_PAUSE)
+        self._not_before = time.monotonic() + self._pause
+        self._last_failure = failure
+        _LOG.warning("%s", failure)
+        return failure
+
+    def _stop(self) -> None:
+        worker, self._worker = self._worker, None
+        if worker is not None:
+            worker.stop()
+
+
+class _Worker:
+    """A process and two threads on its pipes, which cannot be waited for with a time-out everywhere."""
+
+    def __init__(self, executable: str, setup: Setup) -> None:
+        """Raises OSError when there is no such executable."""
+        own = [str(path) for path in server_site_packages()]
+        package = str(Path(__file__).resolve().parents[2])
+        self.resident = 0
+        self._questions: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
+        self._answers: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
+        with tempfile.TemporaryFile() as complaints:
+            self.process = subprocess.Popen(
+                [executable, "-I", "-S", "-c", _BOOT, json.dumps([own, package])],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=complaints,
+                cwd=Path(executable).anchor or None,
+                env=_clean_environment(),
+                start_new_session=True,  # an interrupt at the server's terminal is the server's
+                creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
+            )
+            self._complaints = os.fdopen(os.dup(complaints.fileno()), "rb")
+        self._threads = [
+            threading.Thread(target=target, name="lintseq-linter-pipe", daemon=True)
+            for target in (self._write, self._read)
+        ]
+        for thread in self._threads:
+            thread.start()
+        self._questions.put(dataclasses.asdict(setup))
+
+    def await_start(self, timeout: float) -> str | None:
+        """None when the worker is ready, else why it is not."""
+        try:
+            answer = self._answers.get(timeout=timeout)
+        except queue.Empty:
+            return f"the linter worker did not start within {timeout:.0f} s"
+        if answer is None:
+            return f"the linter worker could not start: {self._last_complaint()}"
+        self.resident = answer["resident"]
+        failure: str | None = answer["failure"]
+        return failure
+
+    def ask(self, check: Check, memory_limit: int) -> Report | str:
+        """The report, or why there is none; then the worker is not to be used again."""
+        deadline = time.monotonic() + check.timeout
+        self._questions.put({"text": check.text, "path": check.path, "tier": int(check.tier)})
+        while True:
+            left = deadline - time.monotonic()
+            if left <= 0:
+                return f"timed out after {check.timeout:.1f} s"
+            try:
+                answer = self._answers.get(timeout=min(left, _POLL))
+            except queue.Empty:
+                if self._current_resident() > memory_limit * _SURGE:
+                    return f"the check used more than {int(memory_limit * _SURGE) >> 20} MB"
+                continue
+            if answer is None:
+                return "linter worker died"
+            self.resident = answer["resident"]
+            return Report(
+                findings=tuple(Finding(**finding) for finding in answer["findings"]),
+                tier=Tier(answer["tier"]),
+                parsed=answer["parsed"],
+                failure=answer["failure"],
+            )
+
+    def stop(self) -> None:
+        self.process.kill()
+        self.process.wait()
+        self._questions.put(None)
+        for thread in self._threads:
+            thread.join()
+        self._complaints.close()
+
+    def _write(self) -> None:
+        assert self.process.stdin is not None
+        with contextlib.suppress(OSError), self.process.stdin as stream:
+            while (message := self._questions.get()) is not None:
+                write_message(stream, message)
+
+    def _read(self) -> None:
+        assert self.process.stdout is not None
+        with self.process.stdout as stream:
+            while (message := read_message(stream)) is not None:
+                self._answers.put(message)
+        self._answers.put(None)
+
+    def _current_resident(self) -> int:
+        try:
+            return int(psutil.Process(self.process.pid).memory_info().rss)
+        except psutil.Error:
+            return 0
+
+    def _last_complaint(self) -> str:
+        self._complaints.seek(0)
+        lines = self._complaints.read().decode(errors="replace").split("\n")
+        return next((line.strip() for line in reversed(lines) if line.strip()), "it ended without a word")
+
+
+def _clean_environment() -> dict[str, str]:
+    """The environment without what steers Python, pylint or pyflakes."""
+    foreign = ("PYTHON", "PYLINT", "PYFLAKES", "__PYVENV")
+    return {name: value for name, value in os.environ.items() if not name.upper().startswith(foreign)}
+
+
+def _failed(check: Check, failure: str, milliseconds: float = 0.0) -> Report:
+    return Report(tier=check.tier, failure=failure, milliseconds=milliseconds)

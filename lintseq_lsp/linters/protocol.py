@@ -1,0 +1,42 @@
+"""What the pool and its worker process say to each other: length-prefixed JSON over two pipes.
+
+Deliberately absent: pickle, since a trusted workspace's plugins run on the other side.
+"""
+
+import json
+import struct
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, BinaryIO
+
+_LENGTH = struct.Struct(">I")
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """The first message to the worker; folders in the order of lookup."""
+
+    source_roots: Sequence[str] = ()
+    site_packages: Sequence[str] = ()
+    python_version: Sequence[int] | None = None
+    configuration_folder: str | None = None
+    """Set in a trusted workspace only: where pylint's own configuration is looked for."""
+
+
+def read_message(stream: BinaryIO) -> dict[str, Any] | None:
+    """The next message; None when the other side has closed, also in the middle of one."""
+    header = stream.read(_LENGTH.size)
+    if len(header) < _LENGTH.size:
+        return None
+    (length,) = _LENGTH.unpack(header)
+    body = stream.read(length)
+    if len(body) < length:
+        return None
+    message: dict[str, Any] = json.loads(body)
+    return message
+
+
+def write_message(stream: BinaryIO, message: Mapping[str, Any]) -> None:
+    body = json.dumps(message).encode()  # ASCII: lone surrogates travel as escapes
+    stream.write(_LENGTH.pack(len(body)) + body)
+    stream.flush()

@@ -1,0 +1,506 @@
+"""pylint, warm, on strings: what runs in the linter's own process, and the only importer of pylint.
+
+Nothing of the user's is executed here: user code is found and read as text by astroid, while real
+imports end at the standard library and at what is already loaded (see `_ImportGuard`); only a trusted
+workspace's pylint configuration may import more. Deliberately absent: policy, and time limits.
+"""
+
+import contextlib
+import dataclasses
+import gc
+import importlib.machinery
+import os
+import queue
+import site
+import sys
+import threading
+import time
+import tokenize
+import traceback
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any, BinaryIO
+
+# Without the site module (the pool starts us so), `exit` and the like would be undefined names.
+site.setquit()
+site.setcopyright()
+site.sethelper()
+
+import psutil  # noqa: E402
+from astroid import bases, nodes  # noqa: E402
+from astroid.manager import AstroidManager  # noqa: E402
+from astroid.brain import brain_numpy_utils  # noqa: E402
+from astroid.builder import AstroidBuilder  # noqa: E402
+from astroid.context import _invalidate_cache  # noqa: E402
+from astroid.exceptions import AstroidError, AstroidSyntaxError  # noqa: E402
+from astroid.inference_tip import clear_inference_tip_cache  # noqa: E402
+from astroid.interpreter._import import spec, util  # noqa: E402
+from astroid.interpreter.objectmodel import ObjectModel  # noqa: E402
+from astroid.modutils import _cache_normalize_path_, _has_init, cached_os_path_isfile  # noqa: E402
+from astroid.nodes._base_nodes import LookupMixIn  # noqa: E402
+from pylint.checkers import BaseChecker, BaseRawFileChecker, BaseTokenChecker  # noqa: E402
+from pylint.checkers.classes.class_checker import ClassChecker, ScopeAccessMap  # noqa: E402
+from pylint.checkers.clear_lru_cache import clear_lru_caches  # noqa: E402
+from pylint.config.config_initialization import _config_initialization  # noqa: E402
+from pylint.config.find_default_config_files import find_default_config_files  # noqa: E402
+from pylint.lint import PyLinter  # noqa: E402
+from pylint.reporters import CollectingReporter  # noqa: E402
+from pylint.utils import ASTWalker, FileState, LinterStats  # noqa: E402
+
+from lintseq_lsp.linters.base import Check, Finding, Report, Tier  # noqa: E402
+from lintseq_lsp.linters.protocol import Setup, read_message, write_message  # noqa: E402
+from lintseq_lsp.linters.syntax import check_syntax, parse, syntax_finding  # noqa: E402
+
+MANAGER = AstroidManager()  # one for the process, whoever makes it
+
+EXTRA_MESSAGES = frozenset({"W0311", "W0231"})
+NAMES_MESSAGES = frozenset({"E0001", "E0601", "E0602", "E0603", "E0606"})
+ALWAYS_MESSAGES = frozenset({"E0001"})
+"""What not even a trusted configuration can switch off, beside the fatal ones."""
+
+# cv2's members are generated, as in LintSeq. Hints ("maybe 'x'?") would make an old finding look new as soon as a similar name appears.
+OPTIONS = ("--unsafe-load-any-extension=no", "--missing-member-hint=no")
+
+# Importing them prints, or opens a browser; astroid imports the parents of dotted names.
+UNWELCOME_MODULES = frozenset({"antigravity", "this"})
+
+UNNAMED = "untitled"
+WARM_UP = '''\
+"""Imports what most modules do."""
+import abc, argparse, asyncio, collections, contextlib, dataclasses, datetime, enum, functools, io
+import itertools, json, logging, math, os, pathlib, random, re, subprocess, sys, threading, time, typing
+
+
+class Base(abc.ABC):
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    @abc.abstractmethod
+    def run(self) -> int: ...
+
+
+@dataclasses.dataclass
+class Point:
+    x: int = 0
+    items: list[str] = dataclasses.field(default_factory=list)
+
+
+class Colour(enum.Enum):
+    RED = 1
+
+
+class Child(Base):
+    def __init__(self) -> None:
+        super().__init__("child")
+        self.path = pathlib.Path(os.path.join("a", "b"))
+
+    def run(self) -> int:
+        with open(self.path, encoding="utf-8") as stream:
+            lines = [line.strip() for line in stream if re.match("a", line)]
+        print(f"{len(lines)}", "%s" % self.name, "{}".format(Colour.RED.name), json.dumps({}))
+        try:
+            return Point(1).x + missing
+        except (KeyError, OSError) as error:
+            raise ValueError("no") from error
+'''
+
+
+def main(standard: Sequence[str], own: Sequence[str]) -> None:
+    """Answers messages on standard input until it closes. The first one is the `Setup`.
+
+    `standard` is the standard library's path, `own` where pylint and our other dependencies are.
+    """
+    messages, answers = _private_pipes()
+    setup = Setup(**(read_message(messages) or {}))
+    trusted = setup.configuration_folder is not None
+    users = [*own, *setup.source_roots, *setup.site_packages] if trusted else []
+    guard = _ImportGuard(standard, users)
+    sys.meta_path[:] = [importlib.machinery.BuiltinImporter, importlib.machinery.FrozenImporter, guard]
+    warnings.simplefilter("ignore")
+    session = Session(setup, standard, own)
+    failure = session.warm()
+    gc.collect()
+    gc.freeze()
+    write_message(answers, {"failure": failure, "resident": _resident()})
+    _silence_stderr()
+    checks: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
+    threading.Thread(target=_receive, args=(messages, checks), daemon=True).start()
+    while True:
+        asked = checks.get()
+        report = session.check(Check(asked["text"], asked["path"], Tier(asked["tier"])))
+        write_message(answers, {**dataclasses.asdict(report), "resident": _resident()})
+
+
+class Session:
+    """One PyLinter per tier, reused for all checks."""
+
+    def __init__(self, setup: Setup, standard: Sequence[str], own: Sequence[str]) -> None:
+        self._setup = setup
+        self._standard = tuple(standard)
+        self._own = tuple(own)
+        self._hooked: list[str] = []
+        self._roots = [Path(root) for root in setup.source_roots]
+        self._passes: dict[Tier, _Pass] = {}
+        self._tracked: dict[str, _Tracked] = {}
+        self._last_extra: str | None = None
+        version = _numpy_version(setup.site_packages)
+        brain_numpy_utils._get_numpy_version = lambda: version
+
+    def warm(self) -> str | None:
+        """Loads what checks need; the reason when that fails."""
+        try:
+            for tier in (Tier.NAMES, Tier.PYLINT):
+                self._pass(tier)
+        except (Exception, SystemExit) as error:  # the boundary: a trusted configuration may do anything
+            return f"pylint could not be set up: {type(error).__name__}: {error}"
+        return self.check(Check(WARM_UP)).failure
+
+    def check(self, check: Check) -> Report:
+        """Never raises, but for the process's end: a crash of the linter is a `failure`."""
+        start = time.perf_counter()
+        text = check.text.replace("\r\n", "\n").replace("\r", "\n")
+        try:
+            if check.tier <= Tier.SYNTAX:
+                return check_syntax(text, check.path)
+            findings, parsed = self._lint(text, check.path, check.tier)
+        except Exception as error:  # the boundary: whatever pylint raises is the gate's "rejected"
+            self._passes.clear()  # a checker that was left in the middle keeps a wrong state
+            MANAGER.clear_cache()
+            self._tracked.clear()
+            place = traceback.extract_tb(error.__traceback__)[-1]
+            reason = f"the linter crashed: {type(error).__name__} in {Path(place.filename).name}:{place.lineno}"
+            return Report(tier=check.tier, failure=reason, milliseconds=(time.perf_counter() - start) * 1000)
+        milliseconds = (time.perf_counter() - start) * 1000
+        return Report(findings, check.tier, parsed=parsed, milliseconds=milliseconds)
+
+    def _lint(self, text: str, path: str, tier: Tier) -> tuple[tuple[Finding, ...], bool]:
+        tree, broken = parse(text)
+        if tree is None:
+            return broken, False
+        try:
+            source = _encoded(text)
+        except SyntaxError as error:
+            return (syntax_finding(error),), False
+        one_pass = self._pass(tier)
+        name, extra = self._module_name(path)
+        self._forget_stale(name, extra)
+        sys.path[:] = self._search_path(extra)
+        builder = _Builder(MANAGER)
+        try:
+            module = builder.string_build(text, name, path or None)
+            module.file_bytes = source
+            findings = one_pass.run(module, name, path or UNNAMED)
+        except AstroidSyntaxError as error:
+            return (syntax_finding(error.error),), False
+        finally:
+            builder.take_back()
+            self._track(name)
+            self._forget(name)
+        known = {finding.line for finding in findings if finding.code[0] == "E"}
+        return (*findings, *(finding for finding in broken if finding.line not in known)), True
+
+    def _pass(self, tier: Tier) -> "_Pass":
+        if tier not in self._passes:
+            ours = [*self._standard, *self._own]
+            sys.path[:] = ours  # pylint derives the names of its own modules from it
+            self._passes[tier] = _Pass(tier, self._setup)
+            self._hooked = [folder for folder in sys.path if folder not in ours]  # by a trusted init-hook
+        return self._passes[tier]
+
+    def _search_path(self, extra: str | None) -> list[str]:
+        """Where astroid looks; the standard library first, so that no file of the user's shadows it."""
+        users = [*self._setup.source_roots, *self._hooked, *self._setup.site_packages]
+        return [*self._standard, *users, *([extra] if extra else [])]
+
+    def _module_name(self, path: str) -> tuple[str, str | None]:
+        """The dotted name of the module at `path`, and its folder when no source root holds it."""
+        if not path:
+            return UNNAMED, None
+        file = Path(path).absolute()
+        holders = [root for root in self._roots if file.is_relative_to(root)]
+        extra = None
+        if holders:
+            root = max(holders, key=lambda holder: len(holder.parts))
+        else:
+            root = file.parent
+            while (root / "__init__.py").is_file() and root != root.parent:
+                root = root.parent
+            extra = str(root)
+        parts = list(file.relative_to(root).with_suffix("").parts)
+        if parts[-1] == "__init__" and len(parts) > 1:
+            parts.pop()
+        # Not a name that the standard library has: astroid itself looks up `typing` by name.
+        if parts[0] in sys.stdlib_module_names or parts[0] in sys.builtin_module_names:
+            parts[0] = f"_{parts[0]}_of_the_workspace"
+        return ".".join(parts), extra
+
+    def _forget_stale(self, name: str, extra: str | None) -> None:
+        """Drops what files on disk, or the neighbours of another path, have made untrue."""
+        moved = extra != self._last_extra
+        self._last_extra = extra
+        if moved or any(tracked.changed() for tracked in self._tracked.values()):
+            for known in self._tracked:
+                MANAGER.astroid_cache.pop(known, None)
+            self._tracked.clear()
+        self._forget(name)
+        MANAGER._mod_file_cache.clear()
+        for cache in (*(finder.find_module for finder in spec._SPEC_FINDERS), *_PATH_CACHES):
+            cache.cache_clear()
+
+    def _forget(self, name: str) -> None:
+        """Drops the module, those built while they saw it, and every inference that may hold its nodes."""
+        MANAGER.astroid_cache.pop(name, None)
+        for known in [known for known, tracked in self._tracked.items() if name in tracked.imports]:
+            MANAGER.astroid_cache.pop(known, None)
+            del self._tracked[known]
+        _invalidate_cache()
+        clear_inference_tip_cache()
+        clear_lru_caches()
+        for cache in _NODE_CACHES:
+            cache.cache_clear()
+
+    def _track(self, checked: str) -> None:
+        """Notes the workspace's modules that this check brought in; the rest never changes under us."""
+        fixed = (*self._standard, *self._setup.site_packages)
+        for name, module in MANAGER.astroid_cache.items():
+            if name in self._tracked or name == checked or not module.file or module.file == "<?>":
+                continue
+            if not module.file.startswith(fixed) or module.file.startswith(tuple(self._setup.source_roots)):
+                self._tracked[name] = _Tracked.of(module)
+
+
+@dataclass(frozen=True, slots=True)
+class _Tracked:
+    """A module of the workspace that an import brought into astroid's cache."""
+
+    file: str
+    stamp: tuple[int, int] | None
+    imports: frozenset[str]
+
+    @classmethod
+    def of(cls, module: nodes.Module) -> "_Tracked":
+        names: set[str] = set()
+        for node in module.nodes_of_class((nodes.Import, nodes.ImportFrom)):
+            if isinstance(node, nodes.Import):
+                names.update(name for name, _ in node.names)
+                continue
+            try:
+                origin = module.relative_to_absolute_name(node.modname, node.level)
+            except AstroidError:
+                continue
+            names.add(origin)
+            names.update(f"{origin}.{name}" for name, _ in node.names)
+        return cls(module.file, _stamp(module.file), frozenset(names))
+
+    def changed(self) -> bool:
+        return _stamp(self.file) != self.stamp
+
+
+class _Pass:
+    """One PyLinter with the messages of a tier, and its walker, which costs more to build than to run."""
+
+    def __init__(self, tier: Tier, setup: Setup) -> None:
+        self._linter = linter = _linter(setup)
+        self._messages = _messages(linter, tier)
+        for definition in linter.msgs_store.messages:
+            linter._msgs_state[definition.msgid] = definition.msgid in self._messages
+        linter.initialize()
+        self._walker = ASTWalker(linter)
+        self._checkers: list[BaseChecker] = linter.prepare_checkers()
+        for checker in self._checkers:
+            checker.open()
+            self._walker.add_checker(checker)
+
+    def run(self, module: nodes.Module, name: str, path: str) -> tuple[Finding, ...]:
+        linter = self._linter
+        linter.reporter.messages = []
+        linter.stats = LinterStats()
+        linter._by_id_managed_msgs.clear()
+        linter.set_current_module(name, path)
+        linter.file_state = FileState(name, linter.msgs_store, module)
+        linter.current_file = module.file
+        linter._ignore_file = False
+        for checker in self._checkers:
+            checker.open()
+            if isinstance(checker, ClassChecker):
+                checker._accessed = ScopeAccessMap()  # never reset by pylint, holds every class seen
+        linter.check_astroid_module(
+            module,
+            self._walker,
+            [checker for checker in self._checkers if isinstance(checker, BaseRawFileChecker)],
+            [checker for checker in self._checkers if isinstance(checker, BaseTokenChecker)],
+        )
+        for checker in reversed(self._checkers):
+            checker.close()
+        found = tuple(
+            Finding(message.symbol, message.msg_id, message.msg, max(message.line, 1), max(message.column, 0))
+            for message in linter.reporter.messages
+            if message.msg_id in self._messages
+        )
+        linter.reporter.messages = []
+        return found
+
+
+class _Builder(AstroidBuilder):  # type: ignore[misc]
+    """Builds a module and can take back what it changed in others.
+
+    `os.extra = 1` adds a name to astroid's one tree of `os`, which later checks would believe.
+    """
+
+    def __init__(self, manager: Any) -> None:
+        super().__init__(manager)
+        self._added: list[tuple[list[Any], nodes.AssignAttr]] = []
+
+    def delayed_assattr(self, node: nodes.AssignAttr) -> None:
+        super().delayed_assattr(node)
+        try:
+            owners = list(node.expr.infer())
+        except AstroidError:
+            return
+        for inferred in owners:
+            owner = inferred._proxied if isinstance(inferred, bases.Instance) else inferred
+            if not isinstance(owner, nodes.LocalsDictNodeNG) or owner.root() is node.root():
+                continue
+            tables = [owner.locals, getattr(owner, "instance_attrs", {})]
+            for values in (table[node.attrname] for table in tables if node.attrname in table):
+                if any(value is node for value in values):
+                    self._added.append((values, node))
+
+    def take_back(self) -> None:
+        for values, node in self._added:
+            values[:] = [value for value in values if value is not node]
+
+
+class _ImportGuard:
+    """Stands in for `PathFinder`: only the standard library and what is loaded already has submodules.
+
+    astroid imports C extensions by the names it finds in the checked code, and some of its plugins
+    import `gi`; `sys.path` must name the user's folders, for that is where astroid looks for files.
+    """
+
+    def __init__(self, standard: Sequence[str], trusted: Sequence[str]) -> None:
+        self._standard = list(standard)
+        self._trusted = list(trusted)
+        own = [getattr(sys.modules[name], "__path__", ()) for name in list(sys.modules)]
+        self._folders = frozenset(folder for path in own for folder in path)
+
+    def find_spec(
+        self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> importlib.machinery.ModuleSpec | None:
+        if name in UNWELCOME_MODULES:
+            return None
+        find = importlib.machinery.PathFinder.find_spec
+        if path is None:
+            return find(name, [*self._standard, *self._trusted], target)
+        allowed = [folder for folder in path if self._trusted or self._is_own(folder)]
+        return find(name, allowed, target) if allowed else None
+
+    def _is_own(self, folder: str) -> bool:
+        return folder in self._folders or folder.startswith(tuple(root + os.sep for root in self._standard))
+
+
+_PATH_CACHES: tuple[Any, ...] = (
+    _cache_normalize_path_,
+    _has_init,
+    cached_os_path_isfile,
+    util.is_namespace,
+    spec._find_spec,
+    spec._is_setuptools_namespace,
+)
+_NODE_CACHES: tuple[Any, ...] = (
+    LookupMixIn.lookup,
+    ObjectModel.attributes,
+    nodes.ClassDef._metaclass_lookup_attribute,
+)
+
+
+def _linter(setup: Setup) -> PyLinter:
+    """A PyLinter with our options over the project's (trusted), or over none at all."""
+    reporter = CollectingReporter()
+    linter = PyLinter(reporter=reporter)
+    linter.load_default_plugins()
+    options = list(OPTIONS)
+    if setup.python_version is not None:
+        options.append("--py-version=" + ".".join(map(str, setup.python_version)))
+    if setup.configuration_folder is None:
+        _config_initialization(linter, options, reporter, config_file=None)
+    else:
+        with contextlib.chdir(setup.configuration_folder):  # what hooks and plugins expect
+            file = next(find_default_config_files(), None)
+            _config_initialization(linter, options, reporter, config_file=file)
+    linter.config.generated_members = [*linter.config.generated_members, "cv2.*"]
+    return linter
+
+
+def _messages(linter: PyLinter, tier: Tier) -> frozenset[str]:
+    """LintSeq's set, less what a trusted configuration has disabled."""
+    wanted = {
+        definition.msgid
+        for definition in linter.msgs_store.messages
+        if definition.msgid[0] in "EF" or definition.msgid in EXTRA_MESSAGES
+    }
+    kept = {
+        msgid
+        for msgid in wanted
+        if msgid[0] == "F" or msgid in ALWAYS_MESSAGES or linter.is_message_enabled(msgid)
+    }
+    return frozenset(kept & NAMES_MESSAGES if tier == Tier.NAMES else kept)
+
+
+def _encoded(text: str) -> bytes:
+    """The text as a file would hold it. Raises SyntaxError where Python cannot know the encoding."""
+    plain = text.encode()
+    lines = iter(plain.splitlines(keepends=True)[:2])
+    encoding, _ = tokenize.detect_encoding(lambda: next(lines, b""))
+    try:
+        return text.encode(encoding)
+    except UnicodeEncodeError as error:
+        raise SyntaxError(f"{error.reason} in the declared encoding {encoding}") from error
+
+
+def _stamp(file: str) -> tuple[int, int] | None:
+    try:
+        status = os.stat(file)
+    except OSError:
+        return None
+    return status.st_mtime_ns, status.st_size
+
+
+def _numpy_version(folders: Sequence[str]) -> tuple[str, ...]:
+    """As astroid wants it, read from a folder's name: astroid itself would import numpy."""
+    for folder in folders:
+        for found in Path(folder).glob("numpy-*.dist-info"):
+            return tuple(found.name.removeprefix("numpy-").removesuffix(".dist-info").split("."))
+    return ("0", "0", "0")
+
+
+def _private_pipes() -> tuple[BinaryIO, BinaryIO]:
+    """The pool's two pipes on descriptors of their own, so that no print can get between messages."""
+    messages = os.fdopen(os.dup(0), "rb")
+    answers = os.fdopen(os.dup(1), "wb")
+    null = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(null, 0)
+    os.close(null)
+    os.dup2(2, 1)
+    return messages, answers
+
+
+def _silence_stderr() -> None:
+    """Once started, what pylint prints may hold the user's text."""
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, 1)
+    os.dup2(null, 2)
+    os.close(null)
+
+
+def _receive(messages: BinaryIO, checks: "queue.SimpleQueue[dict[str, Any]]") -> None:
+    while (message := read_message(messages)) is not None:
+        checks.put(message)
+    os._exit(0)  # the server is gone, also when a check is still running
+
+
+def _resident() -> int:
+    return int(psutil.Process().memory_info().rss)
