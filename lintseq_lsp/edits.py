@@ -103,3 +103,20 @@ def rebase(replacements: Sequence[Replacement], base: str, now: str) -> list[Rep
         else:
             return None
     return moved
+
+
+def unmap(change: Replacement, earlier: Sequence[Replacement]) -> Replacement | None:
+    """A replacement of the text that `earlier` leads to, in offsets of the text before those.
+
+    None when it touches one of them, and cannot be applied beside them therefore.
+    """
+    shift = 0
+    for replacement in sorted(earlier):
+        start = replacement.start + shift
+        if change.end < start:
+            break
+        end = start + len(replacement.text)
+        if change.start <= end:
+            return None
+        shift += len(replacement.text) - (replacement.end - replacement.start)
+    return Replacement(change.start - shift, change.end - shift, change.text)

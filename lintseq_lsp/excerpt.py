@@ -4,6 +4,7 @@ An excerpt is a selection of the document's lines, in order. Line numbers of the
 excerpt lines; `apply_diff` brings them back. Deliberately absent: how an excerpt is shown (prompts.py).
 """
 
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -43,24 +44,29 @@ def excerpt_around(
     upper edge moves in steps of `align` lines, so that typing does not change what was read before.
     Outer blank lines are left out: LintSeq's states begin with their first line that is not blank.
     """
-    costs = [cost(text) + 1 for text in document.lines]
-    line = min(line, len(costs) - 1)
-    if sum(costs) <= budget:
-        return _trimmed(document, range(len(costs)))
+    lines = document.lines
+    line = min(line, len(lines) - 1)
+    if _fits(lines, budget, cost):
+        return _trimmed(document, range(len(lines)))
     headers = _enclosing(document, line)
-    budget -= costs[line] + sum(costs[number] for number in headers)
+    budget -= cost(lines[line]) + sum(cost(lines[number]) for number in headers)
     first = last = line
     below = budget // 4
-    while last + 1 < len(costs) and costs[last + 1] <= below:
+    while last + 1 < len(lines) and (price := cost(lines[last + 1])) <= below:
         last += 1
-        below -= costs[last]
-        budget -= costs[last]
-    while first > 0 and costs[first - 1] <= budget:
+        below -= price
+        budget -= price
+    while first > 0 and (price := cost(lines[first - 1])) <= budget:
         first -= 1
-        budget -= costs[first]
+        budget -= price
     if first > 0:
         first = min(-(-first // align) * align, line)
     return _trimmed(document, sorted({*headers, *range(first, last + 1)}))
+
+
+def _fits(lines: list[str], budget: int, cost: Callable[[str], int]) -> bool:
+    """Looks at no more lines than it takes to know."""
+    return all(total <= budget for total in itertools.accumulate(map(cost, lines)))
 
 
 def _enclosing(document: Document, line: int) -> list[int]:

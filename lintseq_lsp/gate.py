@@ -8,7 +8,7 @@ import re
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any
 
@@ -79,6 +79,7 @@ class Baseline:
 
     findings: Counter[tuple[str, str]]
     tier: Tier
+    quick: Counter[tuple[str, str]] = field(default_factory=Counter)  # at `Tier.SYNTAX`
     parsed: bool = True
     failure: str | None = None
 
@@ -126,8 +127,8 @@ def added_pragma(before: str, after: str) -> bool:
     """Whether `after` has a comment that silences linters, or sets the encoding, and `before` had not."""
     if "#" not in after:
         return False
-    old = Counter(line.strip() for line in before.splitlines() if _PRAGMA.search(line))
-    new = Counter(line.strip() for line in after.splitlines() if _PRAGMA.search(line))
+    old = Counter(line.strip() for line in before.split("\n") if _PRAGMA.search(line))
+    new = Counter(line.strip() for line in after.split("\n") if _PRAGMA.search(line))
     return bool(new - old)
 
 
@@ -165,17 +166,17 @@ class Gate:
         """What `document` already has; `line` is the one being typed. Waits for the linter when unknown."""
         tier = self.policy.tier(len(document.lines))
         for text in lint_base(document, line):
-            if not self.syntax(text).parsed:
+            quick = self.syntax(text)
+            if not quick.parsed:
                 continue
             report = self._report(text, document.path, tier)
             if report.failure:
                 return Baseline(Counter(), report.tier, failure=report.failure)
             if report.parsed:
                 self._remember(self._parsed, document.path, report)
-                return Baseline(Counter(map(finding_key, report.findings)), report.tier)
+                return Baseline(_counted(report), report.tier, _counted(quick))
         last = self._parsed.get(document.path)
-        findings = Counter(map(finding_key, last.findings)) if last else Counter[tuple[str, str]]()
-        return Baseline(findings, tier, parsed=False)
+        return Baseline(_counted(last or Report()), tier, parsed=False)
 
     def submit(self, before: Document, candidate: Document, baseline: Baseline) -> Future[Verdict]:
         """Judges `candidate`, an edit of `before`, while the caller goes on."""
@@ -184,13 +185,20 @@ class Gate:
             verdict.set_result(Verdict(Reason.LINTER_FAILED, detail=baseline.failure))
         elif added_pragma(before.text, candidate.text):
             verdict.set_result(Verdict(Reason.PRAGMA))
-        elif not (quick := self.syntax(candidate.text)).parsed:
-            verdict.set_result(judge(baseline, quick))
+        elif not (quick := self._quick(candidate, baseline)).accepted:
+            verdict.set_result(quick)
         else:
             tier = self.policy.tier(len(candidate.lines))
             check = Check(candidate.text, candidate.path, tier, self.policy.timeout)
             self.linter.submit(check).add_done_callback(lambda done: _settle(verdict, baseline, done))
         return verdict
+
+    def _quick(self, candidate: Document, baseline: Baseline) -> Verdict:
+        report = self.syntax(candidate.text)
+        if report.failure:  # the linter itself may still manage
+            return Verdict(Reason.ACCEPTED)
+        known = baseline.quick if baseline.parsed else Counter(map(finding_key, report.findings))
+        return judge(replace(baseline, findings=known), report)
 
     def _report(self, text: str, path: str, tier: Tier) -> Report:
         key = (path, text, tier)
@@ -206,6 +214,10 @@ class Gate:
         reports.move_to_end(key)
         while len(reports) > 64:
             reports.popitem(last=False)
+
+
+def _counted(report: Report) -> Counter[tuple[str, str]]:
+    return Counter(map(finding_key, report.findings))
 
 
 def _settle(verdict: Future[Verdict], baseline: Baseline, done: Future[Report]) -> None:

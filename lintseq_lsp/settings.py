@@ -42,7 +42,7 @@ class Settings:
     )
     trusted: bool = _setting(
         False,
-        "The project's own pylint configuration counts. Only from initialization options, never from a workspace.",
+        "The project's own pylint configuration counts. Only in initialization options, not in a workspace.",
     )
     max_lines: int = _setting(8, "Lines that one suggestion may insert.")
     candidates: int = _setting(3, "Alternatives to cycle through when a suggestion was asked for by hand.")

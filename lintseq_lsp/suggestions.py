@@ -52,7 +52,8 @@ class Suggestion:
 class Outcome:
     """The answer to one request. `reason` is `ACCEPTED` exactly when there are suggestions.
 
-    `rejected` are the verdicts on states that were not offered, for `lintseq/explain`.
+    `rejected` are the verdicts on states that were not offered, for `lintseq/explain`. `proved` says
+    that a second check found the finding gone that was to be fixed.
     """
 
     suggestions: tuple[Suggestion, ...] = ()
@@ -62,6 +63,7 @@ class Outcome:
     milliseconds: float = 0.0
     cached: bool = False
     prompt_tokens_read: int = 0
+    proved: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +94,7 @@ class Memory:
         self._put(self._inline, (base.path, shown.before, final), shown)
 
     def recall_inline(self, document: Document, offset: int) -> list[tuple[Suggestion, Replacement]]:
-        """Suggestions that `document` with the cursor at `offset` is on the way to, and what is left of them."""
+        """Suggestions that the document is on the way to, and what is left of them from `offset` on."""
         before, after = document.text[:offset], document.text[offset:]
         found = []
         for (path, _, _), shown in reversed(self._inline.items()):

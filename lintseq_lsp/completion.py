@@ -1,0 +1,160 @@
+"""What is wanted at a cursor, and how an answer joins the text around it.
+
+Pure functions over one document. Deliberately absent: the model, the gate, and clients' rules for
+how an item must look (lsp/).
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from lintseq_lsp.edits import Replacement
+from lintseq_lsp.excerpt import Excerpt
+from lintseq_lsp.prompts import Opening
+from lintseq_lsp.text import Document, indentation
+
+_COMPOUND = re.compile(r"(?:async|class|def|elif|else|except|finally|for|if|match|case|try|while|with)\b|@\w")
+_STRINGS = re.compile(
+    r'#[^\n\r]*|[rbuft]{0,2}("""|\'\'\')(?:\\.|.)*?(?:\1|\Z)|"(?:\\.|[^"\\\n\r])*(?:"|$)|\'(?:\\.|[^\'\\\n\r])*(?:\'|$)',
+    re.IGNORECASE | re.DOTALL | re.MULTILINE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """A cursor in a document: `typed` is left of it on its line, `right` is right of it."""
+
+    document: Document
+    line: int
+    column: int
+
+    @property
+    def offset(self) -> int:
+        return self.document.starts[self.line] + self.column
+
+    @property
+    def typed(self) -> str:
+        return self.document.lines[self.line][: self.column]
+
+    @property
+    def right(self) -> str:
+        return self.document.lines[self.line][self.column :]
+
+
+def cursor_at(document: Document, offset: int) -> Cursor:
+    return Cursor(document, *document.position(offset))
+
+
+def in_word(cursor: Cursor) -> bool:
+    """Whether a name goes on right of the cursor."""
+    return cursor.right[:1].isidentifier() or cursor.right[:1].isdigit()
+
+
+def in_string_or_comment(cursor: Cursor) -> bool:
+    """Whether the cursor stands inside of a string literal or of a comment."""
+    offset = cursor.offset
+    for match in _STRINGS.finditer(cursor.document.text):
+        if match.start() >= offset:
+            return False
+        text = match.group()
+        if offset < match.end():
+            return True
+        if offset == match.end():
+            # At its very end one is still inside of a comment, and of a string that is not closed.
+            quote = match[1] or text[-1]
+            body = text.lstrip("rbuftRBUFT")
+            closed = (
+                body.endswith(quote) and len(body) >= 2 * len(quote) and quote in ('"', "'", '"""', "'''")
+            )
+            return text.startswith("#") or not closed
+    return False
+
+
+def shown(cursor: Cursor, excerpt: Excerpt) -> Excerpt:
+    """The excerpt without the cursor's line, which is the model's to write."""
+    return Excerpt(tuple(number for number in excerpt.numbers if number != cursor.line))
+
+
+def opening_at(cursor: Cursor, excerpt: Excerpt, max_lines: int) -> Opening:
+    """The insertion of the cursor's line, of which `typed` is known.
+
+    More than one line is left open where a statement begins, and nothing stands right of the cursor;
+    a half-typed simple statement is one line.
+    """
+    above, typed = excerpt.above(cursor.line), cursor.typed
+    if cursor.right.strip() or max_lines == 1:
+        return Opening(above, typed)
+    if not typed.strip():
+        return Opening(above, typed, 1, max_lines)
+    if _COMPOUND.match(typed.lstrip()):
+        return Opening(above, typed, 2, max_lines)
+    return Opening(above, typed)
+
+
+def answers(cursor: Cursor, added: Sequence[str]) -> Iterator[Replacement]:
+    """What the lines `added`, the first of which begins with `typed`, mean at the cursor: longest first.
+
+    Each is one replacement that starts at the cursor. Lines that leave the cursor's block, and those
+    that stand below the cursor already, are cut off. None when the text right of the cursor cannot
+    be brought together with the answer.
+    """
+    first, rest = added[0][len(cursor.typed) :].rstrip(), _wanted(cursor, added)
+    if cursor.right.strip():
+        joined = _join(first, cursor.right)
+        if joined is not None:
+            text, replaced = joined
+            yield Replacement(cursor.offset, cursor.offset + replaced, text)
+        return
+    end = cursor.offset + len(cursor.right)
+    newline = cursor.document.newline
+    for count in range(len(rest), -1, -1):
+        if count == len(rest) or rest[count - 1 : count] != [""]:
+            text = newline.join([first, *rest[:count]])
+            if text.strip():
+                yield Replacement(cursor.offset, end, text)
+
+
+def _wanted(cursor: Cursor, added: Sequence[str]) -> list[str]:
+    """The lines behind the first: inside of its block, and not there already."""
+    document = cursor.document
+    depth = len(indentation(added[0]))
+    rest = []
+    for line in added[1:]:
+        if line.strip() and len(indentation(line)) < depth:
+            break
+        rest.append(line.rstrip())
+    below = [line.rstrip() for line in document.lines[cursor.line + 1 : cursor.line + 1 + len(rest)]]
+    for count in range(len(rest), 0, -1):
+        if rest[-count:] == below[:count]:
+            rest = rest[:-count]
+            break
+    while rest and not rest[-1]:
+        rest.pop()
+    return rest
+
+
+def _join(written: str, right: str) -> tuple[str, int] | None:
+    """The text to insert in front of `right`, and how much of `right` it replaces."""
+    if not written.strip():
+        return None
+    if written.endswith(right.rstrip()):
+        text = written[: len(written) - len(right.rstrip())]
+        return (text, 0) if text.strip() else None
+    if _is_subword(right.rstrip(), written):
+        return written, len(right)
+    return None
+
+
+def _is_subword(word: str, text: str) -> bool:
+    """Whether the characters of `word` occur in `text`, in order."""
+    characters = iter(text)
+    return all(character in characters for character in word)
+
+
+def stands_there_already(cursor: Cursor, replacement: Replacement) -> bool:
+    """Whether the answer only repeats the line above or below the cursor."""
+    lines = (cursor.typed + replacement.text).split(cursor.document.newline)
+    around = [line for line in cursor.document.lines[max(cursor.line - 1, 0) : cursor.line] if line.strip()]
+    below = (line for line in cursor.document.lines[cursor.line + 1 :] if line.strip())
+    around += [line for line in [next(below, "")] if line]
+    return len(lines) == 1 and lines[0].strip() in {line.strip() for line in around}

@@ -1,0 +1,425 @@
+"""One model, one gate, one memory: what a request for a document asks of them.
+
+Every call blocks and belongs to the same thread. Deliberately absent: queues, protocols, and the
+choice of model and linter (runtime.py).
+"""
+
+import logging
+import time
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+
+from lintseq_lsp import actions, completion, lintseq
+from lintseq_lsp.actions import Action, ActionKind, Insertion
+from lintseq_lsp.backends.base import Backend, Request, Sampling, Stop
+from lintseq_lsp.completion import Cursor, cursor_at
+from lintseq_lsp.diffs import Malformed
+from lintseq_lsp.edits import apply, replacement_between, unmap
+from lintseq_lsp.excerpt import Excerpt, excerpt_around, lines_replacement
+from lintseq_lsp.gate import Baseline, Gate, Reason, Verdict, malformed, new_findings
+from lintseq_lsp.generation import RESAMPLING, Ended, Limits, Proposal, State, Step, generate, propose, wait
+from lintseq_lsp.linters.base import Check, Report
+from lintseq_lsp.prompts import (
+    Opening,
+    PromptFormat,
+    history,
+    instruction_fragment,
+    open_block,
+)
+from lintseq_lsp.settings import Settings
+from lintseq_lsp.suggestions import Evidence, Memory, Outcome, Suggestion
+from lintseq_lsp.text import Document, indentation
+
+_log = logging.getLogger(__name__)
+
+_Cancelled = Callable[[], bool]
+_TOKENS_A_LINE = 24
+"""Room for an answer of so many tokens a line. Lines of real programs have 12 in the mean."""
+
+
+class Engine:
+    """Answers requests on documents. Not thread-safe."""
+
+    def __init__(
+        self, backend: Backend, gate: Gate, *, prompt_format: PromptFormat, settings: Settings
+    ) -> None:
+        self.backend = backend
+        self.gate = gate
+        self.memory = Memory()
+        self.settings = settings
+        self._format = prompt_format
+        self._costs: OrderedDict[str, int] = OrderedDict()
+        self._explained: OrderedDict[str, Outcome] = OrderedDict()
+
+    def close(self) -> None:
+        self.gate.linter.close()
+        self.backend.close()
+
+    def prepare(self, document: Document, line: int | None = None) -> None:
+        """Lints the document as it is, so that the next request finds its baseline known."""
+        self.gate.baseline(document, line)
+
+    def explain(self, path: str) -> Outcome | None:
+        """The outcome of the last request for that document."""
+        return self._explained.get(path)
+
+    # What stands at the cursor
+
+    def complete(
+        self, document: Document, offset: int, *, candidates: int = 1, cancelled: _Cancelled = lambda: False
+    ) -> Outcome:
+        """Alternatives for the rest of the line at `offset`, and for the lines of its statement.
+
+        Each suggestion is one replacement that begins at `offset`.
+        """
+        return self._explain(
+            document, lambda clock: self._complete(document, offset, candidates, clock, cancelled)
+        )
+
+    def recall(self, document: Document, offset: int) -> Outcome | None:
+        """The answer to `complete` when it is known already. Takes no model, and may run in any thread."""
+        found = self.memory.recall_inline(document, offset)
+        if not found:
+            return None
+        suggestions = tuple(
+            replace(suggestion, base=document, replacements=(left,)) for suggestion, left in found
+        )
+        return Outcome(suggestions, Reason.ACCEPTED, cached=True)
+
+    def _complete(
+        self, document: Document, offset: int, candidates: int, clock: "_Clock", cancelled: _Cancelled
+    ) -> Outcome:
+        cursor = cursor_at(document, offset)
+        known = self.recall(document, offset)
+        if known is not None and len(known.suggestions) >= candidates:
+            return known
+        if completion.in_word(cursor):
+            return Outcome(reason=Reason.NO_FIT, detail="inside of a word")
+        if not self.settings.strings_and_comments and completion.in_string_or_comment(cursor):
+            return Outcome(reason=Reason.IN_STRING_OR_COMMENT)
+        baseline = self.gate.baseline(document, cursor.line)
+        if baseline.failure:
+            return Outcome(reason=Reason.LINTER_FAILED, detail=baseline.failure)
+        request = self._request(cursor)
+        found: dict[str, Suggestion] = {}
+        rejected: list[Verdict] = []
+        reasons: list[Reason] = []
+        proposals = propose(self.backend, request, cancelled)
+        read = self.backend.usage.read
+        for attempt in range(2):
+            for proposal in proposals:
+                if len(found) < candidates:
+                    answer = self._judged(cursor, proposal, baseline, clock, rejected, cancelled)
+                    if isinstance(answer, Reason):
+                        reasons.append(answer)
+                    else:
+                        found.setdefault(answer.text, answer)
+            if attempt or len(found) >= candidates or reasons == [Reason.LINTER_FAILED]:
+                break
+            # Cheaper than one by one: the candidates share their prefix, which is in the cache by now.
+            count = max(self.settings.tries, candidates)
+            proposals = propose(
+                self.backend, replace(request, sampling=RESAMPLING, candidates=count), cancelled
+            )
+            proposals.sort(key=lambda proposal: -proposal.confidence)
+        for suggestion in found.values():
+            self.memory.remember_inline(suggestion, offset)
+        if not found:
+            return Outcome(reason=reasons[0], rejected=rejected, prompt_tokens_read=read)
+        return Outcome(tuple(found.values()), Reason.ACCEPTED, rejected=rejected, prompt_tokens_read=read)
+
+    def _request(self, cursor: Cursor) -> Request:
+        """What to ask of the model for the statement at the cursor."""
+        tokens = self.settings.max_lines * _TOKENS_A_LINE
+        excerpt = completion.shown(cursor, self._excerpt(cursor.document, cursor.line, "", tokens))
+        opening = completion.opening_at(cursor, excerpt, self.settings.max_lines)
+        fragment, begins = open_block(opening)
+        shown = history(excerpt.lines(cursor.document), opening.above, self._format)
+        # A header that is still to be written is a line of its own.
+        lines = 1 if opening.fewest == opening.most else opening.most + 1
+        return Request(
+            (instruction_fragment(""), *shown, fragment),
+            begins,
+            max_tokens=2 * _TOKENS_A_LINE if lines == 1 else tokens,
+            max_lines=lines,
+        )
+
+    def _judged(
+        self,
+        cursor: Cursor,
+        proposal: Proposal,
+        baseline: Baseline,
+        clock: "_Clock",
+        rejected: list[Verdict],
+        cancelled: _Cancelled,
+    ) -> Suggestion | Reason:
+        """The longest beginning of what the model wrote that the gate accepts, or why there is none."""
+        if isinstance(proposal.diff, Malformed):
+            rejected.append(malformed(proposal.diff))
+            return Reason.MALFORMED
+        added = proposal.diff.hunks[0].added if proposal.diff.hunks else ()
+        if proposal.stop is Stop.LENGTH and not proposal.written.endswith("\n"):
+            added = added[:-1]  # cut off in the middle of a line
+        if not added:
+            return Reason.COMPLETE
+        reason = Reason.NO_FIT if cursor.right.strip() else Reason.COMPLETE
+        for checked, replacement in enumerate(completion.answers(cursor, added), 1):
+            if completion.stands_there_already(cursor, replacement):
+                return Reason.NOTHING_NEW
+            final = apply(cursor.document.text, [replacement])
+            if self.memory.is_unwanted(cursor.document.path, final):
+                return Reason.REJECTED_BEFORE
+            candidate = Document(final, cursor.document.version, cursor.document.path)
+            verdict = wait(self.gate.submit(cursor.document, candidate, baseline), cancelled)
+            if verdict.accepted:
+                evidence = Evidence(checked, 0, verdict.tier, clock.milliseconds)
+                return Suggestion(cursor.document, (replacement,), evidence, proposal.confidence)
+            rejected.append(verdict)
+            reason = verdict.reason
+        return reason
+
+    # Anywhere in the document
+
+    def next_edit(self, document: Document, offset: int, *, cancelled: _Cancelled = lambda: False) -> Outcome:
+        """The edits that the model would make next, in sequence order.
+
+        The document is clean after the first, after the first two, and so on; all are in offsets of
+        `document` and none overlap. What is further along waits in the memory.
+        """
+        return self._explain(document, lambda clock: self._next_edit(document, offset, clock, cancelled))
+
+    def _next_edit(self, document: Document, offset: int, clock: "_Clock", cancelled: _Cancelled) -> Outcome:
+        if (known := self.memory.recall_next(document)) is not None:
+            if self.memory.is_unwanted(document.path, known.text):
+                return Outcome(reason=Reason.REJECTED_BEFORE)
+            return Outcome((known,), Reason.ACCEPTED, cached=True)
+        baseline = self.gate.baseline(document)
+        if not baseline.parsed:
+            return Outcome(reason=Reason.BASE_DOES_NOT_PARSE)
+        line = document.position(offset)[0]
+        limits = Limits(steps=3, lines=self.settings.max_lines, tries=self.settings.tries)
+        state = self._state(document, line, "", limits)
+        steps: list[Step] = []
+        reason = Reason.COMPLETE
+        for item in generate(state, self.backend, self.gate, baseline, limits=limits, cancelled=cancelled):
+            if isinstance(item, Ended):
+                reason = item.reason
+            else:
+                steps.append(item)
+        rejected = [step.verdict for step in steps if not step.verdict.accepted]
+        accepted = [step for step in steps if step.verdict.accepted]
+        suggestions = self._chained(document, accepted, len(steps), clock)
+        if suggestions:
+            reason = Reason.ACCEPTED
+        elif accepted:
+            reason = Reason.NOTHING_NEW
+        return Outcome(suggestions, reason, rejected=rejected)
+
+    def _chained(
+        self, document: Document, steps: Sequence[Step], states: int, clock: "_Clock"
+    ) -> tuple[Suggestion, ...]:
+        """Steps as replacements of `document`, as many as do not touch each other; the rest is remembered."""
+        offered: list[Suggestion] = []
+        before, together = document, True
+        for step in steps:
+            change = replacement_between(before.text, step.document.text)
+            if change is None:
+                continue
+            evidence = Evidence(states, 0, step.verdict.tier, clock.milliseconds)
+            confidence = step.logprob / max(step.tokens, 1)
+            alone = Suggestion(before, (change,), evidence, confidence)
+            if self.memory.is_unwanted(document.path, alone.text):
+                break
+            self.memory.remember_next(before.text, alone)
+            back = unmap(change, [earlier.replacements[0] for earlier in offered]) if together else None
+            together = back is not None
+            if back is not None:
+                offered.append(replace(alone, base=document, replacements=(back,)))
+            before = step.document
+        return tuple(offered)
+
+    # On demand
+
+    def edit(
+        self,
+        document: Document,
+        instruction: str,
+        *,
+        lines: tuple[int, int] | None = None,
+        sampling: Sampling | None = None,
+        cancelled: _Cancelled = lambda: False,
+    ) -> Iterator[Step | Ended]:
+        """The steps by which the model follows `instruction`.
+
+        With `lines` (zero-based, inclusive) the first one goes inside of those or right around them.
+        """
+        limits = Limits(steps=8, lines=max(self.settings.max_lines, 12), tries=self.settings.tries)
+        baseline = self.gate.baseline(document)
+        state = self._state(document, lines[1] if lines else len(document.lines) - 1, instruction, limits)
+        places = None
+        if lines is not None:
+            places = range(state.excerpt.above(lines[0]), state.excerpt.above(lines[1] + 1) + 1)
+        yield from generate(
+            state,
+            self.backend,
+            self.gate,
+            baseline,
+            limits=limits,
+            places=places,
+            sampling=sampling,
+            cancelled=cancelled,
+        )
+
+    def resolve(
+        self, document: Document, action: Action, *, cancelled: _Cancelled = lambda: False
+    ) -> Outcome:
+        """Does what `action` names: one suggestion, one replacement."""
+        return self._explain(document, lambda clock: self._resolve(document, action, clock, cancelled))
+
+    def _resolve(self, document: Document, action: Action, clock: "_Clock", cancelled: _Cancelled) -> Outcome:
+        baseline = self.gate.baseline(document, action.first_line)
+        if baseline.failure:
+            return Outcome(reason=Reason.LINTER_FAILED, detail=baseline.failure)
+        insertion: Insertion | Outcome | None
+        proved = False
+        match action.kind:
+            case ActionKind.IMPLEMENT:
+                insertion = actions.implementation(document, action)
+            case ActionKind.CONTINUE:
+                insertion = actions.continuation(document, action)
+            case ActionKind.REWRITE | ActionKind.FIX:
+                baseline, proved = _without(baseline, action)
+                insertion = self._taken_out(document, action, baseline, cancelled)
+        if insertion is None:
+            return Outcome(reason=Reason.NOTHING_NEW)
+        if isinstance(insertion, Outcome):
+            return insertion
+        outcome = self._inserted(document, insertion, baseline, clock, cancelled)
+        return replace(outcome, proved=proved and bool(outcome.suggestions))
+
+    def _taken_out(
+        self, document: Document, action: Action, baseline: Baseline, cancelled: _Cancelled
+    ) -> Insertion | Outcome:
+        """The document without the lines of `action`, by LintSeq's backward step."""
+
+        def lint(text: str) -> Report:
+            policy = self.gate.policy
+            check = Check(text, document.path, policy.tier(len(document.lines)), policy.timeout)
+            report = wait(self.gate.linter.submit(check), cancelled)
+            return replace(report, findings=new_findings(baseline.findings, report.findings))
+
+        seeds = [
+            number
+            for number in range(action.first_line, action.last_line + 1)
+            if document.lines[number].strip()
+        ]
+        removed = lintseq.backward_step(document.lines, seeds, lint, max_checks=12)
+        if isinstance(removed, lintseq.Failure):
+            return Outcome(reason=Reason.LINTER_FAILED, detail=removed.reason)
+        first = seeds[0]
+        typed = indentation(document.lines[first])
+        replacements = [lines_replacement(document, number, 1, ()) for number in sorted(removed)]
+        rest = Document(apply(document.text, replacements), document.version, document.path)
+        return Insertion(rest, first - sum(number < first for number in removed), typed)
+
+    def _inserted(
+        self,
+        document: Document,
+        insertion: Insertion,
+        baseline: Baseline,
+        clock: "_Clock",
+        cancelled: _Cancelled,
+    ) -> Outcome:
+        """The first accepted state that differs from `document`, by more tries if need be."""
+        most = max(self.settings.max_lines, 12)
+        limits = Limits(steps=1, lines=most, tries=self.settings.tries, tokens=most * _TOKENS_A_LINE)
+        state = self._state(insertion.document, insertion.above, insertion.instruction, limits)
+        opening = Opening(state.excerpt.above(insertion.above), insertion.typed, 1, most)
+        rejected: list[Verdict] = []
+        states = 0
+        reason = Reason.LIMIT
+        for attempt in range(self.settings.tries):
+            sampling = replace(RESAMPLING, seed=attempt) if attempt else None
+            for item in generate(
+                state,
+                self.backend,
+                self.gate,
+                baseline,
+                limits=limits,
+                opening=opening,
+                sampling=sampling,
+                cancelled=cancelled,
+            ):
+                if isinstance(item, Ended):
+                    reason = item.reason
+                    continue
+                states += 1
+                if not item.verdict.accepted:
+                    rejected.append(item.verdict)
+                    continue
+                change = replacement_between(document.text, item.document.text)
+                if change is None or self.memory.is_unwanted(document.path, item.document.text):
+                    reason = Reason.NOTHING_NEW
+                    continue
+                evidence = Evidence(states, 0, item.verdict.tier, clock.milliseconds)
+                confidence = item.logprob / max(item.tokens, 1)
+                suggestion = Suggestion(document, (change,), evidence, confidence)
+                return Outcome((suggestion,), Reason.ACCEPTED, rejected=rejected)
+            if reason is not Reason.LIMIT and reason is not Reason.NOTHING_NEW:
+                break
+        return Outcome(reason=reason, rejected=rejected)
+
+    # Shared
+
+    def _explain(self, document: Document, answer: Callable[["_Clock"], Outcome]) -> Outcome:
+        clock = _Clock()
+        outcome = Outcome(reason=Reason.CANCELLED)
+        try:
+            outcome = answer(clock)
+        finally:
+            outcome = replace(outcome, milliseconds=clock.milliseconds)
+            self._explained[document.path] = outcome
+            self._explained.move_to_end(document.path)
+            while len(self._explained) > 64:
+                self._explained.popitem(last=False)
+        return outcome
+
+    def _state(self, document: Document, line: int, instruction: str, limits: Limits) -> State:
+        """The document as the model sees it around `line`."""
+        excerpt = self._excerpt(document, line, instruction, limits.tokens)
+        fragments = history(excerpt.lines(document), excerpt.above(line), self._format)
+        return State(document, excerpt, (instruction_fragment(instruction), *fragments))
+
+    def _excerpt(self, document: Document, line: int, instruction: str, answer: int) -> Excerpt:
+        budget = self.backend.context - answer - self.backend.count(instruction) - 32
+        return excerpt_around(document, line, budget, self._cost)
+
+    def _cost(self, line: str) -> int:
+        """Tokens of a line in a chunk, with its share of the chunk's header."""
+        cost = self._costs.get(line)
+        if cost is None:
+            cost = self._costs[line] = self.backend.count(f"+{line}\n") + 2
+            while len(self._costs) > 4096:
+                self._costs.popitem(last=False)
+        return cost
+
+
+class _Clock:
+    """Milliseconds since a request began."""
+
+    def __init__(self) -> None:
+        self._start = time.perf_counter()
+
+    @property
+    def milliseconds(self) -> float:
+        return (time.perf_counter() - self._start) * 1000
+
+
+def _without(baseline: Baseline, action: Action) -> tuple[Baseline, bool]:
+    """The baseline in which the finding that `action` is to fix is new, and whether it was found there."""
+    for key in baseline.findings:
+        symbol, message = key
+        if symbol == action.symbol or (message and message in action.message):
+            return replace(baseline, findings=baseline.findings - Counter([key])), True
+    return baseline, False

@@ -1,0 +1,70 @@
+"""Puts an engine together: which model, which linter, against which environment.
+
+Everything heavy is imported inside of the functions, so that importing this costs nothing.
+"""
+
+import logging
+from pathlib import Path
+
+from lintseq_lsp.backends.base import Backend
+from lintseq_lsp.engine import Engine
+from lintseq_lsp.gate import Gate, GatePolicy
+from lintseq_lsp.linters.base import Linter
+from lintseq_lsp.prompts import PromptFormat
+from lintseq_lsp.settings import Settings
+
+_log = logging.getLogger(__name__)
+
+_SCRIPTED = "scripted:"
+
+
+def open_engine(settings: Settings, folder: Path | None = None) -> Engine:
+    """An engine for the workspace `folder`. The linter warms up while the model loads.
+
+    Raises `ModelError` when the model cannot be used.
+    """
+    gate = open_gate(settings, folder)
+    try:
+        backend, prompt_format = open_backend(settings)
+    except BaseException:
+        gate.linter.close()
+        raise
+    return Engine(backend, gate, prompt_format=prompt_format, settings=settings)
+
+
+def open_gate(settings: Settings, folder: Path | None = None) -> Gate:
+    """The gate alone, its linter starting in the background."""
+    from lintseq_lsp.linters.syntax import check_syntax
+
+    return Gate(open_linter(settings, folder), check_syntax, GatePolicy(timeout=settings.gate_timeout))
+
+
+def open_linter(settings: Settings, folder: Path | None) -> Linter:
+    from lintseq_lsp.linters.environment import find_environment
+    from lintseq_lsp.linters.pool import PylintPool
+
+    environment = find_environment(folder, settings.python)
+    if environment.warning:
+        _log.warning("%s", environment.warning)
+    pool = PylintPool(
+        environment,
+        memory_limit=settings.linter_memory * 1024 * 1024,
+        trusted=settings.trusted,
+        configuration_folder=folder,
+    )
+    pool.warm()
+    return pool
+
+
+def open_backend(settings: Settings) -> tuple[Backend, PromptFormat]:
+    """The model that the setting names; `scripted:FILE` replays a recording instead."""
+    if settings.model.startswith(_SCRIPTED):
+        from lintseq_lsp.backends.scripted import ScriptedBackend
+
+        recording = Path(settings.model.removeprefix(_SCRIPTED))
+        return ScriptedBackend([recording.read_text("utf-8")], name=recording.name), PromptFormat.PAPER
+    from lintseq_lsp.backends.llama import LlamaBackend
+    from lintseq_lsp.weights.registry import resolve_model
+
+    model = resolve_model(settings.model or None)
+    return LlamaBackend(model.path, threads=settings.threads or None), model.prompt_format
