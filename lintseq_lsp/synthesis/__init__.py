@@ -1,0 +1,1 @@
+"""LintSeq at the scale of a corpus: programs in, edit sequences out."""

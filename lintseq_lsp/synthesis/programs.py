@@ -1,0 +1,148 @@
+"""One program in, its edit sequences out: a pure function over plain records.
+
+An engine that maps a function over a data set can take `synthesize` as it is. Deliberately absent:
+where programs come from, which linter checks them, processes and files.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from random import Random
+from typing import TypedDict
+
+from lintseq_lsp import lintseq
+from lintseq_lsp.gate import finding_key, new_findings
+from lintseq_lsp.linters.base import Report
+from lintseq_lsp.text import split_lines
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """`code` is the part of `response` that is Python; `index` counts within `source_file`, from 0."""
+
+    index: int
+    source_file: str
+    instruction: str
+    response: str
+    code: str
+
+    @property
+    def key(self) -> tuple[str, int]:
+        return self.source_file, self.index
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """How sequences are made. With the program it determines them, unless time runs out.
+
+    `samples` sequences a program; `linter` off is the paper's RandSeq ablation; with `baseline`, what
+    the whole program has already is no finding. `timeout` is in seconds, for all samples together.
+    """
+
+    samples: int = 1
+    seed: int = 1
+    linter: bool = True
+    baseline: bool = False
+    timeout: float = 120.0
+
+
+class SequenceRecord(TypedDict):
+    """One line of the output, with the reference's names."""
+
+    edit_path: list[str]
+    index: int
+    source_file: str
+    source_instruction: str
+    source_response: str
+
+
+class FailureRecord(TypedDict):
+    """A sample that could not be made, and why."""
+
+    index: int
+    source_file: str
+    sample: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a program: `samples` sequences and failures together."""
+
+    sequences: Sequence[SequenceRecord] = ()
+    failures: Sequence[FailureRecord] = ()
+
+
+def synthesize(program: Program, recipe: Recipe, lint: lintseq.Lint) -> Outcome:
+    """All samples of `program`. Line ends become `\\n`; else each sequence resolves to its code exactly,
+    outer blank lines aside."""
+    lines, _ = split_lines(program.code)
+    if not program.code.strip():
+        return failed(program, recipe, "the program is empty")
+    lint = _remembering(lint)
+    if recipe.linter and recipe.baseline:
+        base = lint("\n".join(lines))
+        if base.failure is not None:
+            return failed(program, recipe, base.failure)
+        if base.parsed:  # else its other findings are unknown, not absent
+            lint = beyond(base, lint)
+    sequences: list[SequenceRecord] = []
+    failures: list[FailureRecord] = []
+    for sample in range(recipe.samples):
+        random = Random(f"{recipe.seed} {program.index} {sample} {program.code}")
+        states: list[lintseq.State] | lintseq.Failure
+        if recipe.linter:
+            states = lintseq.lintseq_states(lines, lint, random)
+        else:
+            states = lintseq.random_states(lines, random)
+        if isinstance(states, lintseq.Failure):
+            failures.append(_failure(program, sample, states.reason))
+            continue
+        sequences.append(
+            SequenceRecord(
+                edit_path=lintseq.diffs(lines, states),
+                index=program.index,
+                source_file=program.source_file,
+                source_instruction=program.instruction,
+                source_response=program.response,
+            )
+        )
+    return Outcome(sequences, failures)
+
+
+def beyond(base: Report, lint: lintseq.Lint) -> lintseq.Lint:
+    """`lint` without what `base` has already, compared as the gate does."""
+    known = Counter(map(finding_key, base.findings))
+
+    def differential(text: str) -> Report:
+        report = lint(text)
+        if report.failure is not None or not report.parsed:
+            return report
+        in_order = sorted(report.findings, key=lambda finding: (finding.line, finding.column))
+        return replace(report, findings=new_findings(known, in_order))
+
+    return differential
+
+
+def _remembering(lint: lintseq.Lint) -> lintseq.Lint:
+    """Samples of one program meet the same states. A failure is not remembered: it may have passed."""
+    known: dict[str, Report] = {}
+
+    def remembered(text: str) -> Report:
+        report = known.get(text)
+        if report is None:
+            report = lint(text)
+            if report.failure is None:
+                known[text] = report
+        return report
+
+    return remembered
+
+
+def failed(program: Program, recipe: Recipe, reason: str) -> Outcome:
+    """Every sample of `program` failed for the same reason."""
+    return Outcome(failures=[_failure(program, sample, reason) for sample in range(recipe.samples)])
+
+
+def _failure(program: Program, sample: int, reason: str) -> FailureRecord:
+    return FailureRecord(index=program.index, source_file=program.source_file, sample=sample, reason=reason)

@@ -1,0 +1,141 @@
+"""Where programs come from: JSONL files, Python files, folders of them, installed packages.
+
+No code of theirs is run. Deliberately absent: any choice of what is good to train on.
+"""
+
+import ast
+import json
+import re
+import tokenize
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.machinery import PathFinder
+from pathlib import Path
+
+from lintseq_lsp.errors import SettingsError
+from lintseq_lsp.synthesis.programs import Program
+
+_FENCED = re.compile(r"```python(.*?)(?:```|\Z)", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class BadInput:
+    """A line or a file that holds no program: where, and why it is skipped."""
+
+    place: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A JSONL file, a Python file or a folder. `name` stands for `path` in the output."""
+
+    path: Path
+    name: str
+
+
+def source(path: Path) -> Source:
+    """Raises `SettingsError` for what is none."""
+    if path.is_dir() or (path.is_file() and path.suffix in {".jsonl", ".py"}):
+        return Source(path, path.as_posix())
+    raise SettingsError(f"{path} is no .jsonl file, no .py file and no folder")
+
+
+def package(name: str) -> Source:
+    """An installed top-level package or module by its import name, which is found but not imported."""
+    spec = PathFinder.find_spec(name) if name.isidentifier() else None
+    if spec is None or spec.origin is None or not spec.origin.endswith(".py"):
+        raise SettingsError(f"no Python package or module {name!r} is installed here")
+    if spec.submodule_search_locations:
+        return Source(Path(spec.origin).parent, name)
+    return Source(Path(spec.origin), f"{name}.py")
+
+
+def programs(origin: Source) -> Iterator[Program | BadInput]:
+    """In an order that depends on names alone."""
+    if origin.path.suffix == ".jsonl" and origin.path.is_file():
+        yield from _jsonl(origin)
+    elif origin.path.is_file():
+        yield from _python(origin)
+    else:
+        for path in sorted(origin.path.rglob("*.py")):
+            inside = path.relative_to(origin.path)
+            if not any(part.startswith(".") for part in inside.parts):
+                yield from _python(Source(path, f"{origin.name}/{inside.as_posix()}"))
+
+
+def code_in(response: str) -> str:
+    """The Python of an answer in prose: its fenced blocks, when the whole is not Python itself."""
+    fenced = _FENCED.findall(response)
+    if not fenced or _parsed(response) is not None:
+        return response
+    return "\n".join(fenced).strip()
+
+
+def _jsonl(origin: Source) -> Iterator[Program | BadInput]:
+    index = -1
+    with origin.path.open("rb") as file:
+        for number, line in enumerate(file, 1):
+            if not line.strip():
+                continue
+            index += 1
+            record = _record(line)
+            if isinstance(record, str):
+                yield BadInput(f"{origin.name}:{number}", record)
+            else:
+                instruction, response = record
+                yield Program(index, origin.name, instruction, response, code_in(response))
+
+
+def _record(line: bytes) -> tuple[str, str] | str:
+    try:
+        record = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        return f"not JSON: {error}"
+    if not isinstance(record, dict):
+        return "not a JSON object"
+    for field in ("instruction", "response"):
+        if not isinstance(record.get(field), str):
+            return f"no text in {field!r}"
+    instruction, response = record["instruction"], record["response"]
+    if not response.strip():
+        return "the response is empty"
+    try:
+        (instruction + response).encode()
+    except UnicodeEncodeError as error:
+        return f"not text: {error.reason}"
+    return instruction, response
+
+
+def _python(origin: Source) -> Iterator[Program | BadInput]:
+    """Functions and classes at the top level that have a docstring, with it as the instruction."""
+    try:
+        with tokenize.open(origin.path) as file:
+            text = file.read()
+    except (OSError, SyntaxError, UnicodeDecodeError) as error:
+        yield BadInput(origin.name, str(error))
+        return
+    tree = _parsed(text)
+    if tree is None:
+        yield BadInput(origin.name, "does not parse")
+        return
+    lines = text.split("\n")
+    index = 0
+    for node in tree.body:
+        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            continue
+        docstring = ast.get_docstring(node)
+        if docstring:
+            first = min(part.lineno for part in [node, *node.decorator_list])
+            code = "\n".join(lines[first - 1 : node.end_lineno])
+            yield Program(index, origin.name, docstring, code, code)
+            index += 1
+
+
+def _parsed(text: str) -> ast.Module | None:
+    try:
+        with warnings.catch_warnings(action="ignore"):  # odd escapes and the like are the program's affair
+            return ast.parse(text)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):  # null bytes, very deep nesting
+        return None

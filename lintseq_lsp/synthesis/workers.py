@@ -1,0 +1,59 @@
+"""Many programs at once: a thread for each linter, whose process does nearly all of the work.
+
+Outcomes come in the programs' order. Deliberately absent: what is done with outcomes, and any care for
+linters that hang or die, which linters/pool.py has.
+"""
+
+import queue
+import threading
+import time
+from collections import deque
+from collections.abc import Generator, Iterable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+
+from lintseq_lsp.linters.base import Check, Linter, Report
+from lintseq_lsp.lintseq import Lint
+from lintseq_lsp.synthesis.programs import Outcome, Program, Recipe, synthesize
+
+_AHEAD = 16  # programs a linter that may be ahead of the slowest one
+
+
+def outcomes(programs: Iterable[Program], recipe: Recipe, linters: Sequence[Linter]) -> Generator[Outcome]:
+    """What becomes of each program. When closed early, it ends after the checks that are running."""
+    free: queue.SimpleQueue[Linter] = queue.SimpleQueue()
+    for linter in linters:
+        free.put(linter)
+    stopped = threading.Event()
+
+    def work(program: Program) -> Outcome:
+        linter = free.get()
+        try:
+            return synthesize(program, recipe, _within(recipe.timeout, linter, stopped))
+        finally:
+            free.put(linter)
+
+    ahead: deque[Future[Outcome]] = deque()
+    threads = ThreadPoolExecutor(len(linters))
+    try:
+        for program in programs:
+            ahead.append(threads.submit(work, program))
+            if len(ahead) == _AHEAD * len(linters):
+                yield ahead.popleft().result()
+        while ahead:
+            yield ahead.popleft().result()
+    finally:
+        stopped.set()
+        threads.shutdown(cancel_futures=True)
+
+
+def _within(seconds: float, linter: Linter, stopped: threading.Event) -> Lint:
+    """Checks by `linter` until the time is up; from then on each is a failure."""
+    end = time.monotonic() + seconds
+
+    def lint(text: str) -> Report:
+        left = end - time.monotonic()
+        if stopped.is_set() or left <= 0:
+            return Report(failure="stopped" if stopped.is_set() else f"not done within {seconds:g} s")
+        return linter.submit(Check(text, timeout=left)).result()
+
+    return lint
