@@ -337,26 +337,31 @@ def test_a_torn_file_is_gone_on_with_and_nothing_is_lost_or_doubled(tmp_path: Pa
 
 
 def test_a_killed_run_goes_on_to_the_same_bytes(tmp_path: Path) -> None:
-    source = corpus(tmp_path / "set.jsonl", 40)
+    source = corpus(tmp_path / "set.jsonl")
     script = tmp_path / "killed.py"
     here = Path(__file__).parent
     script.write_text(
         "import os, sys\n"
         f"sys.path[:0] = [{str(here.parent)!r}, {str(here)!r}]\n"
         "import typer, test_synthesis as t\n"
-        "checks = iter(range(int(sys.argv.pop())))\n"
-        "def lint(text):\n"
-        "    return t.flaky(text) if next(checks, None) is not None else os._exit(9)\n"
-        "t.commands.PylintPool = lambda *_, **__: t.InlineLinter(lint=lint)\n"
+        "left = iter(range(int(sys.argv.pop())))\n"
+        "class Killed(t.Output):\n"
+        "    def write(self, outcome):\n"
+        "        if next(left, None) is None:\n"
+        "            self._files[0].write(b'{\"edit_path\": [')\n"
+        "            self._files[0].flush()\n"
+        "            os._exit(9)\n"
+        "        super().write(outcome)\n"
+        "t.commands.Output = Killed\n"
+        "t.commands.PylintPool = lambda *_, **__: t.InlineLinter(lint=t.flaky)\n"
         "typer.run(t.commands.synthesize)\n"
     )
     command = ["-o", str(tmp_path / "out.jsonl"), "--samples", "2", "--jobs", "1", str(source)]
     killed = [sys.executable, str(script), *command]
-    for checks in ("40", "40"):
-        process = subprocess.run([*killed, checks], capture_output=True, check=False)
+    for programs, lines in (("3", 6), ("8", 20)):
+        process = subprocess.run([*killed, programs], capture_output=True, check=False)
         assert process.returncode == 9, process.stderr
-    written = (tmp_path / "out.jsonl").read_bytes()
-    assert 0 < written.count(b"\n") < 78
+        assert (tmp_path / "out.jsonl").read_bytes().count(b"\n") == lines
     assert run(*command).exit_code == 0
     assert run("-o", tmp_path / "whole.jsonl", *command[2:]).exit_code == 0
     for ending in (".jsonl", ".failures.jsonl"):
