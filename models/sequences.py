@@ -1,0 +1,452 @@
+"""Cleaned modules as training sequences in the product's own prompt formats, and those as token files.
+
+    python models/sequences.py --data .work                      # .work/tokens/{train,validation}-000.npy …
+    python models/sequences.py --data .work --plain              # plain Python instead: .work/tokens-plain/
+    python models/sequences.py --data .work --context 512 --splits validation --out .work/tokens-512
+
+Every sequence is whole: it is built to fit and never cut inside of a diff. Three kinds, each of which ends with the
+trained end of the sequence when nothing is left to insert:
+- from the empty file: LintSeq's diffs of a function or class. Which lines go together is chosen on the syntax tree
+  (a statement, and whatever uses a name that only it bound), the acceptable and hundredfold faster stand-in for the
+  linter of `lintseq_lsp.lintseq`;
+- next edit: an excerpt of a module as history, then the statements that were left out, one diff each;
+- open block: the same, with the block at the cursor as the last diff and the rest of it left out below, or not.
+
+Token files are rows of `context` uint16, several sequences a row, padded with <pad>; a part has at most PART_ROWS rows
+and any number of parts can be joined. Deliberately absent: the formats, which are the product's (`prompts`, `diffs`).
+"""
+
+import argparse
+import ast
+import json
+import random
+import re
+import warnings
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import islice, pairwise
+from pathlib import Path
+
+import numpy as np
+from tokenizers import Tokenizer
+
+from lintseq_lsp.diffs import Diff, Hunk, render
+from lintseq_lsp.excerpt import excerpt_around
+from lintseq_lsp.prompts import BOUNDARY, PromptFormat, chunk, history, instruction_fragment
+from lintseq_lsp.text import Document
+
+CONTEXT = 1024
+KINDS = {"empty": 0.2, "next_edit": 0.3, "open_block": 0.5}
+FORMATS = {PromptFormat.SUFFIX_FIRST: 0.7, PromptFormat.PAPER: 0.3}
+LEAST_BUDGET, MOST_BUDGET = 120, 760  # tokens of an excerpt, by `cost`
+TOKENS_PER_SAMPLE = 500  # one sequence for so many tokens of a module
+INSTRUCTED = {"empty": 0.5, "next_edit": 0.25, "open_block": 0.25}  # share with a docstring's first line as instruction
+UNTYPED_BELOW = 0.4  # share of open blocks without what follows in the same function: people write downwards
+BLOCK_LINES = 8
+PART_ROWS = 30_000  # 60 MiB
+JOBS = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """Lines `first` to `last` (excluded), comments and blank lines above it included, `code` where it begins itself.
+
+    `binds` and `uses` are names and `self.` attributes, those of a compound statement's header only.
+    `parent` and `siblings` are indices; `siblings` share its body.
+    """
+
+    first: int
+    code: int
+    last: int
+    parent: int
+    siblings: tuple[int, ...]
+    binds: frozenset[str]
+    uses: frozenset[str]
+    compound: bool
+
+
+@dataclass
+class Module:
+    """A module's lines and statements; `functions` are (first line, last line, docstring's first line)."""
+
+    lines: list[str]
+    statements: list[Statement] = field(default_factory=list)
+    functions: list[tuple[int, int, str]] = field(default_factory=list)
+
+
+BODIES = ("body", "orelse", "finalbody")
+
+
+def parse(text: str) -> Module:
+    """The module of a text that Python can read, its outer blank lines gone."""
+    text = text.strip("\n")
+    module = Module(text.split("\n"))
+    _read_block(module, ast.parse(text).body, 0, -1)
+    return module
+
+
+def _read_block(module: Module, body: Sequence[ast.stmt], above: int, parent: int) -> None:
+    """Appends the statements of a body; `above` is the line behind what stands before it."""
+    places: list[int] = []
+    nodes: list[tuple[ast.stmt, int]] = []
+    for node in body:
+        code = min([node.lineno, *(d.lineno for d in getattr(node, "decorator_list", []))]) - 1
+        last = node.end_lineno or node.lineno
+        if code < above or (parent >= 0 and code == module.statements[parent].code):
+            above = max(above, last)
+            continue  # shares a line with another statement
+        first = code
+        while first > above and (not module.lines[first - 1].strip() or module.lines[first - 1].lstrip()[0] == "#"):
+            first -= 1
+        places.append(len(module.statements))
+        nodes.append((node, places[-1]))
+        header = [child for child in ast.iter_child_nodes(node) if not isinstance(child, ast.stmt | ast.excepthandler | ast.match_case)]
+        compound = any(getattr(node, name, None) for name in BODIES) or isinstance(node, ast.Match)
+        binds, uses = _names(header if compound else [node])
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            binds = frozenset({node.name})
+            docstring = (ast.get_docstring(node) or "").partition("\n")[0]
+            docstring = "" if docstring.startswith((".", ":", "@")) else docstring  # markup, not a sentence
+            module.functions.append((code, last, docstring))
+        module.statements.append(Statement(first, code, last, parent, (), binds, uses, compound))
+        if compound:
+            me = places[-1]
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+                begin = node.body[0].lineno - 1
+            else:
+                begin = code + 1
+            for name in BODIES:
+                inner = getattr(node, name, [])
+                if inner and isinstance(inner, list):
+                    _read_block(module, inner, _header_end(module, begin, inner[0]), me)
+                    begin = inner[-1].end_lineno or begin
+            for part in (*getattr(node, "handlers", []), *getattr(node, "cases", [])):
+                _read_block(module, part.body, _header_end(module, part.body[0].lineno - 1, part.body[0]), me)
+        above = last
+    for _, place in nodes:
+        old = module.statements[place]
+        module.statements[place] = Statement(
+            old.first, old.code, old.last, old.parent, tuple(places), old.binds, old.uses, old.compound
+        )
+
+
+def _header_end(module: Module, begin: int, first: ast.stmt) -> int:
+    """The line behind the last non-blank, non-comment line above a body's first statement."""
+    line = min([first.lineno, *(d.lineno for d in getattr(first, "decorator_list", []))]) - 1
+    while line > begin and (not module.lines[line - 1].strip() or module.lines[line - 1].lstrip()[0] == "#"):
+        line -= 1
+    return line
+
+
+def _names(nodes: Iterable[ast.AST]) -> tuple[frozenset[str], frozenset[str]]:
+    binds, uses = set(), set()
+    for node in nodes:
+        for inner in ast.walk(node):
+            match inner:
+                case ast.Name(id=name, ctx=ast.Load()):
+                    uses.add(name)
+                case ast.Name(id=name):
+                    binds.add(name)
+                case ast.alias(name=name, asname=alias):
+                    binds.add(alias or name.partition(".")[0])
+                case ast.Attribute(value=ast.Name(id="self"), attr=name, ctx=ast.Load()):
+                    uses.add(f"self.{name}")
+                case ast.Attribute(value=ast.Name(id="self"), attr=name):
+                    binds.add(f"self.{name}")
+                case ast.arg(arg=name) | ast.ExceptHandler(name=str(name)):
+                    binds.add(name)
+    return frozenset(binds), frozenset(uses)
+
+
+def closure(module: Module, present: set[int], gone: set[int]) -> set[int]:
+    """The statements that have to go from `present` when those of `gone` do, so that the rest stays clean.
+
+    A body may not become empty, a name may not lose everything that binds it, and what stands in a
+    statement goes with it.
+    """
+    gone = set(gone)
+    while True:
+        more = set()
+        for index in present - gone:
+            statement = module.statements[index]
+            if statement.parent in gone:
+                more.add(index)
+        left = present - gone - more
+        for index in gone:
+            statement = module.statements[index]
+            if statement.parent in left and not any(sibling in left for sibling in statement.siblings):
+                more.add(statement.parent)
+        bound = {name for index in left for name in module.statements[index].binds}
+        lost = {name for index in gone for name in module.statements[index].binds} - bound
+        more |= {index for index in left if module.statements[index].uses & lost}
+        if not more:
+            return gone
+        gone |= more
+
+
+def own_lines(module: Module, gone: Iterable[int]) -> set[int]:
+    return {line for i in gone for line in range(module.statements[i].first, module.statements[i].last)}
+
+
+def trimmed(module: Module, numbers: Iterable[int]) -> list[int]:
+    """Line numbers in order without outer blank lines, as LintSeq trims each state."""
+    kept = sorted(numbers)
+    while kept and not module.lines[kept[0]].strip():
+        kept.pop(0)
+    while kept and not module.lines[kept[-1]].strip():
+        kept.pop()
+    return kept
+
+
+def step(module: Module, before: list[int], after: list[int]) -> str:
+    """The fragment that brings the state of lines `before` to the state of lines `after`."""
+    hunks: list[Hunk] = []
+    known, above, added = set(before), 0, list[str]()
+    for number in [*after, -1]:
+        if number in known or number < 0:
+            if added:
+                hunks.append(Hunk(above, tuple(added)))
+                added = []
+            above += 1
+        else:
+            added.append(module.lines[number])
+    return render(Diff(tuple(hunks)))
+
+
+def choose(rng: random.Random, weights: dict) -> object:
+    return rng.choices(list(weights), weights.values())[0]
+
+
+def growth(module: Module, numbers: list[int], rng: random.Random, share: float, most: int) -> list[list[int]]:
+    """States of the excerpt `numbers`, from few lines to all of them: random statements taken out, one by one."""
+    inside = set(numbers)
+    present = {
+        i for i, s in enumerate(module.statements) if s.code in inside and all(n in inside for n in range(s.code, s.last))
+    }
+    states = [trimmed(module, inside)]
+    while present and len(states) <= most:
+        if share < 1:  # an excerpt: small statements only
+            candidates = [i for i in present if module.statements[i].last - module.statements[i].code <= 6]
+        else:
+            candidates = list(present)
+        if not candidates:
+            break
+        # Deeper statements first, as in LintSeq: an indented line is likelier to be picked.
+        depth = [1 + len(module.lines[module.statements[i].code]) - len(module.lines[module.statements[i].code].lstrip()) for i in sorted(candidates)]
+        gone = closure(module, present, {rng.choices(sorted(candidates), depth)[0]})
+        lines = own_lines(module, gone)
+        if share < 1 and len(lines & inside) > 16:
+            if len(candidates) == 1 or rng.random() < 0.2:
+                break
+            present -= {max(gone)}
+            continue
+        present -= gone
+        inside -= lines
+        states.append(trimmed(module, inside))
+        if not states[-1]:
+            break
+    return states[::-1]
+
+
+def from_empty(module: Module, rng: random.Random) -> list[str]:
+    """The diffs that build the whole module from nothing."""
+    states = growth(module, list(range(len(module.lines))), rng, 1.0, 200)
+    states = [state for state in states if state]
+    return [step(module, before, after) for before, after in pairwise([[], *states])]
+
+
+def next_edit(module: Module, numbers: list[int], rng: random.Random, prompt_format: PromptFormat) -> list[str]:
+    """An excerpt with up to three steps left out as history, then those steps."""
+    states = growth(module, numbers, rng, 0.0, rng.choice((0, 1, 1, 1, 2, 2, 3)))
+    shown = states[0]
+    if len(states) > 1:  # the cursor is near the next step more often than not
+        missing = sorted(set(states[1]) - set(shown))
+        cursor = sum(number < missing[0] for number in shown)
+        above = cursor if rng.random() < 0.7 else rng.randint(0, len(shown))
+    else:
+        above = rng.randint(0, len(shown))
+    fragments = history([module.lines[n] for n in shown], above, prompt_format)
+    return [*fragments, *(step(module, before, after) for before, after in pairwise(states))]
+
+
+def open_block(
+    module: Module, numbers: list[int], target: Statement, rng: random.Random, prompt_format: PromptFormat
+) -> list[str]:
+    """An excerpt as history, then the block at the cursor: typed lines, the target's first lines, and what is left."""
+    inside = set(numbers)
+    last = target.last
+    if target.last - target.code > BLOCK_LINES or rng.random() < 0.3:
+        last = target.code + rng.randint(1, min(BLOCK_LINES, target.last - target.code))
+    asked = list(range(target.code, last))
+    rest = list(range(last, target.last))
+    if rng.random() < UNTYPED_BELOW:
+        end = min((f[1] for f in module.functions if f[0] <= target.code < f[1]), default=target.last)
+        rest = [n for n in range(last, end) if n in inside]
+    before = [n for n in numbers if n < target.code]
+    after = [n for n in numbers if n >= target.last and n not in set(rest)]
+    while after and not module.lines[after[0]].strip() and rng.random() < 0.5:
+        rest.append(after.pop(0))
+    if rng.random() < 0.5:  # the block begins with typed lines
+        closed = len(before) // BLOCK_LINES * BLOCK_LINES if rng.random() < 0.7 else len(before) - rng.randint(0, min(7, len(before)))
+    else:
+        closed = len(before)
+    lines = [module.lines[n] for n in (*before[:closed], *after)]
+    block = chunk([module.lines[n] for n in (*before[closed:], *asked)], closed)
+    fragments = [*history(lines, closed, prompt_format), block]
+    shown = sorted({*before, *asked, *after})
+    while rest:
+        size = rng.randint(1, BLOCK_LINES)
+        following, rest = rest[:size], rest[size:]
+        grown = sorted({*shown, *following})
+        fragments.append(step(module, shown, grown))
+        shown = grown
+    return fragments
+
+
+def dedented(module: Module, first: int, last: int, keep_docstring: bool) -> Module | None:
+    """A function or class as a module of its own, without its docstring unless that is kept."""
+    lines = module.lines[first:last]
+    indent = len(lines[0]) - len(lines[0].lstrip())
+    text = "\n".join(line[indent:] for line in lines)
+    try:
+        tree = ast.parse(text)
+        if not keep_docstring and isinstance(tree.body[0], ast.FunctionDef | ast.ClassDef) and len(tree.body[0].body) > 1:
+            docstring = tree.body[0].body[0]
+            rows = text.split("\n")
+            text = "\n".join(rows[: docstring.lineno - 1] + rows[docstring.end_lineno :])
+        return parse(text)
+    except (SyntaxError, IndexError):
+        return None
+
+
+def fragments_of(text: str, rng: random.Random, context: int) -> Iterator[list[str]]:
+    """Training sequences of one module, each a list of fragments; the first is the instruction."""
+    module = parse(text)
+    document = Document("\n".join(module.lines))
+    wanted = max(1, round(sum(map(cost, module.lines)) / TOKENS_PER_SAMPLE))
+    used: set[int] = set()
+    for _ in range(wanted):
+        kind = choose(rng, KINDS)
+        prompt_format = choose(rng, FORMATS)
+        assert isinstance(prompt_format, PromptFormat)
+        if kind == "empty":
+            lone = [f for f in module.functions if f[0] not in used and 4 <= f[1] - f[0] <= 60]
+            if not lone:
+                continue
+            first, last, docstring = rng.choice(lone)
+            used.add(first)
+            instructed = bool(docstring) and rng.random() < INSTRUCTED["empty"]
+            own = dedented(module, first, last, not instructed or rng.random() < 0.5)
+            if own:
+                yield [instruction_fragment(docstring if instructed else ""), *from_empty(own, rng)]
+            continue
+        targets = [s for s in module.statements if s.code not in used and s.last - s.code <= 40]
+        if not targets:
+            continue
+        target = rng.choice(targets)
+        budget = rng.randint(LEAST_BUDGET, min(MOST_BUDGET, context * 3 // 4))
+        numbers = list(excerpt_around(document, target.code, budget, cost).numbers)
+        used |= {n for n in numbers if abs(n - target.code) < 12}
+        docstring = next((f[2] for f in reversed(module.functions) if f[0] <= target.code < f[1]), "")
+        instruction = docstring if rng.random() < INSTRUCTED[str(kind)] else ""
+        if kind == "next_edit":
+            yield [instruction_fragment(instruction), *next_edit(module, numbers, rng, prompt_format)]
+        else:
+            numbers = sorted({*numbers, *range(target.code, target.last)})
+            yield [instruction_fragment(instruction), *open_block(module, numbers, target, rng, prompt_format)]
+
+
+def cost(line: str) -> int:
+    """About the tokens of a line: words, numbers and marks, and its indentation as one."""
+    return len(re.findall(r"[^\W\d_]{1,5}|\d|[^\w\s]{1,2}|_+", line)) + 1
+
+
+def encoded(fragments: list[str], tokenizer: Tokenizer, context: int) -> list[int] | None:
+    """Ids of a sequence with its end; whole diffs only. None when its history alone is too long."""
+    boundary, end = tokenizer.token_to_id(BOUNDARY), 0
+    ids: list[int] = []
+    for i, encoding in enumerate(tokenizer.encode_batch(fragments)):
+        if len(ids) + len(encoding.ids) + 4 > context:
+            return ids if i > 3 else None  # ends behind a boundary, without the end of the sequence
+        ids += [*encoding.ids, boundary]
+    return [*ids, *tokenizer.encode("\n").ids, boundary, end]
+
+
+def plain_text(text: str, tokenizer: Tokenizer, context: int) -> Iterator[list[int]]:
+    ids = [*tokenizer.encode(text).ids, 0]
+    for start in range(0, len(ids), context):
+        yield ids[start : start + context]
+
+
+def sequences_of(record: dict[str, str], path: Path, context: int, plain: bool, seed: int) -> list[list[int]]:
+    """Ids of all sequences of one record of the corpus. The same for the same seed, whatever runs beside it."""
+    tokenizer = Tokenizer.from_file(str(path))
+    tokenizer.encode_special_tokens = True  # `<|diff|>` inside of code is text
+    if plain:
+        return list(plain_text(record["text"], tokenizer, context))
+    rng = random.Random(f"{seed} {record['package']} {record['path']}")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        fragments = list(fragments_of(record["text"], rng, context))
+    return [ids for ids in (encoded(f, tokenizer, context) for f in fragments) if ids]
+
+
+def packed(sequences: Iterable[list[int]], context: int, pad: int = 1, open_rows: int = 64) -> Iterator[list[int]]:
+    """Rows of `context` ids: each sequence goes into the fullest of the open rows that it fits."""
+    rows: list[list[int]] = []
+    for ids in sequences:
+        fitting = [row for row in rows if len(row) + len(ids) <= context]
+        if fitting:
+            max(fitting, key=len).extend(ids)
+        else:
+            rows.append(list(ids))
+            if len(rows) > open_rows:
+                fullest = max(rows, key=len)
+                rows.remove(fullest)
+                yield fullest + [pad] * (context - len(fullest))
+    for row in rows:
+        yield row + [pad] * (context - len(row))
+
+
+def write_rows(rows: Iterator[list[int]], folder: Path, split: str) -> int:
+    folder.mkdir(parents=True, exist_ok=True)
+    for old in folder.glob(f"{split}-[0-9]*.npy"):
+        old.unlink()
+    count = 0
+    for part in range(1000):
+        array = np.array(list(islice(rows, PART_ROWS)), dtype=np.uint16)
+        if not len(array):
+            break
+        np.save(folder / f"{split}-{part:03}.npy", array)
+        count += len(array)
+    return count
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, default=Path(".work"), help="holds corpus/ and tokenizer.json")
+    parser.add_argument("--tokenizer", type=Path, help="default: DATA/tokenizer.json")
+    parser.add_argument("--out", type=Path, help="default: DATA/tokens or DATA/tokens-plain")
+    parser.add_argument("--corpus", type=Path, help="default: DATA/corpus")
+    parser.add_argument("--splits", nargs="+", default=["validation", "train"])
+    parser.add_argument("--context", type=int, default=CONTEXT)
+    parser.add_argument("--plain", action="store_true")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--most", type=int, default=10**9, help="records of a split, chosen at random")
+    arguments = parser.parse_args()
+    tokenizer_path = arguments.tokenizer or arguments.data / "tokenizer.json"
+    out = arguments.out or arguments.data / ("tokens-plain" if arguments.plain else "tokens")
+    for split in arguments.splits:
+        with ((arguments.corpus or arguments.data / "corpus") / f"{split}.jsonl").open() as file:
+            records = [json.loads(line) for line in file]
+        random.Random(arguments.seed).shuffle(records)
+        job = partial(
+            sequences_of, path=tokenizer_path, context=arguments.context, plain=arguments.plain, seed=arguments.seed
+        )
+        with ProcessPoolExecutor(JOBS) as pool:
+            results = pool.map(job, records[: arguments.most], chunksize=16)
+            sequences = (ids for result in results for ids in result)
+            count = write_rows(packed(sequences, arguments.context), out, split)
+        print(f"{split}: {count} rows of {arguments.context} tokens")
