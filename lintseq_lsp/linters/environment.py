@@ -16,7 +16,7 @@ WORKSPACE_ENVIRONMENTS = (".venv", "venv", "env")
 
 @dataclass(frozen=True, slots=True)
 class Environment:
-    """What imports are resolved against, in this order: the standard library, `source_roots`, `site_packages`.
+    """What imports are resolved against: the standard library, then `source_roots`, then `site_packages`.
 
     `python_version` is (major, minor), None when unknown. `origin` says where the environment was
     found; `warning` why the setting could not be followed.
@@ -35,7 +35,7 @@ def find_environment(
     *,
     environ: Mapping[str, str] = os.environ,
 ) -> Environment:
-    """The setting (an interpreter or an environment's folder), else the workspace's, else the server's own."""
+    """The setting (an interpreter or an environment's folder), else the workspace's, else our own."""
     roots = _source_roots(workspace_folder)
     warning = None
     for origin, prefix in _candidates(workspace_folder, setting, environ):
@@ -44,7 +44,7 @@ def find_environment(
             packages, version = found
             return Environment(roots, packages, version, origin, warning)
         if origin == "setting":
-            warning = f"{setting}: no Python environment is there; set an interpreter or a virtual environment"
+            warning = f"{setting}: no Python environment is there; name an interpreter or an environment"
     return Environment(roots, _with_pth(server_site_packages()), sys.version_info[:2], "server", warning)
 
 
@@ -63,9 +63,7 @@ def _source_roots(folder: Path | None) -> tuple[Path, ...]:
     return tuple(path for path in (folder / "src", folder) if path.is_dir())
 
 
-def _candidates(
-    folder: Path | None, setting: str, environ: Mapping[str, str]
-) -> Iterator[tuple[str, Path]]:
+def _candidates(folder: Path | None, setting: str, environ: Mapping[str, str]) -> Iterator[tuple[str, Path]]:
     if setting:
         # Never resolved: a virtual environment's python is a link out of it.
         path = (folder or Path()) / Path(setting).expanduser()
@@ -94,7 +92,9 @@ def _installed(prefix: Path) -> tuple[tuple[Path, ...], tuple[int, int] | None] 
     if config.get("include-system-site-packages", "").lower() == "true" and config.get("home"):
         folders = (*folders, *_layouts(_prefix_of(Path(config["home"]) / "python"), version))
     if version is None:
-        version = next(filter(None, (_version(path.parent.name.removeprefix("python")) for path in folders)), None)
+        version = next(
+            filter(None, (_version(path.parent.name.removeprefix("python")) for path in folders)), None
+        )
     return _with_pth(folders), version
 
 

@@ -35,8 +35,10 @@ _POLL = 0.2  # seconds between looks at the worker's memory while it works
 
 # -I: no PYTHON* variables, no user site, nothing of the working directory. -S: no .pth, no sitecustomize.
 # Our own package is imported from its folder, which then leaves the path: it may be a checkout.
+# site's `exit` and the like are wanted all the same: they are names that the code may use.
 _BOOT = """\
-import json, sys
+import json, site, sys
+site.setquit(); site.setcopyright(); site.sethelper()
 own, package = json.loads(sys.argv[1])
 standard = list(sys.path)
 sys.path += [*own, package]

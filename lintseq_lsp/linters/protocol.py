@@ -7,7 +7,7 @@ import json
 import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, BinaryIO
+from typing import IO, Any
 
 _LENGTH = struct.Struct(">I")
 
@@ -23,7 +23,7 @@ class Setup:
     """Set in a trusted workspace only: where pylint's own configuration is looked for."""
 
 
-def read_message(stream: BinaryIO) -> dict[str, Any] | None:
+def read_message(stream: IO[bytes]) -> dict[str, Any] | None:
     """The next message; None when the other side has closed, also in the middle of one."""
     header = stream.read(_LENGTH.size)
     if len(header) < _LENGTH.size:
@@ -36,7 +36,7 @@ def read_message(stream: BinaryIO) -> dict[str, Any] | None:
     return message
 
 
-def write_message(stream: BinaryIO, message: Mapping[str, Any]) -> None:
+def write_message(stream: IO[bytes], message: Mapping[str, Any]) -> None:
     body = json.dumps(message).encode()  # ASCII: lone surrogates travel as escapes
     stream.write(_LENGTH.pack(len(body)) + body)
     stream.flush()

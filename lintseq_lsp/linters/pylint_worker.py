@@ -11,10 +11,8 @@ import gc
 import importlib.machinery
 import os
 import queue
-import site
 import sys
 import threading
-import time
 import tokenize
 import traceback
 import warnings
@@ -24,62 +22,59 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, BinaryIO
 
-# Without the site module (the pool starts us so), `exit` and the like would be undefined names.
-site.setquit()
-site.setcopyright()
-site.sethelper()
+import psutil
+from astroid import bases, nodes
+from astroid.brain import brain_numpy_utils
+from astroid.builder import AstroidBuilder
+from astroid.context import _invalidate_cache
+from astroid.exceptions import AstroidError, AstroidSyntaxError
+from astroid.inference_tip import clear_inference_tip_cache
+from astroid.interpreter._import import spec, util
+from astroid.interpreter.objectmodel import ObjectModel
+from astroid.manager import AstroidManager
+from astroid.modutils import _cache_normalize_path_, _has_init, cached_os_path_isfile
+from astroid.nodes._base_nodes import LookupMixIn
+from pylint.checkers import BaseChecker, BaseRawFileChecker, BaseTokenChecker
+from pylint.checkers.classes.class_checker import ClassChecker, ScopeAccessMap
+from pylint.checkers.clear_lru_cache import clear_lru_caches
+from pylint.config.config_initialization import _config_initialization
+from pylint.config.find_default_config_files import find_default_config_files
+from pylint.lint import PyLinter
+from pylint.reporters import CollectingReporter
+from pylint.utils import ASTWalker, FileState, LinterStats
 
-import psutil  # noqa: E402
-from astroid import bases, nodes  # noqa: E402
-from astroid.manager import AstroidManager  # noqa: E402
-from astroid.brain import brain_numpy_utils  # noqa: E402
-from astroid.builder import AstroidBuilder  # noqa: E402
-from astroid.context import _invalidate_cache  # noqa: E402
-from astroid.exceptions import AstroidError, AstroidSyntaxError  # noqa: E402
-from astroid.inference_tip import clear_inference_tip_cache  # noqa: E402
-from astroid.interpreter._import import spec, util  # noqa: E402
-from astroid.interpreter.objectmodel import ObjectModel  # noqa: E402
-from astroid.modutils import _cache_normalize_path_, _has_init, cached_os_path_isfile  # noqa: E402
-from astroid.nodes._base_nodes import LookupMixIn  # noqa: E402
-from pylint.checkers import BaseChecker, BaseRawFileChecker, BaseTokenChecker  # noqa: E402
-from pylint.checkers.classes.class_checker import ClassChecker, ScopeAccessMap  # noqa: E402
-from pylint.checkers.clear_lru_cache import clear_lru_caches  # noqa: E402
-from pylint.config.config_initialization import _config_initialization  # noqa: E402
-from pylint.config.find_default_config_files import find_default_config_files  # noqa: E402
-from pylint.lint import PyLinter  # noqa: E402
-from pylint.reporters import CollectingReporter  # noqa: E402
-from pylint.utils import ASTWalker, FileState, LinterStats  # noqa: E402
-
-from lintseq_lsp.linters.base import Check, Finding, Report, Tier  # noqa: E402
-from lintseq_lsp.linters.protocol import Setup, read_message, write_message  # noqa: E402
-from lintseq_lsp.linters.syntax import check_syntax, parse, syntax_finding  # noqa: E402
+from lintseq_lsp.errors import LinterError
+from lintseq_lsp.linters.base import Check, Finding, Report, Tier
+from lintseq_lsp.linters.protocol import Setup, read_message, write_message
+from lintseq_lsp.linters.syntax import check_syntax, parse, syntax_finding
 
 MANAGER = AstroidManager()  # one for the process, whoever makes it
 
 EXTRA_MESSAGES = frozenset({"W0311", "W0231"})
 NAMES_MESSAGES = frozenset({"E0001", "E0601", "E0602", "E0603", "E0606"})
+ESSENTIAL_MESSAGES = EXTRA_MESSAGES | NAMES_MESSAGES | {"E0102", "E0203", "E0401", "E0702", "E1101", "E1305"}
+"""One of each part of pylint, which only prints when a part of it cannot be loaded."""
+
 ALWAYS_MESSAGES = frozenset({"E0001"})
 """What not even a trusted configuration can switch off, beside the fatal ones."""
 
-# cv2's members are generated, as in LintSeq. Hints ("maybe 'x'?") would make an old finding look new as soon as a similar name appears.
+# Hints ("maybe 'x'?") would make an old finding look new as soon as a similar name appears.
 OPTIONS = ("--unsafe-load-any-extension=no", "--missing-member-hint=no")
 
 # Importing them prints, or opens a browser; astroid imports the parents of dotted names.
 UNWELCOME_MODULES = frozenset({"antigravity", "this"})
 
 UNNAMED = "untitled"
-WARM_UP = '''\
-"""Imports what most modules do."""
-import abc, argparse, asyncio, collections, contextlib, dataclasses, datetime, enum, functools, io
-import itertools, json, logging, math, os, pathlib, random, re, subprocess, sys, threading, time, typing
+WARM_UP = """\
+import abc
+import dataclasses
+import enum
+import typing
 
 
 class Base(abc.ABC):
     def __init__(self, name: str) -> None:
         self.name = name
-
-    @abc.abstractmethod
-    def run(self) -> int: ...
 
 
 @dataclasses.dataclass
@@ -93,19 +88,32 @@ class Colour(enum.Enum):
 
 
 class Child(Base):
-    def __init__(self) -> None:
-        super().__init__("child")
-        self.path = pathlib.Path(os.path.join("a", "b"))
-
-    def run(self) -> int:
-        with open(self.path, encoding="utf-8") as stream:
-            lines = [line.strip() for line in stream if re.match("a", line)]
-        print(f"{len(lines)}", "%s" % self.name, "{}".format(Colour.RED.name), json.dumps({}))
+    def run(self) -> typing.Iterator[int]:
+        with open(self.name, encoding="utf-8") as stream:
+            lines = [line.strip() for line in stream]
+        print(f"{len(lines)}", "%s" % self.name, "{}".format(Colour.RED.name))
         try:
-            return Point(1).x + missing
+            yield Point(1).x + missing
         except (KeyError, OSError) as error:
             raise ValueError("no") from error
-'''
+"""
+PRELOADED = (
+    *(
+        "os",
+        "sys",
+        "re",
+        "json",
+        "pathlib",
+        "collections",
+        "collections.abc",
+        "functools",
+        "itertools",
+        "time",
+    ),
+    *("math", "random", "logging", "datetime", "contextlib", "argparse", "subprocess", "threading", "io"),
+    *("string", "copy", "shutil", "tempfile", "inspect", "warnings", "unittest", "asyncio"),
+)
+"""Read while nothing is asked, so that the first check of a file that imports them is not the slow one."""
 
 
 def main(standard: Sequence[str], own: Sequence[str]) -> None:
@@ -122,14 +130,20 @@ def main(standard: Sequence[str], own: Sequence[str]) -> None:
     warnings.simplefilter("ignore")
     session = Session(setup, standard, own)
     failure = session.warm()
-    gc.collect()
-    gc.freeze()
     write_message(answers, {"failure": failure, "resident": _resident()})
     _silence_stderr()
     checks: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
     threading.Thread(target=_receive, args=(messages, checks), daemon=True).start()
+    ahead = list(reversed(PRELOADED))
     while True:
-        asked = checks.get()
+        try:
+            asked = checks.get(block=not ahead)
+        except queue.Empty:
+            session.preload(ahead.pop())
+            if not ahead:
+                gc.collect()
+                gc.freeze()  # else every full collection walks the standard library's trees
+            continue
         report = session.check(Check(asked["text"], asked["path"], Tier(asked["tier"])))
         write_message(answers, {**dataclasses.asdict(report), "resident": _resident()})
 
@@ -154,27 +168,29 @@ class Session:
         try:
             for tier in (Tier.NAMES, Tier.PYLINT):
                 self._pass(tier)
-        except (Exception, SystemExit) as error:  # the boundary: a trusted configuration may do anything
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - a trusted configuration may do anything
             return f"pylint could not be set up: {type(error).__name__}: {error}"
         return self.check(Check(WARM_UP)).failure
 
+    def preload(self, name: str) -> None:
+        with contextlib.suppress(AstroidError):
+            MANAGER.ast_from_module_name(name)
+
     def check(self, check: Check) -> Report:
         """Never raises, but for the process's end: a crash of the linter is a `failure`."""
-        start = time.perf_counter()
         text = check.text.replace("\r\n", "\n").replace("\r", "\n")
         try:
             if check.tier <= Tier.SYNTAX:
                 return check_syntax(text, check.path)
             findings, parsed = self._lint(text, check.path, check.tier)
-        except Exception as error:  # the boundary: whatever pylint raises is the gate's "rejected"
+        except Exception as error:  # noqa: BLE001 - the boundary: whatever it is, the gate rejects
             self._passes.clear()  # a checker that was left in the middle keeps a wrong state
             MANAGER.clear_cache()
             self._tracked.clear()
             place = traceback.extract_tb(error.__traceback__)[-1]
-            reason = f"the linter crashed: {type(error).__name__} in {Path(place.filename).name}:{place.lineno}"
-            return Report(tier=check.tier, failure=reason, milliseconds=(time.perf_counter() - start) * 1000)
-        milliseconds = (time.perf_counter() - start) * 1000
-        return Report(findings, check.tier, parsed=parsed, milliseconds=milliseconds)
+            where = f"{Path(place.filename).name}:{place.lineno}"
+            return Report(tier=check.tier, failure=f"the linter crashed: {type(error).__name__} in {where}")
+        return Report(findings, check.tier, parsed=parsed)
 
     def _lint(self, text: str, path: str, tier: Tier) -> tuple[tuple[Finding, ...], bool]:
         tree, broken = parse(text)
@@ -384,8 +400,9 @@ class _ImportGuard:
     def __init__(self, standard: Sequence[str], trusted: Sequence[str]) -> None:
         self._standard = list(standard)
         self._trusted = list(trusted)
-        own = [getattr(sys.modules[name], "__path__", ()) for name in list(sys.modules)]
-        self._folders = frozenset(folder for path in own for folder in path)
+        packages = [getattr(module, "__path__", ()) for module in list(sys.modules.values())]
+        roots = (*standard, *(folder for path in packages for folder in path))
+        self._own = tuple(root + os.sep for root in roots)
 
     def find_spec(
         self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
@@ -395,11 +412,8 @@ class _ImportGuard:
         find = importlib.machinery.PathFinder.find_spec
         if path is None:
             return find(name, [*self._standard, *self._trusted], target)
-        allowed = [folder for folder in path if self._trusted or self._is_own(folder)]
+        allowed = [folder for folder in path if self._trusted or (folder + os.sep).startswith(self._own)]
         return find(name, allowed, target) if allowed else None
-
-    def _is_own(self, folder: str) -> bool:
-        return folder in self._folders or folder.startswith(tuple(root + os.sep for root in self._standard))
 
 
 _PATH_CACHES: tuple[Any, ...] = (
@@ -422,6 +436,9 @@ def _linter(setup: Setup) -> PyLinter:
     reporter = CollectingReporter()
     linter = PyLinter(reporter=reporter)
     linter.load_default_plugins()
+    missing = ESSENTIAL_MESSAGES - {definition.msgid for definition in linter.msgs_store.messages}
+    if missing:
+        raise LinterError(f"pylint is incomplete: it does not know {', '.join(sorted(missing))}")
     options = list(OPTIONS)
     if setup.python_version is not None:
         options.append("--py-version=" + ".".join(map(str, setup.python_version)))
@@ -463,7 +480,7 @@ def _encoded(text: str) -> bytes:
 
 def _stamp(file: str) -> tuple[int, int] | None:
     try:
-        status = os.stat(file)
+        status = Path(file).stat()
     except OSError:
         return None
     return status.st_mtime_ns, status.st_size

@@ -35,7 +35,7 @@ def check_syntax(text: str, path: str = "") -> Report:
     except RecursionError:
         failure = "the code is nested too deeply to be checked"
         return Report(broken, Tier.SYNTAX, failure=failure, milliseconds=_since(start))
-    findings = (*broken, *_implied(flaws, text))
+    findings = (*broken, *_implied(flaws, tree, text))
     return Report(findings, Tier.SYNTAX, milliseconds=_since(start))
 
 
@@ -63,20 +63,28 @@ def syntax_finding(error: BaseException) -> Finding:
     line = int(blamed[1]) if blamed else getattr(error, "lineno", None)
     offset = getattr(error, "offset", None)
     text = str(error) or type(error).__name__
-    return Finding("syntax-error", "E0001", f"Parsing failed: '{text}'", max(line or 1, 1), max(offset or 0, 0))
+    return Finding(
+        "syntax-error", "E0001", f"Parsing failed: '{text}'", max(line or 1, 1), max(offset or 0, 0)
+    )
 
 
-def _implied(flaws: list[messages.Message], text: str) -> Iterator[Finding]:
-    lines: list[bytes] = []
-    for flaw in sorted(flaws, key=lambda flaw: (flaw.lineno, flaw.col)):
+def _implied(flaws: list[messages.Message], tree: ast.Module, text: str) -> Iterator[Finding]:
+    """What pylint is sure to report too.
+
+    The two disagree on names that are bound somewhere, only not here (order, branches, `del`), and
+    pylint ignores names inside string annotations, which pyflakes reports at the string's position.
+    """
+    flaws = sorted(flaws, key=lambda flaw: (flaw.lineno, flaw.col))
+    names = any(isinstance(flaw, messages.UndefinedName | messages.UndefinedExport) for flaw in flaws)
+    bound = frozenset(_bound_names(tree)) if names else frozenset()
+    lines = re.split(rb"\r\n|\r|\n", text.encode()) if names else []
+    for flaw in flaws:
         match flaw:
-            case messages.UndefinedName(message_args=(str(name),)):
-                lines = lines or _encoded_lines(text)
-                # Names inside string annotations have the string's position; pylint ignores them.
-                if flaw.lineno <= len(lines) and lines[flaw.lineno - 1][flaw.col :].startswith(name.encode()):
+            case messages.UndefinedName(message_args=(str(name),)) if name not in bound:
+                if lines[flaw.lineno - 1].startswith(name.encode(), flaw.col):
                     message = f"Undefined variable {name!r}"
                     yield Finding("undefined-variable", "E0602", message, flaw.lineno, flaw.col)
-            case messages.UndefinedExport(message_args=(str(name),)):
+            case messages.UndefinedExport(message_args=(str(name),)) if name not in bound:
                 message = f"Undefined variable name {name!r} in __all__"
                 yield Finding("undefined-all-variable", "E0603", message, flaw.lineno, flaw.col)
             case messages.RaiseNotImplemented():
@@ -84,8 +92,21 @@ def _implied(flaws: list[messages.Message], text: str) -> Iterator[Finding]:
                 yield Finding("notimplemented-raised", "E0711", message, flaw.lineno, flaw.col)
 
 
-def _encoded_lines(text: str) -> list[bytes]:
-    return re.split(rb"\r\n|\r|\n", text.encode())
+def _bound_names(tree: ast.Module) -> Iterator[str | None]:
+    for node in ast.walk(tree):
+        match node:
+            case ast.Name(id=name, ctx=ast.Store() | ast.Del()):
+                yield name
+            case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
+                yield name
+            case ast.ExceptHandler(name=name) | ast.MatchAs(name=name) | ast.MatchStar(name=name):
+                yield name
+            case ast.MatchMapping(rest=name) | ast.arg(arg=name):
+                yield name
+            case ast.Global(names=names) | ast.Nonlocal(names=names):
+                yield from names
+            case ast.alias(name=name, asname=asname):
+                yield asname or name.partition(".")[0]
 
 
 def _since(start: float) -> float:
