@@ -39,7 +39,7 @@ class Loaded:
         """(tokens, rows)"""
         parameters = llama_cpp.llama_context_default_params()
         parameters.n_ctx = parameters.n_batch = parameters.n_ubatch = max(64, len(tokens))
-        parameters.n_threads = parameters.n_threads_batch = 2
+        parameters.n_threads = parameters.n_threads_batch = 1
         parameters.type_k = parameters.type_v = 0  # F32, as in the reference
         parameters.flash_attn_type = 0
         context = llama_cpp.llama_init_from_model(self.model, parameters)

@@ -20,7 +20,7 @@ from lintseq_lsp.errors import ModelFileError, TokenizerError
 
 Matrix = NDArray[np.float32]
 
-_STORED = {"F32": np.dtype("<f4"), "F16": np.dtype("<f2"), "BF16": np.dtype("<u2")}
+_STORED: dict[str, np.dtype[Any]] = {"F32": np.dtype("<f4"), "F16": np.dtype("<f2"), "BF16": np.dtype("<u2")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ class Shape:
 
 @dataclass(frozen=True, slots=True)
 class Vocabulary:
-    """`tokens[id]` in the byte-level alphabet; `special` are markers, `added` are taken verbatim from text."""
+    """`tokens[id]` in the byte-level alphabet; `special` are markers, `added` are cut out of text first."""
 
     tokens: list[str]
     merges: list[str]
@@ -115,7 +115,8 @@ def read_vocabulary(folder: Path) -> Vocabulary:
     ):
         raise TokenizerError(f"{path} is no byte-level BPE split as GPT-2 does: it cannot be converted")
     names = {int(number): text for text, number in model["vocab"].items()}
-    added, special = set(), set()
+    added: set[int] = set()
+    special: set[int] = set()
     for token in data.get("added_tokens") or []:
         names[int(token["id"])] = token["content"]
         (special if token["special"] else added).add(int(token["id"]))
@@ -182,7 +183,7 @@ def _stored(path: Path, offset: int, dtype: np.dtype[Any], shape: tuple[int, ...
 
 def _torch_file(path: Path) -> dict[str, Callable[[], Matrix]]:
     try:
-        import torch
+        import torch  # type: ignore[import-not-found, unused-ignore]
     except ImportError:
         raise ModelFileError(
             f"{path} is a PyTorch file, and torch is not installed: pip install 'lintseq-lsp[torch]'"

@@ -3,14 +3,18 @@
 Imports gguf and llama_cpp only when called: the server never needs them from here.
 """
 
+from __future__ import annotations
+
 import ctypes
+import logging
 import os
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from enum import Enum
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from lintseq_lsp.errors import ModelFileError, TokenizerError
+from lintseq_lsp.prompts import BOUNDARY
 from lintseq_lsp.weights.checkpoint import (
     Matrix,
     Shape,
@@ -19,18 +23,10 @@ from lintseq_lsp.weights.checkpoint import (
     read_tensors,
     read_vocabulary,
 )
+from lintseq_lsp.weights.gguf_header import Type
 
-BOUNDARY = "<|diff|>"
-
-
-class Type(Enum):
-    """How weights are stored; the value is the name that llama.cpp gives it."""
-
-    F32 = "F32"
-    F16 = "F16"
-    Q8_0 = "Q8_0"
-    Q4_K_M = "Q4_K_M"
-    Q4_0 = "Q4_0"
+if TYPE_CHECKING:
+    from gguf import GGUFWriter
 
 
 # llama.h, enum llama_ftype
@@ -85,6 +81,8 @@ def quantise(source: Path, output: Path, kind: Type) -> None:
     """Stores the F32 file `source` as `kind`, by llama.cpp."""
     import llama_cpp
 
+    # its Python logger prints every tensor otherwise, by whether this level is above the message's
+    logging.getLogger("llama-cpp-python").setLevel(logging.ERROR)
     parameters = llama_cpp.llama_model_quantize_default_params()
     parameters.ftype = _FILE_TYPE[kind]
     parameters.nthread = os.cpu_count() or 1
@@ -127,13 +125,13 @@ def _write_f32(
             writer.add_string(key, value)
         else:
             writer.add_uint64(key, value)
-    layout = list(_layout(shape))
-    for target, _, size, _ in layout:
+    tensors = list(layout(shape))
+    for target, _, size, _ in tensors:
         writer.add_tensor_info(target, size, np.dtype(np.float32), 4 * size[0] * size[1])
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_ti_data_to_file()
-    for _, origin, size, heads in layout:
+    for _, origin, size, heads in tensors:
         tensor = read(origin)
         if tensor.shape != size:
             raise ModelFileError(f"{origin} has the shape {tensor.shape}, the configuration says {size}")
@@ -141,7 +139,7 @@ def _write_f32(
     writer.close()
 
 
-def _add_vocabulary(writer: "gguf.GGUFWriter", vocabulary: Vocabulary, rows: int) -> None:  # noqa: F821
+def _add_vocabulary(writer: GGUFWriter, vocabulary: Vocabulary, rows: int) -> None:
     from gguf import TokenType
 
     if len(vocabulary.tokens) > rows:
@@ -169,7 +167,7 @@ def _add_vocabulary(writer: "gguf.GGUFWriter", vocabulary: Vocabulary, rows: int
         writer.add_string("lintseq.normalizer", vocabulary.normalizer)
 
 
-def _layout(shape: Shape) -> Iterator[tuple[str, str, tuple[int, int], int]]:
+def layout(shape: Shape) -> Iterator[tuple[str, str, tuple[int, int], int]]:
     """GGUF name, transformers' name, (rows, columns), and the heads to interleave (0: none)."""
     yield "token_embd.weight", "model.embed_tokens.weight", (shape.rows, shape.width), 0
     keys = shape.width // shape.heads * shape.key_heads
@@ -192,7 +190,7 @@ def _layout(shape: Shape) -> Iterator[tuple[str, str, tuple[int, int], int]]:
 
 
 def _interleave(matrix: Matrix, heads: int) -> Matrix:
-    """Rows of each head from halves (transformers turns i with i + d/2) to pairs (llama.cpp: 2i with 2i + 1)."""
+    """Reorders the rows of each head: transformers rotates (i, i + d/2) as a pair, llama.cpp (2i, 2i + 1)."""
     import numpy as np
 
     rows, columns = matrix.shape

@@ -1,0 +1,111 @@
+"""`lintseq-lsp model …`: what the user may do with models. Only words and exit codes, no work of its own."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lintseq_lsp.errors import LintSeqError
+from lintseq_lsp.prompts import BOUNDARY, PromptFormat
+from lintseq_lsp.weights import gguf_header, registry
+from lintseq_lsp.weights.gguf_header import Type
+
+app = typer.Typer(help="List, fetch, convert, verify and choose models.", no_args_is_help=True)
+
+_Type = Annotated[Type, typer.Option("--type", help="How weights are stored.", case_sensitive=False)]
+
+
+@app.command("list")
+def list_models() -> None:
+    """Show the models that are here, and those that can be pulled."""
+    from lintseq_lsp.weights.fetch import CATALOGUE
+
+    with _errors_shown():
+        embedded, pulled = registry.embedded(), registry.registered()
+        used = registry.chosen() or embedded[0].name
+        for model in (*pulled, *embedded):
+            mark = "*" if model.name == used else " "
+            size = f"{model.path.stat().st_size / 2**20:,.0f} MiB" if model.path.is_file() else "missing"
+            typer.echo(f"{mark} {model.name:28} {size:>9}  context {model.context:<5} {model.description}")
+        for name in CATALOGUE.keys() - {model.name for model in pulled}:
+            typer.echo(
+                f"  {name:28} {'–':>9}  {CATALOGUE[name].description}: `lintseq-lsp model pull {name}`"
+            )
+
+
+@app.command()
+def pull(
+    name: Annotated[str, typer.Argument(help="A name that `model list` shows.")], kind: _Type = Type.Q8_0
+) -> None:
+    """Fetch a published checkpoint, convert, verify and register it."""
+    from lintseq_lsp.weights.fetch import pull as pull_model
+
+    with _errors_shown():
+        model = pull_model(name, kind=kind, announce=lambda stage: typer.echo(f"{stage} …", err=True))
+    typer.echo(f"{model.path}\nsha256 {model.sha256}\nuse it: lintseq-lsp model use {model.name}")
+
+
+@app.command()
+def convert(
+    folder: Annotated[Path, typer.Argument(help="A checkpoint in transformers' layout.", metavar="DIR")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="The GGUF file to write.")],
+    kind: _Type = Type.Q8_0,
+    prompt_format: Annotated[
+        PromptFormat, typer.Option(help="The history it was trained for.")
+    ] = PromptFormat.PAPER,
+) -> None:
+    """Make a GGUF file of an OLMo checkpoint with the token `<|diff|>`."""
+    from lintseq_lsp.weights.convert import convert as convert_checkpoint
+
+    with _errors_shown():
+        metadata = {"lintseq.prompt_format": prompt_format.value}
+        convert_checkpoint(folder, output, name=output.stem, kind=kind, metadata=metadata)
+        gguf_header.verify(output)
+    typer.echo(f"{output}\nsha256 {gguf_header.checksum(output)}\nuse it: lintseq-lsp model use {output}")
+
+
+@app.command()
+def verify(file: Annotated[str, typer.Argument(help="A GGUF file, or a model's name.")]) -> None:
+    """Check that a model file is whole, has its recorded checksum, and the token `<|diff|>`."""
+    with _errors_shown():
+        path = Path(file).expanduser()
+        known = next(
+            (
+                m
+                for m in (*registry.registered(), *registry.embedded())
+                if m.name == file or _same(m.path, path)
+            ),
+            None,
+        )
+        if known is not None:
+            path = known.path
+        header = gguf_header.verify(path, known.sha256 if known else None)
+        digest = gguf_header.checksum(path)
+    recorded = "as recorded" if known is not None and known.sha256 else "no checksum is recorded of this file"
+    typer.echo(
+        f"{path}: ok\nsha256 {digest} ({recorded})\n{header.architecture}, context {header.context}, "
+        f"{BOUNDARY} is token {header.boundary}, prompt format {header.prompt_format.value}"
+    )
+
+
+@app.command()
+def use(name: Annotated[str, typer.Argument(help="A model's name, or a GGUF file to register.")]) -> None:
+    """Choose the model that is used where no setting names one."""
+    with _errors_shown():
+        model = registry.choose(name)
+    typer.echo(f"using {model.name} ({model.path})")
+
+
+def _same(one: Path, other: Path) -> bool:
+    return one.resolve() == other.resolve()
+
+
+@contextmanager
+def _errors_shown() -> Iterator[None]:
+    try:
+        yield
+    except LintSeqError as error:
+        typer.echo(f"error: {error}", err=True)
+        raise typer.Exit(1) from None

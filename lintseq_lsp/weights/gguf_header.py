@@ -1,0 +1,170 @@
+"""Reads a GGUF file's header and proves that the file is whole. Light: a server does it at start.
+
+Source: ggml, docs/gguf.md. Deliberately absent: the weights themselves, and the gguf package, which
+takes a second for a large vocabulary.
+"""
+
+import hashlib
+import math
+import mmap
+import struct
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+from lintseq_lsp.errors import ModelFileError, TokenizerError
+from lintseq_lsp.prompts import BOUNDARY, PromptFormat
+
+_SCALARS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}
+_STRING, _ARRAY = 8, 9
+
+# ggml type → weights in a block, bytes of a block (ggml.c, type_traits)
+_BLOCKS = {
+    0: (1, 4),  # F32
+    1: (1, 2),  # F16
+    2: (32, 18),  # Q4_0
+    6: (32, 22),  # Q5_0
+    8: (32, 34),  # Q8_0
+    12: (256, 144),  # Q4_K
+    13: (256, 176),  # Q5_K
+    14: (256, 210),  # Q6_K
+    30: (1, 2),  # BF16
+}
+
+
+class Type(Enum):
+    """How weights are stored; the value is the name that llama.cpp gives it."""
+
+    F32 = "F32"
+    F16 = "F16"
+    Q8_0 = "Q8_0"
+    Q4_K_M = "Q4_K_M"
+    Q4_0 = "Q4_0"
+
+
+CONTROL, USER_DEFINED = 3, 4  # token types (llama.h, enum llama_token_type)
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What a model file says of itself. `metadata` has every key; `boundary` is the id of `<|diff|>`."""
+
+    metadata: dict[str, Any]
+    architecture: str
+    context: int
+    boundary: int
+    prompt_format: PromptFormat
+
+
+def verify(path: Path, sha256: str | None = None) -> Header:
+    """The header of a file that is whole, an edit-sequence model's, and, where known, has this checksum.
+
+    Raises `ModelFileError` or `TokenizerError`, with what mends it.
+    """
+    try:
+        with path.open("rb") as file:
+            if file.read(4) != b"GGUF":
+                raise ModelFileError(f"{path} is not a GGUF file: make one with `lintseq-lsp model convert`")
+            with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+                metadata = _metadata(path, data)
+            if sha256 is not None:
+                file.seek(0)
+                if hashlib.file_digest(file, "sha256").hexdigest() != sha256:
+                    raise ModelFileError(f"{path} has another checksum than recorded: {_MEND}")
+    except FileNotFoundError:
+        raise ModelFileError(f"{path} is not there: `lintseq-lsp model list` shows what is") from None
+    except OSError as error:
+        raise ModelFileError(f"{path} cannot be read: {error.strerror or error}") from None
+    return _header(path, metadata)
+
+
+def checksum(path: Path) -> str:
+    """SHA-256 in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+_MEND = "it was changed or damaged; pull, convert or install it again"
+
+
+def _header(path: Path, metadata: dict[str, Any]) -> Header:
+    tokens = metadata.get("tokenizer.ggml.tokens")
+    types = metadata.get("tokenizer.ggml.token_type")
+    if not isinstance(tokens, list) or not isinstance(types, list) or len(tokens) != len(types):
+        raise TokenizerError(f"{path} holds no tokenizer: convert it again with `lintseq-lsp model convert`")
+    boundaries = [number for number, token in enumerate(tokens) if token == BOUNDARY]
+    if len(boundaries) != 1 or types[boundaries[0]] not in (CONTROL, USER_DEFINED):
+        raise TokenizerError(
+            f"{path} has no {BOUNDARY} as one token, so it is no edit-sequence model: "
+            "choose another with `lintseq-lsp model use`"
+        )
+    architecture = str(metadata.get("general.architecture", ""))
+    context = metadata.get(f"{architecture}.context_length")
+    if not isinstance(context, int):
+        raise ModelFileError(f"{path} does not say how much context it was made for: convert it again")
+    name = metadata.get("lintseq.prompt_format", PromptFormat.PAPER.value)
+    try:
+        prompt_format = PromptFormat(name)
+    except ValueError:
+        raise ModelFileError(
+            f"{path} wants the prompt format {name!r}, which this release does not know: update lintseq-lsp"
+        ) from None
+    return Header(metadata, architecture, context, boundaries[0], prompt_format)
+
+
+def _metadata(path: Path, data: mmap.mmap) -> dict[str, Any]:
+    """All keys and values. Raises `ModelFileError` when the file ends before its last tensor does."""
+    offset = 4
+
+    def scalar(code: str) -> Any:
+        nonlocal offset
+        (value,) = struct.unpack_from(f"<{code}", data, offset)
+        offset += struct.calcsize(f"<{code}")
+        return value
+
+    def text() -> str:
+        nonlocal offset
+        (length,) = struct.unpack_from("<Q", data, offset)
+        offset += 8 + length
+        if offset > len(data):
+            raise struct.error("a text reaches past the end")
+        return data[offset - length : offset].decode("utf-8", "replace")
+
+    def value(kind: int) -> Any:
+        nonlocal offset
+        if kind == _STRING:
+            return text()
+        if kind != _ARRAY:
+            return scalar(_SCALARS[kind])
+        of, count = scalar("I"), scalar("Q")
+        if count > len(data):
+            raise struct.error("an array is longer than the file")
+        if of in (_STRING, _ARRAY):
+            return [value(of) for _ in range(count)]
+        values = struct.unpack_from(f"<{count}{_SCALARS[of]}", data, offset)
+        offset += struct.calcsize(f"<{count}{_SCALARS[of]}")
+        return list(values)
+
+    try:
+        version = scalar("I")
+        if version not in (2, 3):
+            raise ModelFileError(f"{path} is GGUF version {version}; 2 and 3 can be read: convert it again")
+        tensors, entries = scalar("Q"), scalar("Q")
+        metadata: dict[str, Any] = {}
+        for _ in range(entries):
+            key = text()
+            metadata[key] = value(scalar("I"))
+        end = 0
+        for _ in range(tensors):
+            text()
+            sizes = [scalar("Q") for _ in range(scalar("I"))]
+            weights, size = _BLOCKS.get(scalar("I"), (1, 0))  # of an unknown type, only where it begins
+            end = max(end, scalar("Q") + math.prod(sizes) // weights * size)
+    except (struct.error, KeyError):
+        raise ModelFileError(f"{path} is truncated or damaged in its header: {_MEND}") from None
+    alignment = metadata.get("general.alignment", 32)
+    start = -(-offset // alignment) * alignment
+    if tensors == 0 or start + end > len(data):
+        raise ModelFileError(f"{path} is truncated ({len(data):,} of {start + end:,} bytes): {_MEND}")
+    return metadata

@@ -1,0 +1,181 @@
+"""Which models there are: the embedded ones, those that were pulled, and the one that is chosen.
+
+A registry is one JSON file in the user's data folder, replaced atomically. Light, since the server
+resolves its model here: nothing of llama.cpp, of GGUF writing or of the network.
+"""
+
+import json
+import os
+import tempfile
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import platformdirs
+
+from lintseq_lsp.errors import ModelFileError
+from lintseq_lsp.prompts import PromptFormat
+from lintseq_lsp.weights.gguf_header import checksum, verify
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFile:
+    """A GGUF file and how to use it. `context` is in tokens; `sha256` is None for a bare path."""
+
+    name: str
+    path: Path
+    sha256: str | None
+    context: int
+    prompt_format: PromptFormat
+    license: str = ""
+    description: str = ""
+
+
+def resolve_model(setting: str | None) -> ModelFile:
+    """The verified model of a setting (a name or a path), else the chosen one, else the embedded one.
+
+    Raises `ModelFileError` or `TokenizerError`, with what mends it.
+    """
+    name = setting or chosen()
+    if name is None:
+        model = embedded()[0]
+    elif (known := find(name)) is not None:
+        model = known
+    else:
+        path = Path(name).expanduser()
+        if not path.exists():
+            raise ModelFileError(
+                f"no model is called {name!r} and no file is there: `lintseq-lsp model list` shows what is"
+            )
+        return _described(path)
+    verify(model.path, model.sha256)
+    return model
+
+
+def find(name: str) -> ModelFile | None:
+    """The model of that name, pulled or embedded; not verified."""
+    return next((model for model in (*registered(), *embedded()) if model.name == name), None)
+
+
+def embedded_folder() -> Path:
+    """Where the models that ship lie: inside an installed package, else in a source checkout."""
+    package = Path(__file__).parents[1]
+    installed = package / "_models"
+    return installed if installed.is_dir() else package.parent / "models"
+
+
+def embedded() -> list[ModelFile]:
+    """The models that ship, the default first; not verified."""
+    folder = embedded_folder()
+    models = _models(_read(folder / "manifest.json"), folder)
+    if not models:
+        raise ModelFileError(f"{folder} holds no manifest of models: install lintseq-lsp again")
+    return models
+
+
+def data_folder() -> Path:
+    """Where pulled models and the registry lie."""
+    return platformdirs.user_data_path("lintseq-lsp", appauthor=False) / "models"
+
+
+def registered() -> list[ModelFile]:
+    """The models that were pulled or added; not verified."""
+    return _models(_read(_registry()), data_folder())
+
+
+def chosen() -> str | None:
+    """What `model use` recorded."""
+    name = _read(_registry()).get("chosen")
+    return name if isinstance(name, str) else None
+
+
+def register(path: Path, *, name: str, license: str = "", description: str = "") -> ModelFile:  # noqa: A002
+    """Verifies the file and records it with its checksum, in place of an earlier one of that name."""
+    model = replace(
+        _described(path.resolve()), name=name, sha256=checksum(path), license=license, description=description
+    )
+    data = _read(_registry())
+    data["models"] = [entry for entry in data.get("models", []) if entry.get("name") != name]
+    data["models"].append(_entry(model))
+    _write(data)
+    return model
+
+
+def choose(name: str) -> ModelFile:
+    """Records the model that is used where no setting names one: a name, or a file, which is registered."""
+    if (model := find(name)) is None:
+        path = Path(name).expanduser()
+        if not path.is_file():
+            raise ModelFileError(f"no model is called {name!r}: `lintseq-lsp model list` shows the names")
+        model = register(path, name=path.stem)
+    else:
+        verify(model.path, model.sha256)
+    data = _read(_registry())
+    data["chosen"] = model.name
+    _write(data)
+    return model
+
+
+def _described(path: Path) -> ModelFile:
+    header = verify(path)
+    return ModelFile(path.stem, path, None, header.context, header.prompt_format)
+
+
+def _registry() -> Path:
+    return data_folder() / "registry.json"
+
+
+def _entry(model: ModelFile) -> dict[str, Any]:
+    entry = asdict(model)
+    path = entry.pop("path")
+    entry["file"] = path.name if path.parent == data_folder().resolve() else str(path)
+    entry["size"] = path.stat().st_size
+    entry["prompt_format"] = model.prompt_format.value
+    return entry
+
+
+def _models(data: dict[str, Any], folder: Path) -> list[ModelFile]:
+    try:
+        return [
+            ModelFile(
+                name=entry["name"],
+                path=folder / entry["file"],
+                sha256=entry["sha256"],
+                context=entry["context"],
+                prompt_format=PromptFormat(entry["prompt_format"]),
+                license=entry["license"],
+                description=entry["description"],
+            )
+            for entry in data.get("models", [])
+        ]
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise ModelFileError(f"an entry of the models in {folder} is damaged ({error!r}): {_MEND}") from None
+
+
+_MEND = "remove its registry.json and pull the models again"
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as error:
+        raise ModelFileError(f"{path} cannot be read ({error}): {_MEND}") from None
+    if not isinstance(data, dict):
+        raise ModelFileError(f"{path} is no JSON object: {_MEND}")
+    return data
+
+
+def _write(data: dict[str, Any]) -> None:
+    folder = data_folder()
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile("w", dir=folder, suffix=".json", encoding="utf-8", delete=False) as file:
+        try:
+            json.dump(data, file, indent=2)
+            file.flush()
+            os.fsync(file.fileno())
+        except BaseException:
+            Path(file.name).unlink()
+            raise
+    Path(file.name).replace(_registry())
