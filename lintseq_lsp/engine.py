@@ -103,7 +103,7 @@ class Engine:
             return Outcome(reason=Reason.LINTER_FAILED, detail=baseline.failure)
         request = self._request(cursor)
         found: dict[str, Suggestion] = {}
-        rejected: list[Verdict] = []
+        rejected: dict[str, Verdict] = {}
         reasons: list[Reason] = []
         proposals = propose(self.backend, request, cancelled)
         read = self.backend.usage.read
@@ -125,9 +125,10 @@ class Engine:
             proposals.sort(key=lambda proposal: -proposal.confidence)
         for suggestion in found.values():
             self.memory.remember_inline(suggestion, offset)
+        verdicts = tuple(rejected.values())
         if not found:
-            return Outcome(reason=reasons[0], rejected=rejected, prompt_tokens_read=read)
-        return Outcome(tuple(found.values()), Reason.ACCEPTED, rejected=rejected, prompt_tokens_read=read)
+            return Outcome(reason=reasons[0], rejected=verdicts, prompt_tokens_read=read)
+        return Outcome(tuple(found.values()), Reason.ACCEPTED, rejected=verdicts, prompt_tokens_read=read)
 
     def _request(self, cursor: Cursor) -> Request:
         """What to ask of the model for the statement at the cursor."""
@@ -151,12 +152,15 @@ class Engine:
         proposal: Proposal,
         baseline: Baseline,
         clock: "_Clock",
-        rejected: list[Verdict],
+        rejected: dict[str, Verdict],
         cancelled: _Cancelled,
     ) -> Suggestion | Reason:
-        """The longest beginning of what the model wrote that the gate accepts, or why there is none."""
+        """The longest beginning of what the model wrote that the gate accepts, or why there is none.
+
+        `rejected` has the verdicts on the texts that were judged for this request, and gets more.
+        """
         if isinstance(proposal.diff, Malformed):
-            rejected.append(malformed(proposal.diff))
+            rejected[proposal.written] = malformed(proposal.diff)
             return Reason.MALFORMED
         added = proposal.diff.hunks[0].added if proposal.diff.hunks else ()
         if proposal.stop is Stop.LENGTH and not proposal.written.endswith("\n"):
@@ -170,12 +174,14 @@ class Engine:
             final = apply(cursor.document.text, [replacement])
             if self.memory.is_unwanted(cursor.document.path, final):
                 return Reason.REJECTED_BEFORE
-            candidate = Document(final, cursor.document.version, cursor.document.path)
-            verdict = wait(self.gate.submit(cursor.document, candidate, baseline), cancelled)
+            verdict = rejected.get(final)
+            if verdict is None:
+                candidate = Document(final, cursor.document.version, cursor.document.path)
+                verdict = wait(self.gate.submit(cursor.document, candidate, baseline), cancelled)
             if verdict.accepted:
                 evidence = Evidence(checked, 0, verdict.tier, clock.milliseconds)
                 return Suggestion(cursor.document, (replacement,), evidence, proposal.confidence)
-            rejected.append(verdict)
+            rejected[final] = verdict
             reason = verdict.reason
         return reason
 

@@ -178,14 +178,19 @@ class Gate:
         last = self._parsed.get(document.path)
         return Baseline(_counted(last or Report()), tier, parsed=False)
 
-    def submit(self, before: Document, candidate: Document, baseline: Baseline) -> Future[Verdict]:
-        """Judges `candidate`, an edit of `before`, while the caller goes on."""
+    def submit(
+        self, before: Document, candidate: Document, baseline: Baseline, *, early: bool = True
+    ) -> Future[Verdict]:
+        """Judges `candidate`, an edit of `before`, while the caller goes on.
+
+        `early` lets the syntax check reject; without it a rejection lists all that the linter finds.
+        """
         verdict: Future[Verdict] = Future()
         if baseline.failure:
             verdict.set_result(Verdict(Reason.LINTER_FAILED, detail=baseline.failure))
         elif added_pragma(before.text, candidate.text):
             verdict.set_result(Verdict(Reason.PRAGMA))
-        elif not (quick := self._quick(candidate, baseline)).accepted:
+        elif early and not (quick := self._quick(candidate, baseline)).accepted:
             verdict.set_result(quick)
         else:
             tier = self.policy.tier(len(candidate.lines))

@@ -1,0 +1,66 @@
+"""`lintseq-lsp complete`: what the editor would show at a place, with its evidence."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from lintseq_lsp.commands.output import clear_errors, console, print_json, read_document
+from lintseq_lsp.errors import LintSeqError
+from lintseq_lsp.suggestions import Suggestion
+from lintseq_lsp.text import Document
+
+
+def complete(
+    file: Path,
+    line: Annotated[int, typer.Option(help="Zero-based.")],
+    column: Annotated[int, typer.Option(help="Zero-based, in code points.")],
+    candidates: Annotated[int, typer.Option(min=1, max=8, help="Alternatives wanted.")] = 1,
+    model: Annotated[str, typer.Option(help="A GGUF file or the name of a model.")] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="One object.")] = False,
+) -> None:
+    """Complete FILE at a line and column."""
+    from lintseq_lsp.runtime import open_engine
+    from lintseq_lsp.settings import Settings
+
+    with clear_errors():
+        document = read_document(file)
+        if not 0 <= line < len(document.lines) or not 0 <= column <= len(document.lines[line]):
+            raise LintSeqError(f"{file} has no line {line}, column {column}: both count from 0")
+        engine = open_engine(Settings(model=model), file.resolve().parent)
+        try:
+            outcome = engine.complete(document, document.offset(line, column), candidates=candidates)
+        finally:
+            engine.close()
+    if as_json:
+        items = [_item(document, suggestion) for suggestion in outcome.suggestions]
+        print_json({"items": items, "reason": outcome.reason.value})
+    elif not outcome.suggestions:
+        console.print(f"nothing: {outcome.reason.value} {outcome.detail}".rstrip(), markup=False)
+    for suggestion in () if as_json else outcome.suggestions:
+        evidence = suggestion.evidence
+        console.print(
+            f"{evidence.states} states checked by {evidence.tier.name.lower()}, no new finding, "
+            f"{evidence.milliseconds:.0f} ms:",
+            style="dim",
+        )
+        console.print(suggestion.replacements[0].text, style="green", markup=False)
+
+
+def _item(document: Document, suggestion: Suggestion) -> dict[str, Any]:
+    (replacement,) = suggestion.replacements
+    start, end = document.position(replacement.start), document.position(replacement.end)
+    evidence = suggestion.evidence
+    return {
+        "insertText": replacement.text,
+        "range": {
+            "start": {"line": start[0], "column": start[1]},
+            "end": {"line": end[0], "column": end[1]},
+        },
+        "evidence": {
+            "states": evidence.states,
+            "newFindings": evidence.new_findings,
+            "tier": evidence.tier.name.lower(),
+            "milliseconds": round(evidence.milliseconds, 1),
+        },
+    }

@@ -1,0 +1,113 @@
+"""What commands share: reading files, stopping with one clear line, and showing steps to people."""
+
+import contextlib
+import json
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import typer
+from rich.console import Console
+from rich.text import Text
+
+from lintseq_lsp.diffs import Diff, Malformed, render
+from lintseq_lsp.errors import LintSeqError
+from lintseq_lsp.gate import Reason, Verdict
+from lintseq_lsp.generation import Step
+from lintseq_lsp.linters.base import Finding
+from lintseq_lsp.text import Document
+
+console = Console(highlight=False)
+errors = Console(stderr=True, highlight=False)
+
+
+@contextlib.contextmanager
+def clear_errors() -> Iterator[None]:
+    """An expected error ends the command with its message and exit code 2, without a traceback."""
+    try:
+        yield
+    except LintSeqError as error:
+        errors.print(Text(f"lintseq-lsp: {error}", style="red"))
+        raise typer.Exit(2) from None
+
+
+def read_document(path: Path) -> Document:
+    """The file as it is, line ends and all."""
+    try:
+        text = path.read_bytes().decode("utf-8-sig" if has_bom(path) else "utf-8")
+    except OSError as error:
+        raise LintSeqError(f"{path} cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise LintSeqError(f"{path} is not UTF-8 text: {error.reason} at byte {error.start}") from error
+    if "\0" in text:
+        raise LintSeqError(f"{path} is a binary file")
+    return Document(text, None, str(path.resolve()))
+
+
+def has_bom(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(3) == b"\xef\xbb\xbf"
+
+
+def write_document(path: Path, text: str) -> None:
+    """Replaces the file atomically, its mode kept, through a link to where it leads."""
+    target = path.resolve()
+    data = (b"\xef\xbb\xbf" if has_bom(target) else b"") + text.encode("utf-8")
+    handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+        os.chmod(temporary, target.stat().st_mode & 0o7777)  # noqa: PTH101 - a name, not a Path
+        os.replace(temporary, target)  # noqa: PTH105
+    except OSError as error:
+        Path(temporary).unlink(missing_ok=True)
+        raise LintSeqError(f"{path} cannot be written: {error.strerror}") from error
+
+
+def print_json(value: Any) -> None:
+    """One object on one line. Lone surrogates of a broken file come out escaped."""
+    typer.echo(json.dumps(value, ensure_ascii=True))
+
+
+def finding_record(finding: Finding) -> dict[str, Any]:
+    return {
+        "symbol": finding.symbol,
+        "code": finding.code,
+        "message": finding.message,
+        "line": finding.line,
+        "column": finding.column,
+    }
+
+
+def verdict_word(verdict: Verdict) -> str:
+    """`accepted`, `rejected` or `malformed`."""
+    if verdict.accepted:
+        return "accepted"
+    return "malformed" if verdict.reason is Reason.MALFORMED else "rejected"
+
+
+def show_step(step: Step) -> None:
+    """A step as a coloured diff under its verdict."""
+    word = verdict_word(step.verdict)
+    style = {"accepted": "bold green", "rejected": "bold red", "malformed": "bold yellow"}[word]
+    title = Text(f"step {step.number} ")
+    title.append(word, style=style)
+    title.append(f" by {step.verdict.tier.name.lower()}" if step.verdict.tier else "")
+    if step.verdict.detail:
+        title.append(f": {step.verdict.detail}")
+    console.print(title)
+    show_diff(step.written if isinstance(step.diff, Malformed) else render(step.diff))
+    for finding in step.verdict.findings:
+        console.print(Text(f"  {finding.code} {finding.symbol}: {finding.message}", style="red"))
+
+
+def show_diff(diff: str) -> None:
+    for line in diff.rstrip("\n").split("\n"):
+        style = {"+": "green", "-": "red", "@": "cyan"}.get(line[:1], "dim")
+        console.print(Text(f"  {line}", style=style))
+
+
+def diff_text(diff: Diff | Malformed, written: str) -> str:
+    return written if isinstance(diff, Malformed) else render(diff)

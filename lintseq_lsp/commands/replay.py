@@ -1,0 +1,41 @@
+"""`lintseq-lsp replay`: a recorded stream through parser, gate and loop, without a model."""
+
+from pathlib import Path
+
+from lintseq_lsp.commands.edit import patch
+from lintseq_lsp.commands.output import clear_errors, console, read_document, show_diff, show_step
+from lintseq_lsp.generation import Ended
+from lintseq_lsp.text import Document
+
+
+def replay(scenario: Path) -> None:
+    """Replay what a model once wrote: each step with its verdict, and the final patch."""
+    from lintseq_lsp.backends.scripted import ScriptedBackend
+    from lintseq_lsp.engine import Engine
+    from lintseq_lsp.prompts import PromptFormat
+    from lintseq_lsp.runtime import open_gate
+    from lintseq_lsp.scenario import parse_scenario
+    from lintseq_lsp.settings import Settings
+
+    with clear_errors():
+        recorded = parse_scenario(read_document(scenario).text)
+        settings = Settings()
+        gate = open_gate(settings)
+        backend = ScriptedBackend([recorded.stream], name=scenario.name)
+        engine = Engine(backend, gate, prompt_format=PromptFormat.PAPER, settings=settings)
+        document = Document(recorded.document)
+        try:
+            for item in engine.edit(document, recorded.instruction):
+                if isinstance(item, Ended):
+                    console.print(
+                        f"{item.accepted} steps accepted, {item.rejected} rejected, "
+                        f"stopped: {item.reason.value}",
+                        style="bold",
+                    )
+                    final = patch(Path("document.py"), document.text, item.document.text)
+                    if final:
+                        show_diff(final)
+                else:
+                    show_step(item)
+        finally:
+            engine.close()
