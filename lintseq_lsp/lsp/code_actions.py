@@ -1,0 +1,169 @@
+"""`textDocument/codeAction` without the model, and `codeAction/resolve` with it."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, replace
+from typing import TYPE_CHECKING, Any
+
+from lintseq_lsp.edits import replacement_between
+from lintseq_lsp.gate import Reason
+from lintseq_lsp.lsp.changes import apply_edit, workspace_edit
+from lintseq_lsp.lsp.convert import Json, lines_of
+from lintseq_lsp.lsp.documents import Snapshot
+from lintseq_lsp.lsp.messages import Chosen, CodeActionData, CodeActionParams, TextDocument, camelled, read
+from lintseq_lsp.lsp.rpc import INVALID_PARAMS, RpcError
+from lintseq_lsp.lsp.session import INFO, Session
+from lintseq_lsp.lsp.worker import IsCancelled, Priority
+from lintseq_lsp.suggestions import Outcome, Suggestion
+from lintseq_lsp.text import Document
+
+if TYPE_CHECKING:
+    from lintseq_lsp.actions import Action
+    from lintseq_lsp.engine import Engine
+
+QUICK_FIX, REWRITE, FIX_ALL = "quickfix", "refactor.rewrite", "source.fixAll.lintseq"
+KINDS = (QUICK_FIX, REWRITE, FIX_ALL)
+
+
+async def code_action(session: Session, raw: Any) -> list[Json]:
+    params = read(CodeActionParams, raw)
+    snapshot = session.documents.snapshot(params.text_document.uri)
+    if snapshot is None or session.refusal(snapshot, params.text_document.version) is not None:
+        return []
+    offered = [*_actions(snapshot, params)]
+    if (all_fixes := _fix_all(offered)) is not None:
+        offered.append(all_fixes)
+    wanted = params.context.only
+    return [
+        _written(session, snapshot, title, kind, chosen, diagnostic)
+        for title, kind, chosen, diagnostic in offered
+        if wanted is None or any(kind == only or kind.startswith(only + ".") for only in wanted)
+        if kind != FIX_ALL or wanted is not None
+    ]
+
+
+async def resolve(session: Session, raw: Any) -> Json:
+    """The action with its edit; as it was when there is nothing to offer, and the user is told why."""
+    if not isinstance(raw, dict):
+        raise RpcError(INVALID_PARAMS, "invalid parameters: of the wrong type @ $")
+    edit, proved = await _edit(session, read(CodeActionData, raw.get("data")), str(raw.get("title", "")))
+    if edit is None:
+        return raw
+    return {**raw, "edit": edit, **({"isPreferred": True} if proved else {})}
+
+
+async def apply_action(session: Session, arguments: Sequence[Any]) -> bool:
+    """The command `lintseq.action`: the same for clients that cannot resolve code actions."""
+    data = read(CodeActionData, arguments[0] if arguments else None)
+    edit, _ = await _edit(session, data, "LintSeq")
+    return edit is not None and await apply_edit(session, "LintSeq", edit)
+
+
+_Offered = tuple[str, str, tuple[Chosen, ...], Json | None]
+
+
+def _actions(snapshot: Snapshot, params: CodeActionParams) -> Iterator[_Offered]:
+    from lintseq_lsp.actions import ActionKind, Problem, actions_at
+
+    first, last = lines_of(params.range)
+    problems: dict[tuple[int, str, str], Json] = {}
+    for diagnostic in params.context.diagnostics:
+        problems[_problem(diagnostic)] = diagnostic
+    above = snapshot.lines_above
+    shifted = [Problem(line + above, symbol, message) for line, symbol, message in problems]
+    for action in actions_at(snapshot.document, first + above, last + above, shifted):
+        chosen = Chosen(
+            action.kind.value,
+            action.first_line - above,
+            action.last_line - above,
+            action.symbol,
+            action.message,
+        )
+        fixes = action.kind is ActionKind.FIX
+        source = problems.get((chosen.first_line, chosen.symbol, chosen.message)) if fixes else None
+        yield action.title, QUICK_FIX if fixes else REWRITE, (chosen,), source
+
+
+def _fix_all(offered: Sequence[_Offered]) -> _Offered | None:
+    fixes = [chosen for _, kind, actions, _ in offered for chosen in actions if kind == QUICK_FIX]
+    return ("Fix all that LintSeq can", FIX_ALL, tuple(fixes), None) if fixes else None
+
+
+def _problem(diagnostic: Json) -> tuple[int, str, str]:
+    """Line, code and message of a client's diagnostic."""
+    line = diagnostic.get("range", {}).get("start", {}).get("line")
+    if not isinstance(line, int):
+        raise RpcError(INVALID_PARAMS, "invalid parameters: a diagnostic has no range")
+    return line, str(diagnostic.get("code") or ""), str(diagnostic.get("message") or "")
+
+
+def _written(
+    session: Session,
+    snapshot: Snapshot,
+    title: str,
+    kind: str,
+    chosen: tuple[Chosen, ...],
+    diagnostic: Json | None,
+) -> Json:
+    data = camelled(asdict(CodeActionData(snapshot.uri, snapshot.own.version, chosen)))
+    command = {"title": title, "command": "lintseq.action", "arguments": [data]}
+    if session.supports("textDocument", "codeAction", "codeActionLiteralSupport") is None:
+        return command
+    action: Json = {"title": title, "kind": kind}
+    if diagnostic is not None:
+        action["diagnostics"] = [diagnostic]
+    properties = session.supports("textDocument", "codeAction", "resolveSupport", "properties")
+    if isinstance(properties, list) and "edit" in properties:
+        return {**action, "data": data}
+    return {**action, "command": command}
+
+
+async def _edit(session: Session, data: CodeActionData, label: str) -> tuple[Json | None, bool]:
+    """What the actions come to as one edit, and whether all of it was proved to fix what it should."""
+    snapshot = session.open_for(TextDocument(data.uri, data.version))
+    if isinstance(snapshot, Reason):
+        session.show(f"LintSeq: nothing to offer ({snapshot.value}).", kind=INFO)
+        return None, False
+    answer = session.worker.run(
+        Priority.DEMAND, lambda engine, cancelled: _resolved(engine, snapshot, data.actions, cancelled)
+    )
+    outcome = await session.outcome(snapshot, answer)
+    change = snapshot.moved(outcome.suggestions[0].replacements[0]) if outcome.suggestions else None
+    if change is None:
+        session.show(f"LintSeq: nothing to offer ({outcome.reason.value}).", kind=INFO)
+        return None, False
+    fixes = all(chosen.kind == "fix" for chosen in data.actions)
+    edit = workspace_edit(session, data.uri, snapshot.own, [change], label, confirm=not fixes)
+    return edit, fixes and outcome.proved
+
+
+def _resolved(
+    engine: "Engine", snapshot: Snapshot, actions: Sequence[Chosen], cancelled: IsCancelled
+) -> Outcome:
+    """The actions one after the other, from the bottom up so that lines stay where they are."""
+    base = document = snapshot.document
+    proved, done = True, Outcome(reason=Reason.NOTHING_NEW)
+    for chosen in sorted(actions, key=lambda chosen: -chosen.first_line):
+        outcome = engine.resolve(document, _action(chosen, snapshot.lines_above), cancelled=cancelled)
+        proved = proved and outcome.proved
+        if outcome.suggestions:
+            document = Document(outcome.suggestions[0].text, base.version, base.path)
+        if outcome.suggestions or not done.suggestions:
+            done = outcome
+    change = replacement_between(base.text, document.text)
+    if change is None:
+        return Outcome(
+            reason=done.reason if not done.suggestions else Reason.NOTHING_NEW, rejected=done.rejected
+        )
+    suggestion = Suggestion(base, (change,), done.suggestions[0].evidence)
+    return replace(done, suggestions=(suggestion,), reason=Reason.ACCEPTED, proved=proved)
+
+
+def _action(chosen: Chosen, lines_above: int) -> "Action":
+    from lintseq_lsp.actions import Action, ActionKind
+
+    try:
+        kind = ActionKind(chosen.kind)
+    except ValueError:
+        raise RpcError(INVALID_PARAMS, "invalid parameters: no such kind of action") from None
+    first, last = chosen.first_line + lines_above, chosen.last_line + lines_above
+    return Action(kind, first, last, "", chosen.symbol, chosen.message)

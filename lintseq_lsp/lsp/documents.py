@@ -1,0 +1,181 @@
+"""The documents that are open in the client, as it last said they are, notebooks included.
+
+Deliberately absent: anything of what is suggested for them.
+"""
+
+import logging
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+from urllib.parse import unquote, urlsplit
+from urllib.request import url2pathname
+
+from lintseq_lsp.edits import Replacement
+from lintseq_lsp.lsp.convert import Encoding, offset_at
+from lintseq_lsp.lsp.messages import (
+    Cell,
+    Change,
+    DidChangeNotebook,
+    DidOpenNotebook,
+    TextDocument,
+    TextDocumentItem,
+)
+from lintseq_lsp.text import Document
+
+_log = logging.getLogger(__name__)
+
+_CODE = 2  # NotebookCellKind
+_MAGIC = re.compile(r"^([ \t]*)[%!?].*$", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A document at the time of a request.
+
+    `own` is what the client calls the document. `document` is what is worked on: the same, or for a
+    cell of a notebook the cells above it and then the cell, which begins `shift` code points and
+    `lines_above` lines further down.
+    """
+
+    uri: str
+    language: str
+    own: Document
+    document: Document
+    shift: int = 0
+
+    @property
+    def lines_above(self) -> int:
+        return len(self.document.lines) - len(self.own.lines)
+
+    def moved(self, change: Replacement) -> Replacement | None:
+        """A change of `document` as one of `own`; None when it touches the cells above."""
+        if change.start < self.shift:
+            return None
+        return Replacement(change.start - self.shift, change.end - self.shift, change.text)
+
+
+@dataclass(slots=True)
+class _Text:
+    language: str
+    document: Document
+
+
+@dataclass(slots=True)
+class Documents:
+    """Documents by URI. Positions are in `encoding`."""
+
+    encoding: Encoding = Encoding.UTF16
+    _texts: dict[str, _Text] = field(default_factory=dict)
+    _notebooks: dict[str, list[Cell]] = field(default_factory=dict)
+
+    def open(self, item: TextDocumentItem) -> None:
+        self._texts[item.uri] = _Text(item.language_id, Document(item.text, item.version, path_of(item.uri)))
+
+    def change(self, name: TextDocument, changes: Iterable[Change]) -> None:
+        text = self._texts.get(name.uri)
+        if text is None:
+            _log.warning("a document was changed that is not open")
+            return
+        for change in changes:
+            text.document = changed(text.document, change, self.encoding, name.version)
+
+    def close(self, uri: str) -> None:
+        self._texts.pop(uri, None)
+
+    def document(self, uri: str) -> Document | None:
+        text = self._texts.get(uri)
+        return text.document if text else None
+
+    def snapshot(self, uri: str) -> Snapshot | None:
+        text = self._texts.get(uri)
+        if text is None:
+            return None
+        own = text.document
+        for notebook, cells in self._notebooks.items():
+            if any(cell.document == uri for cell in cells):
+                above = "".join(self._cells_above(cells, uri))
+                path = f"{path_of(notebook)}#{urlsplit(uri).fragment}"
+                document = Document(above + own.text, own.version, path)
+                return Snapshot(uri, text.language, own, document, len(above))
+        return Snapshot(uri, text.language, own, own)
+
+    def _cells_above(self, cells: Iterable[Cell], uri: str) -> Iterator[str]:
+        """Code of the cells above; what is IPython's and not Python's counts as `pass`."""
+        for cell in cells:
+            if cell.document == uri:
+                return
+            text = self._texts.get(cell.document)
+            if cell.kind == _CODE and text is not None and text.language == "python":
+                code = text.document.text
+                if not code.lstrip().startswith("%%"):
+                    yield _MAGIC.sub(r"\1pass", code) + "\n"
+
+    def open_notebook(self, params: DidOpenNotebook) -> None:
+        self._notebooks[params.notebook_document.uri] = list(params.notebook_document.cells)
+        for item in params.cell_text_documents:
+            self.open(item)
+
+    def change_notebook(self, params: DidChangeNotebook) -> None:
+        cells = self._notebooks.get(params.notebook_document.uri)
+        if cells is None or params.change.cells is None:
+            return
+        if (structure := params.change.cells.structure) is not None:
+            array = structure.array
+            cells[array.start : array.start + array.delete_count] = array.cells or ()
+            for item in structure.did_open or ():
+                self.open(item)
+            for name in structure.did_close or ():
+                self.close(name.uri)
+        for content in params.change.cells.text_content or ():
+            self.change(content.document, content.changes)
+
+    def close_notebook(self, uri: str, cells: Iterable[TextDocument]) -> None:
+        self._notebooks.pop(uri, None)
+        for cell in cells:
+            self.close(cell.uri)
+
+
+def changed(document: Document, change: Change, encoding: Encoding, version: int | None) -> Document:
+    """`document` after one change."""
+    if change.range is None:
+        return Document(change.text, version, document.path)
+    start = offset_at(document, change.range.start, encoding)
+    end = max(start, offset_at(document, change.range.end, encoding))
+    text = document.text[:start] + change.text + document.text[end:]
+    return Document(text, version, document.path)
+
+
+def path_of(uri: str) -> str:
+    """The file that a URI names, or would name; empty for a document without a place of its own."""
+    parts = urlsplit(uri)
+    if parts.scheme not in ("file", "vscode-notebook-cell"):
+        return ""
+    path = url2pathname(parts.path)
+    return f"//{unquote(parts.netloc)}{path}" if parts.netloc and parts.scheme == "file" else path
+
+
+def is_ignored(uri: str, globs: Iterable[str]) -> bool:
+    """Whether the file that `uri` names matches one of `globs` (`**` crosses folders)."""
+    path = PurePosixPath(unquote(urlsplit(uri).path)).as_posix()
+    return any(_glob(pattern).fullmatch(path) for pattern in globs)
+
+
+def _glob(pattern: str) -> re.Pattern[str]:
+    """Case does not matter: a secret is one in capitals, too."""
+    parts = []
+    for token in re.findall(r"\*\*/|\*\*|\*|\?|\[!?[^\]]+\]|.", pattern, re.DOTALL):
+        match token:
+            case "**/":
+                parts.append(r"(?:.*/)?")
+            case "**":
+                parts.append(r".*")
+            case "*":
+                parts.append(r"[^/]*")
+            case "?":
+                parts.append(r"[^/]")
+            case _ if len(token) > 1:
+                parts.append("[" + token[1:-1].replace("!", "^", 1).replace("\\", r"\\") + "]")
+            case _:
+                parts.append(re.escape(token))
+    return re.compile("".join(parts), re.IGNORECASE | re.DOTALL)

@@ -1,0 +1,54 @@
+"""`lintseq/explain`: why the last request for a document was answered as it was."""
+
+from typing import Any
+
+from lintseq_lsp.lsp.convert import Json
+from lintseq_lsp.lsp.messages import DocumentParams, read
+from lintseq_lsp.lsp.session import Session
+from lintseq_lsp.suggestions import Outcome
+
+
+async def explain(session: Session, raw: Any) -> Json | None:
+    params = read(DocumentParams, raw)
+    outcome = session.outcomes.get(params.text_document.uri)
+    return None if outcome is None else explanation(outcome)
+
+
+def explanation(outcome: Outcome) -> Json:
+    """Lines of findings are one-based and those of the rejected text."""
+    evidence = [suggestion.evidence for suggestion in outcome.suggestions]
+    tiers = {verdict.tier for verdict in outcome.rejected} | {entry.tier for entry in evidence}
+    return {
+        "reason": outcome.reason.value,
+        "detail": outcome.detail,
+        "cached": outcome.cached,
+        "milliseconds": round(outcome.milliseconds, 1),
+        "promptTokensRead": outcome.prompt_tokens_read,
+        "tiers": [tier.name.lower() for tier in sorted(tiers)],
+        "suggestions": [
+            {
+                "id": suggestion.id,
+                "states": suggestion.evidence.states,
+                "newFindings": suggestion.evidence.new_findings,
+                "tier": suggestion.evidence.tier.name.lower(),
+                "milliseconds": round(suggestion.evidence.milliseconds, 1),
+            }
+            for suggestion in outcome.suggestions
+        ],
+        "rejected": [
+            {
+                "reason": verdict.reason.value,
+                "detail": verdict.detail,
+                "findings": [
+                    {
+                        "symbol": finding.symbol,
+                        "code": finding.code,
+                        "message": finding.message,
+                        "line": finding.line,
+                    }
+                    for finding in verdict.findings
+                ],
+            }
+            for verdict in outcome.rejected
+        ],
+    }

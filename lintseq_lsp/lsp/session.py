@@ -1,0 +1,344 @@
+"""What the server knows of its client, and what every request needs: settings, documents, the worker.
+
+Deliberately absent: the methods of the protocol, which have a module each.
+"""
+
+import asyncio
+import contextlib
+import itertools
+import logging
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+from urllib.parse import urlsplit
+
+from lintseq_lsp.errors import Cancelled, LintSeqError
+from lintseq_lsp.gate import Reason
+from lintseq_lsp.lsp import settings as client_settings
+from lintseq_lsp.lsp.convert import Json, negotiated
+from lintseq_lsp.lsp.documents import Documents, Snapshot, is_ignored, path_of
+from lintseq_lsp.lsp.feedback import Feedback
+from lintseq_lsp.lsp.messages import TextDocument
+from lintseq_lsp.lsp.rpc import Endpoint, RpcError
+from lintseq_lsp.lsp.worker import NoModel, Priority, Superseded, Worker
+from lintseq_lsp.settings import Settings
+from lintseq_lsp.suggestions import Outcome, Suggestion
+from lintseq_lsp.text import Document
+
+_log = logging.getLogger(__name__)
+
+WARNING, INFO = 2, 3  # MessageType
+
+_SCHEMES = ("file", "untitled", "vscode-notebook-cell")
+_ANSWER_TIMEOUT = 2.0
+_IDLE_AFTER = 0.4
+_LOADED_WITH = ("model", "threads", "python", "gate_timeout", "linter_memory", "trusted")
+"""Settings which the engine must be opened anew for."""
+
+
+class Running(Protocol):
+    """Work that goes on while its document may change."""
+
+    def document_changed(self, now: Document) -> bool:
+        """Whether the change is the work's own."""
+        ...
+
+
+class Session:
+    """One client."""
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self.endpoint = endpoint
+        self.settings = Settings()
+        self.documents = Documents()
+        self.feedback = Feedback(self._reject)
+        self.worker = Worker(self._on_busy)
+        self.outcomes: dict[str, Outcome] = {}
+        self.running: dict[str, Running] = {}
+        self.model_error = ""
+        self._capabilities: Json = {}
+        self._folders: list[str] = []
+        self._initial: Json = {}
+        self._configured: Json = {}
+        self._trusted = False
+        self._wants_status = False
+        self._status: Json = {}
+        self._busy = False
+        self._warned: set[str] = set()
+        self._registered: set[str] = set()
+        self._loaded: tuple[Any, ...] | None = None
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._changed_at: dict[str, float] = {}
+        self._idle: dict[str, asyncio.TimerHandle] = {}
+        self._latency = 0.0
+        self._on_cancel: dict[int | str, Callable[[], None]] = {}
+        self._tokens = itertools.count(1)
+
+    # The client
+
+    def start(self, params: Json) -> None:
+        """Takes what `initialize` says."""
+        capabilities = params.get("capabilities")
+        self._capabilities = capabilities if isinstance(capabilities, dict) else {}
+        self.documents.encoding = negotiated(self.supports("general", "positionEncodings"))
+        options = params.get("initializationOptions")
+        self._initial = client_settings.section(options)
+        self._trusted = self._initial.get("trusted") is True
+        self._wants_status = isinstance(options, dict) and options.get("didChangeStatus") is True
+        folders = params.get("workspaceFolders")
+        uris = [folder.get("uri") for folder in folders if isinstance(folder, dict)] if folders else []
+        self._folders = [uri for uri in uris or [params.get("rootUri")] if isinstance(uri, str)]
+        self.settings, _ = client_settings.parse(self._initial, trusted=self._trusted)
+
+    def supports(self, *path: str) -> Any:
+        """The client's capability at `path`, None when it has none."""
+        value: Any = self._capabilities
+        for name in path:
+            value = value.get(name) if isinstance(value, dict) else None
+        return value
+
+    def change_folders(self, added: Sequence[str], removed: Sequence[str]) -> None:
+        self._folders = [uri for uri in self._folders if uri not in removed] + list(added)
+        self.spawn(self._load_as_set())
+
+    @property
+    def _folder(self) -> Path | None:
+        """The workspace's first folder: imports resolve against its environment."""
+        path = path_of(self._folders[0]) if self._folders else ""
+        return Path(path) if path else None
+
+    def spawn(self, work: Awaitable[None]) -> None:
+        """Runs `work` beside the messages."""
+        task = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def show(self, message: str, *, kind: int = WARNING) -> None:
+        self.endpoint.tell("window/showMessage", {"type": kind, "message": message})
+
+    async def close(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        for timer in self._idle.values():
+            timer.cancel()
+        await self.worker.close(timeout=2.0)
+
+    async def register(self, method: str, options: Json) -> None:
+        """Announces a method that was not among the capabilities; once."""
+        if method in self._registered:
+            return
+        self._registered.add(method)
+        registration = {"id": method, "method": method, "registerOptions": options}
+        with contextlib.suppress(RpcError, TimeoutError):
+            await self.endpoint.ask(
+                "client/registerCapability", {"registrations": [registration]}, timeout=_ANSWER_TIMEOUT
+            )
+
+    # Settings, and the model that they name
+
+    async def configure(self, values: object = None) -> None:
+        """Takes settings that the client pushed, or else asks for them; loads the model accordingly."""
+        pushed = client_settings.section(
+            values.get(client_settings.SECTION) if isinstance(values, dict) else None
+        )
+        if pushed:
+            self._configured = pushed
+        elif self.supports("workspace", "configuration"):
+            items = [{"section": client_settings.SECTION}]
+            with contextlib.suppress(RpcError, TimeoutError):
+                answer = await self.endpoint.ask(
+                    "workspace/configuration", {"items": items}, timeout=_ANSWER_TIMEOUT
+                )
+                if isinstance(answer, list) and answer:
+                    self._configured = client_settings.section(answer[0])
+        values = {**self._initial, **self._configured}
+        self.settings, warnings = client_settings.parse(values, trusted=self._trusted)
+        for warning in warnings:
+            if warning not in self._warned:
+                self._warned.add(warning)
+                self.show(f"LintSeq: {warning}")
+        if self.worker.engine is not None:
+            self.worker.engine.settings = self.settings
+        self._tell_status()
+        if self.settings.completion_items and self.supports(
+            "textDocument", "completion", "dynamicRegistration"
+        ):
+            await self.register("textDocument/completion", {"documentSelector": [{"language": "python"}]})
+        await self._load_as_set()
+
+    async def _load_as_set(self) -> None:
+        settings, folder = self.settings, self._folder
+        wanted = (*(getattr(settings, name) for name in _LOADED_WITH), folder)
+        if not settings.enabled or wanted == self._loaded:
+            return
+        self._loaded = wanted
+        loading = asyncio.ensure_future(self.worker.load(lambda: _open_engine(settings, folder)))
+        async with self.progress("LintSeq: loading the model"):
+            try:
+                await loading
+            except (LintSeqError, OSError, ImportError) as error:
+                self.model_error = str(error)
+                self.show(f"LintSeq makes no suggestions: {error}")
+            else:
+                self.model_error = ""
+                if self.worker.engine is not None:
+                    self.worker.engine.settings = self.settings
+        self._tell_status()
+
+    # Requests
+
+    def refusal(self, snapshot: Snapshot | None, version: int | None = None) -> Reason | None:
+        """Why nothing is done for a document at all."""
+        if snapshot is None:
+            return Reason.IGNORED
+        if not self.settings.enabled:
+            return Reason.OFF
+        if snapshot.language != "python" or urlsplit(snapshot.uri).scheme not in _SCHEMES:
+            return Reason.IGNORED
+        if is_ignored(snapshot.uri, self.settings.ignore):
+            return Reason.IGNORED
+        if len(snapshot.document.lines) > self.settings.max_file_lines:
+            return Reason.TOO_LONG
+        return Reason.STALE if version is not None and version != snapshot.own.version else None
+
+    def open_for(self, name: TextDocument) -> Snapshot | Reason:
+        """The document as it is now, or why nothing is done for it."""
+        snapshot = self.documents.snapshot(name.uri)
+        refusal = self.refusal(snapshot, name.version)
+        if refusal is not None or snapshot is None:
+            reason = refusal or Reason.IGNORED
+            self.outcomes[name.uri] = Outcome(reason=reason)
+            return reason
+        return snapshot
+
+    def is_current(self, snapshot: Snapshot) -> bool:
+        return self.documents.document(snapshot.uri) is snapshot.own
+
+    async def outcome(self, snapshot: Snapshot, answer: Awaitable[Outcome]) -> Outcome:
+        """What `answer` comes to, or the reason why it does not; remembered for `lintseq/explain`."""
+        try:
+            outcome = await answer
+        except Superseded:
+            return Outcome(reason=Reason.SUPERSEDED)  # the newer request's outcome is the one to explain
+        except asyncio.CancelledError:
+            self.outcomes[snapshot.uri] = Outcome(reason=Reason.CANCELLED)
+            raise
+        except Cancelled:
+            outcome = Outcome(reason=Reason.CANCELLED)
+        except NoModel:
+            outcome = Outcome(reason=Reason.NO_MODEL, detail=self.model_error)
+        except LintSeqError as error:
+            _log.warning("the model failed: %s", error)
+            outcome = Outcome(reason=Reason.NO_MODEL, detail=str(error))
+        if outcome.suggestions and not self.is_current(snapshot):
+            outcome = Outcome(reason=Reason.STALE)
+        self.outcomes[snapshot.uri] = outcome
+        return outcome
+
+    # Time
+
+    def document_changed(self, uri: str) -> None:
+        """Tells who waits for it, and prepares the document as soon as nothing else is to be done."""
+        snapshot, running = self.documents.snapshot(uri), self.running.get(uri)
+        if snapshot is not None and not (running is not None and running.document_changed(snapshot.own)):
+            self.feedback.changed(uri, snapshot.document)
+        self._changed_at[uri] = time.monotonic()
+        self._stop_idle(uri)
+        loop = asyncio.get_running_loop()
+        self._idle[uri] = loop.call_later(_IDLE_AFTER, lambda: self.spawn(self._prepare(uri)))
+
+    def document_closed(self, uri: str) -> None:
+        self._stop_idle(uri)
+        self._changed_at.pop(uri, None)
+        self.outcomes.pop(uri, None)
+        self.feedback.closed(uri)
+
+    def debounce(self, uri: str) -> float:
+        """Seconds until the model may start by itself: the rest of the quiet that is wanted after typing.
+
+        A tenth of what an answer takes lately, so that a slow machine is not kept busy with answers
+        that the next key makes worthless.
+        """
+        wanted = (
+            self.settings.debounce / 1000 if self.settings.debounce >= 0 else min(self._latency / 10, 0.3)
+        )
+        return max(0.0, self._changed_at.get(uri, 0.0) + wanted - time.monotonic())
+
+    def took(self, seconds: float) -> None:
+        """Measures an answer of the model."""
+        self._latency = seconds if not self._latency else 0.8 * self._latency + 0.2 * seconds
+
+    def _stop_idle(self, uri: str) -> None:
+        if (timer := self._idle.pop(uri, None)) is not None:
+            timer.cancel()
+
+    async def _prepare(self, uri: str) -> None:
+        snapshot = self.documents.snapshot(uri)
+        if snapshot is None or self.refusal(snapshot) is not None or self.worker.engine is None:
+            return
+        with contextlib.suppress(Superseded, NoModel, Cancelled):
+            await self.worker.run(
+                Priority.IDLE, lambda engine, _: engine.prepare(snapshot.document), slot=("idle", uri)
+            )
+
+    def _reject(self, suggestion: Suggestion) -> None:
+        if self.worker.engine is not None:
+            self.worker.engine.memory.reject(suggestion)
+
+    # Progress and status
+
+    @contextlib.asynccontextmanager
+    async def progress(
+        self, title: str, token: int | str | None = None, on_cancel: Callable[[], None] | None = None
+    ) -> AsyncIterator[Callable[[str], None]]:
+        """Shows work of some length under the client's `token`, or one that the client accepts.
+
+        Yields what reports a message. `on_cancel` is called when the user cancels it.
+        """
+        if token is None and self.supports("window", "workDoneProgress"):
+            token = f"lintseq-progress-{next(self._tokens)}"
+            try:
+                await self.endpoint.ask("window/workDoneProgress/create", {"token": token}, timeout=1.0)
+            except (RpcError, TimeoutError):
+                token = None
+
+        def report(value: Json) -> None:
+            if token is not None:
+                self.endpoint.tell("$/progress", {"token": token, "value": value})
+
+        if token is not None and on_cancel is not None:
+            self._on_cancel[token] = on_cancel
+        report({"kind": "begin", "title": title, "cancellable": on_cancel is not None})
+        try:
+            yield lambda message: report({"kind": "report", "message": message})
+        finally:
+            if token is not None:
+                self._on_cancel.pop(token, None)
+            report({"kind": "end"})
+
+    def cancel_progress(self, token: object) -> None:
+        if isinstance(token, int | str) and (on_cancel := self._on_cancel.get(token)) is not None:
+            on_cancel()
+
+    def _on_busy(self, busy: bool) -> None:
+        self._busy = busy
+        self._tell_status()
+
+    def _tell_status(self) -> None:
+        if not self.settings.enabled:
+            kind, message = "Inactive", "switched off"
+        elif self.model_error:
+            kind, message = "Warning", self.model_error
+        else:
+            kind, message = "Normal", ""
+        status = {"busy": self._busy, "kind": kind, "message": message}
+        if self._wants_status and status != self._status:
+            self._status = status
+            self.endpoint.tell("didChangeStatus", status)
+
+
+def _open_engine(settings: Settings, folder: Path | None) -> Any:
+    from lintseq_lsp.runtime import open_engine  # not before `initialize` is answered
+
+    return open_engine(settings, folder)

@@ -1,0 +1,81 @@
+"""Reads settings as clients send them. Deliberately absent: which there are (lintseq_lsp/settings.py)."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import fields
+from typing import Any
+
+from lintseq_lsp.settings import Settings, camel
+
+SECTION = "lintseq"
+
+_BOUNDS: Mapping[str, tuple[float, float]] = {
+    "threads": (0, 1024),
+    "max_lines": (1, 64),
+    "candidates": (1, 8),
+    "tries": (1, 32),
+    "max_file_lines": (0, 10_000_000),
+    "debounce": (-1, 60_000),
+    "gate_timeout": (0.1, 600),
+    "linter_memory": (100, 1_000_000),
+}
+_NOT_OURS = ("editorInfo", "editorPluginInfo", "didChangeStatus")
+"""What `initializationOptions` may hold besides settings."""
+
+
+def section(values: object) -> dict[str, Any]:
+    """The settings in what a client sent: below `lintseq`, or at the top. Empty when there are none."""
+    if not isinstance(values, dict):
+        return {}
+    own = values.get(SECTION, values)
+    return (
+        {name: value for name, value in own.items() if name not in _NOT_OURS} if isinstance(own, dict) else {}
+    )
+
+
+def parse(values: Mapping[str, Any], *, trusted: bool) -> tuple[Settings, list[str]]:
+    """The settings, and a warning for each value that could not be used: the default counts then.
+
+    `trusted` is what the initialization options say: nothing else may grant it.
+    """
+    known = {camel(entry.name): entry for entry in fields(Settings)}
+    read: dict[str, Any] = {}
+    warnings = []
+    for name, value in values.items():
+        if name not in known:
+            warnings.append(f"The setting {SECTION}.{name} is unknown and has no effect.")
+            continue
+        entry = known[name]
+        if entry.name == "trusted":
+            if value is True and not trusted:
+                warnings.append(
+                    f"The setting {SECTION}.trusted only counts in the initialization options: using false."
+                )
+        elif value is not None:
+            wrong = next(_wrong(entry.name, value, entry.default), None)
+            if wrong is None:
+                read[entry.name] = tuple(value) if isinstance(entry.default, tuple) else value
+            else:
+                default = list(entry.default) if isinstance(entry.default, tuple) else entry.default
+                warnings.append(f"The setting {SECTION}.{name} {wrong}: using the default {default!r}.")
+    return Settings(**read, trusted=trusted), warnings
+
+
+def _wrong(name: str, value: Any, default: Any) -> Iterator[str]:
+    """What is wrong with a value, if anything is."""
+    match default:
+        case bool():
+            if not isinstance(value, bool):
+                yield "must be true or false"
+        case str():
+            if not isinstance(value, str):
+                yield "must be a string"
+        case tuple():
+            if not isinstance(value, list | tuple) or not all(isinstance(item, str) for item in value):
+                yield "must be a list of strings"
+        case int() | float():
+            low, high = _BOUNDS[name]
+            whole = isinstance(default, int)
+            if isinstance(value, bool) or not isinstance(value, int if whole else int | float):
+                yield "must be a whole number" if whole else "must be a number"
+            elif not low <= value <= high:
+                yield f"must be between {low} and {high}"
