@@ -1,0 +1,563 @@
+"""pylint in its process: what it finds, what it survives, and what it never runs."""
+
+import contextlib
+import importlib.machinery
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from pathlib import Path
+
+import psutil
+import pytest
+
+from lintseq_lsp.linters import pool as pool_module
+from lintseq_lsp.linters.base import Check, Report, Tier
+from lintseq_lsp.linters.environment import Environment, find_environment, server_site_packages
+from lintseq_lsp.linters.pool import PylintPool
+
+OWN = Environment((), server_site_packages(), sys.version_info[:2])
+PATIENCE = 60.0  # seconds; generous, since nothing here measures speed
+SLOW = "".join(f"def f{number}(a):\n    return a.b + {number}\n" for number in range(10_000))  # 20,000 lines
+
+Start = Callable[..., PylintPool]
+
+
+@pytest.fixture(scope="module")
+def pool() -> Iterator[PylintPool]:
+    shared = PylintPool(OWN)
+    yield shared
+    shared.close()
+
+
+@pytest.fixture
+def start() -> Iterator[Start]:
+    started: list[PylintPool] = []
+
+    def starter(environment: Environment = OWN, **options: object) -> PylintPool:
+        started.append(PylintPool(environment, **options))  # type: ignore[arg-type]
+        return started[-1]
+
+    yield starter
+    for each in started:
+        each.close()
+
+
+def report_of(pool: PylintPool, text: str, path: Path | str = "", tier: Tier = Tier.PYLINT) -> Report:
+    return pool.submit(Check(text, str(path), tier, PATIENCE)).result(PATIENCE)
+
+
+def found_in(pool: PylintPool, text: str, path: Path | str = "", tier: Tier = Tier.PYLINT) -> list[str]:
+    """What a check finds, as "line code message"."""
+    report = report_of(pool, text, path, tier)
+    assert report.failure is None
+    assert report.tier is tier
+    return [f"{found.line} {found.code} {found.message}" for found in report.findings]
+
+
+def await_running(future: Future[Report]) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while not future.running():
+        assert time.monotonic() < deadline
+        os.sched_yield() if hasattr(os, "sched_yield") else time.sleep(0)
+
+
+# ---------------------------------------------------------------- what is found
+
+MANY = """\
+import os, missing_module
+from os import nothing
+
+
+class Base:
+    def __init__(self):
+        self.a = 1
+
+
+class Child(Base):
+    def __init__(self):
+        print(self.b)
+
+
+def first(a):
+        return os.nowhere + undefined
+
+
+def first(a):
+    print(later)
+    later = "%d %d" % (1,)
+    if a:
+        maybe = 1
+    return maybe
+"""
+
+
+def test_lintseqs_messages(pool: PylintPool) -> None:
+    assert [line.rsplit(" ")[0] + " " + line.split(" ")[1] for line in sorted(found_in(pool, MANY))] == [
+        "1 E0401",
+        "11 W0231",
+        "12 E1101",
+        "16 E0602",
+        "16 E1101",
+        "16 W0311",
+        "19 E0102",
+        "2 E0611",
+        "20 E0601",
+        "21 E1306",
+        "24 E0606",
+    ]
+
+
+def test_names_tier(pool: PylintPool) -> None:
+    assert [line.split(" ")[1] for line in found_in(pool, MANY, tier=Tier.NAMES)] == [
+        "E0602",
+        "E0601",
+        "E0606",
+    ]
+
+
+def test_syntax_tier(pool: PylintPool) -> None:
+    assert found_in(pool, MANY, tier=Tier.SYNTAX) == ["16 E0602 Undefined variable 'undefined'"]
+
+
+def test_style_is_not_judged(pool: PylintPool) -> None:
+    assert found_in(pool, "import sys,os\ndef F(x,y):\n  '''no'''\n  return    x if x else None   \n") == [
+        "3 W0311 Bad indentation. Found 2 spaces, expected 4",
+        "4 W0311 Bad indentation. Found 2 spaces, expected 4",
+    ]
+
+
+def test_generated_members(pool: PylintPool, tmp_path: Path) -> None:
+    (tmp_path / "cv2.py").write_text("")
+    (tmp_path / "cv3.py").write_text("")
+    text = "import cv2\nimport cv3\ncv2.imread\ncv3.imread\n"
+    assert found_in(pool, text, tmp_path / "a.py") == ["4 E1101 Module 'cv3' has no 'imread' member"]
+
+
+def test_a_hint_does_not_make_an_old_finding_new(pool: PylintPool) -> None:
+    text = "class A:\n    def value(self):\n        return self.valu\n"
+    assert found_in(pool, text) == ["3 E1101 Instance of 'A' has no 'valu' member"]
+
+
+def test_the_names_of_an_interactive_python_are_names(pool: PylintPool) -> None:
+    assert found_in(pool, "exit()\nquit()\nhelp()\n") == []
+
+
+def test_neither_path_nor_text_is_read_from_disk(pool: PylintPool, tmp_path: Path) -> None:
+    path = tmp_path / "a.py"
+    path.write_text("on_disk\n")
+    assert found_in(pool, "in_editor\n", path) == ["1 E0602 Undefined variable 'in_editor'"]
+    assert found_in(pool, "in_editor\n", tmp_path / "no" / "such.py") == found_in(pool, "in_editor\n")
+
+
+# ---------------------------------------------------------------- bad texts are data
+
+
+@pytest.mark.parametrize("tier", [Tier.SYNTAX, Tier.NAMES, Tier.PYLINT])
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("def f(:\n", 1),
+        ("x = 1\n\n\ndef f():\nx = 2\n", 4),
+        ("x = 1\0\n", 1),
+        ("x = '\ud800'\n", 1),
+        ("(" * 500, 1),
+        ("-" * 100_000 + "1", 1),
+    ],
+)
+def test_what_does_not_parse(pool: PylintPool, text: str, line: int, tier: Tier) -> None:
+    report = report_of(pool, text, tier=tier)
+    assert (report.failure, report.parsed) == (None, False)
+    assert [(found.code, found.line) for found in report.findings] == [("E0001", line)]
+
+
+def test_what_pylint_overlooks_and_python_does_not(pool: PylintPool) -> None:
+    text = "def f(a):\n    global a\n"
+    assert found_in(pool, text) == [
+        "2 E0001 Parsing failed: 'name 'a' is parameter and global (<unknown>, line 2)'"
+    ]
+
+
+def test_a_crash_is_a_failure_and_the_next_check_is_right(start: Start) -> None:
+    pool = start()
+    report = report_of(pool, "x = " + "+".join(["1"] * 900) + "\n")
+    assert report.failure is not None
+    assert report.findings == ()
+    assert found_in(pool, "y\nimport os\nos.no\n") == [
+        "1 E0602 Undefined variable 'y'",
+        "3 E1101 Module 'os' has no 'no' member",
+    ]
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_line_ends(pool: PylintPool, end: str) -> None:
+    text = end.join(["x = 1", "\x0c", "if x:", "    print('\u2028')", "missing", ""])
+    assert found_in(pool, text) == ["5 E0602 Undefined variable 'missing'"]
+
+
+def test_encodings(pool: PylintPool) -> None:
+    assert found_in(pool, "# -*- coding: latin-1 -*-\nprint('é', missing)\n") == [
+        "2 E0602 Undefined variable 'missing'"
+    ]
+    for text in ("# coding: no-such-encoding\n", "# coding: ascii\nprint('é')\n"):
+        report = report_of(pool, text)
+        assert not report.parsed
+        assert [found.code for found in report.findings] == ["E0001"]
+
+
+def test_pragmas_are_honoured(pool: PylintPool) -> None:
+    assert found_in(pool, "missing  # pylint: disable=undefined-variable\nother\n") == [
+        "2 E0602 Undefined variable 'other'"
+    ]
+    assert found_in(pool, "# pylint: skip-file\nmissing\n") == []
+    # ... but reach neither the next text nor beyond LintSeq's set.
+    assert found_in(pool, "# pylint: enable=all\nimport os\nmissing\n") == [
+        "3 E0602 Undefined variable 'missing'"
+    ]
+
+
+# ---------------------------------------------------------------- the same text, the same findings
+
+
+def test_the_same_path_twice(pool: PylintPool, tmp_path: Path) -> None:
+    path = tmp_path / "a.py"
+    assert found_in(pool, "first\n", path) == ["1 E0602 Undefined variable 'first'"]
+    assert found_in(pool, "def g():\n    return second\n", path) == ["2 E0602 Undefined variable 'second'"]
+    assert found_in(pool, "x = 1\n", path) == []
+
+
+def test_what_was_checked_between_does_not_count(pool: PylintPool, start: Start, tmp_path: Path) -> None:
+    (tmp_path / "partner.py").write_text(
+        "import subject\nsubject.Thing.late = 1\n\n\nclass Owner:\n    pass\n"
+    )
+    texts = [
+        "import os\nimport partner\nos.extra = partner.extra = 1\nowner = partner.Owner()\nowner.extra = 1\n",
+        "import os\nimport partner\nprint(os.extra, partner.Owner().extra, partner.extra)\n",
+        "import partner\n\n\nclass Thing:\n    def f(self):\n        return self.late, self.never, partner\n",
+    ]
+    path = tmp_path / "subject.py"
+    fresh = []
+    for text in texts:
+        alone = start()
+        fresh.append(found_in(alone, text, path))
+        alone.close()
+    assert [len(findings) for findings in fresh] == [0, 3, 1]
+    for turn in range(200):
+        number = turn % len(texts)
+        assert found_in(pool, texts[number], path) == fresh[number]
+
+
+def test_memory_stays_flat(pool: PylintPool) -> None:
+    methods = "".join(f"    def f{n}(self):\n        return self.a{n}.b\n\n" for n in range(60))
+
+    def resident_after(checks: int) -> int:
+        for turn in range(checks):
+            report_of(pool, f"import os\n\n\nclass A{turn}:\n{methods}")
+        process = pool.process_id()
+        assert process is not None
+        return int(psutil.Process(process).memory_info().rss)
+
+    before = resident_after(60)
+    assert resident_after(240) - before < 10 * 2**20
+
+
+# ---------------------------------------------------------------- imports
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Path:
+    root = tmp_path / "work"
+    packages = root / ".venv" / "lib" / "python3.11" / "site-packages"
+    packages.mkdir(parents=True)
+    (root / ".venv" / "pyvenv.cfg").write_text("home = /nowhere\nversion = 3.11.1\n")
+    (packages / "userlib.py").write_text("def known(): ...\n")
+    (root / "src" / "pkg").mkdir(parents=True)
+    (root / "src" / "pkg" / "__init__.py").write_text("")
+    (root / "src" / "pkg" / "b.py").write_text("def known(): ...\n")
+    (root / "top.py").write_text("def known(): ...\n")
+    return root
+
+
+def test_imports_are_the_users(workspace: Path, start: Start) -> None:
+    pool = start(find_environment(workspace, environ={}))
+    text = "import userlib\nfrom userlib import known, unknown\nimport hypothesis\nimport psutil\n"
+    assert found_in(pool, text, workspace / "a.py") == [
+        "2 E0611 No name 'unknown' in module 'userlib'",
+        "3 E0401 Unable to import 'hypothesis'",
+        "4 E0401 Unable to import 'psutil'",
+    ]
+    path = workspace / "src" / "pkg" / "a.py"
+    text = "from . import b, nothing\nfrom .b import known\nfrom pkg.b import unknown\nimport top\ntop.no\n"
+    first_party = found_in(pool, text, path)
+    assert first_party == [
+        "1 E0611 No name 'nothing' in module 'pkg'",
+        "3 E0611 No name 'unknown' in module 'pkg.b'",
+        "5 E1101 Module 'top' has no 'no' member",
+    ]
+    outside = workspace.parent / "scripts"
+    outside.mkdir()
+    (outside / "neighbour.py").write_text("x = 1\n")
+    text = "import neighbour\nneighbour.x\nneighbour.y\n"
+    assert found_in(pool, text, outside / "tool.py") == ["3 E1101 Module 'neighbour' has no 'y' member"]
+    assert found_in(pool, text, path) == ["1 E0401 Unable to import 'neighbour'"]
+
+    # Files change under us, also into being.
+    (workspace / "src" / "pkg" / "b.py").write_text("def known(): ...\ndef unknown(): ...\n")
+    (workspace / "src" / "pkg" / "nothing.py").write_text("")
+    text = "from . import b, nothing\nfrom pkg.b import unknown\n"
+    assert found_in(pool, text, path) == []
+
+
+def plant(folder: Path, marker: Path) -> str:
+    """Code that leaves a trace when it runs."""
+    folder.mkdir(parents=True, exist_ok=True)
+    return f"import os\nos.close(os.open({str(marker)!r}, os.O_CREAT))\n"
+
+
+PLANTED = (
+    "json",
+    "astroid",
+    "typing",
+    "pylint",
+    "enum",
+    "sitecustomize",
+    "usercustomize",
+    "conftest",
+    "re",
+    "plugin",
+)
+INSTALLED = ("gi", "numpy", "six", "enchant", "typing_extensions", "userlib")
+USES = """\
+import json, astroid, typing, pylint, enum, conftest, plugin, userlib, extension, winsound
+import gi.repository.Gtk
+import numpy as np
+import six.moves
+import json.decoder
+import typing.no
+a: np.ndarray[int] = np.array([json.loads("1")])
+b: typing.Optional[int] = userlib.x
+
+
+class Colour(enum.Enum):
+    RED = 1
+
+
+print(Colour.RED.name, gi.repository.Gtk, extension.x)
+"""
+
+
+def test_nothing_of_the_workspace_runs(
+    workspace: Path, start: Start, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    markers = tmp_path / "markers"
+    markers.mkdir()
+    packages = workspace / ".venv" / "lib" / "python3.11" / "site-packages"
+    suffix = importlib.machinery.EXTENSION_SUFFIXES[0]
+    for name in PLANTED:
+        (workspace / f"{name}.py").write_text(plant(workspace, markers / name))
+    for name in INSTALLED:
+        code = plant(packages / name, markers / name) + "x = 1\n"
+        (packages / name / "__init__.py").write_text(code)
+    (packages / "gi" / "repository").mkdir()
+    for name in ("extension", "winsound"):
+        (packages / (name + suffix)).write_bytes(b"no library")
+    (packages / "numpy-2.0.0.dist-info").mkdir()
+    hook = "__import__('os').close(__import__('os').open({!r}, __import__('os').O_CREAT))"
+    (packages / "a.pth").write_text("import plugin\n")
+    (workspace / ".pylintrc").write_text(
+        f"[MAIN]\ninit-hook={hook.format(str(markers / 'hook'))}\nload-plugins=plugin\n"
+        "[MESSAGES CONTROL]\ndisable=all\n"
+    )
+    (workspace / "pyproject.toml").write_text(
+        f"[tool.pylint.main]\nload-plugins = ['plugin']\ninit-hook = \"{hook.format(str(markers / 'toml'))}\"\n"
+    )
+    monkeypatch.chdir(workspace)
+    monkeypatch.setenv("PYTHONPATH", str(workspace))
+    monkeypatch.setenv("PYTHONSTARTUP", str(workspace / "conftest.py"))
+    monkeypatch.setenv("PYLINTRC", str(workspace / ".pylintrc"))
+    monkeypatch.syspath_prepend(str(workspace))
+
+    pool = start(find_environment(workspace, environ={}), configuration_folder=workspace)
+    findings = found_in(pool, USES + "missing\n", workspace / "a.py")
+    assert "16 E0602 Undefined variable 'missing'" in findings  # neither is the configuration heeded
+    assert not [line for line in findings if "ndarray" in line or "extension" in line]  # read, not loaded
+    for name in PLANTED:
+        found_in(pool, "import json\njson.loads\n", workspace / f"{name}.py")
+    assert found_in(pool, "import json\njson.loads\njson.nothing\n", workspace / "a.py") == [
+        "3 E1101 Module 'json' has no 'nothing' member"
+    ]
+    pool.close()
+    assert sorted(path.name for path in markers.iterdir()) == []
+
+
+def test_the_import_guard() -> None:
+    import pylint
+
+    from lintseq_lsp.linters.pylint_worker import _ImportGuard
+
+    standard = [str(Path(os.__file__).parent)]
+    guard = _ImportGuard(standard, [])
+    assert guard.find_spec("colorsys") is not None
+    assert guard.find_spec("pylint.lint", pylint.__path__) is not None
+    assert guard.find_spec("hypothesis") is None
+    assert guard.find_spec("antigravity") is None
+    assert guard.find_spec("pylint.lint", ["/somewhere/else"]) is None
+    trusting = _ImportGuard(standard, [str(path) for path in server_site_packages()])
+    assert trusting.find_spec("hypothesis") is not None
+
+
+def test_a_trusted_configuration_counts(workspace: Path, start: Start, tmp_path: Path) -> None:
+    (workspace / "plugin.py").write_text(
+        "from pathlib import Path\n\n\ndef register(linter):\n"
+        f"    Path({str(tmp_path / 'plugin-ran')!r}).touch()\n"
+    )
+    (workspace / ".pylintrc").write_text(
+        f"[MAIN]\ninit-hook=open({str(tmp_path / 'hook-ran')!r}, 'w').close()\nload-plugins=plugin\n"
+        "ignored-modules=absent\n[MESSAGES CONTROL]\ndisable=no-member,syntax-error\nenable=C,R,W\n"
+        "[TYPECHECK]\ngenerated-members=made\n"
+    )
+    pool = start(find_environment(workspace, environ={}), trusted=True, configuration_folder=workspace)
+    text = "import top\nimport absent\nimport other\ntop.no\nmissing\n"
+    assert found_in(pool, text, workspace / "a.py") == [
+        "3 E0401 Unable to import 'other'",
+        "5 E0602 Undefined variable 'missing'",
+    ]
+    assert not report_of(pool, "x = (\n").parsed
+    assert (tmp_path / "hook-ran").exists()
+    assert (tmp_path / "plugin-ran").exists()
+
+
+def test_a_trusted_configuration_that_cannot_be_used_is_a_failure(workspace: Path, start: Start) -> None:
+    (workspace / ".pylintrc").write_text("[MAIN]\ninit-hook=raise RuntimeError('broken hook')\n")
+    pool = start(find_environment(workspace, environ={}), trusted=True, configuration_folder=workspace)
+    report = report_of(pool, "x = 1\n")
+    assert report.failure is not None
+    assert "broken hook" in report.failure
+
+
+# ---------------------------------------------------------------- the process
+
+
+def test_a_check_that_hangs(start: Start) -> None:
+    pool = start()
+    assert report_of(pool, "").failure is None
+    first = pool.process_id()
+    report = pool.submit(Check(SLOW, timeout=0.3)).result(PATIENCE)
+    assert report.failure == "timed out after 0.3 s"
+    assert report.findings == ()
+    assert found_in(pool, "missing\n") == ["1 E0602 Undefined variable 'missing'"]
+    assert pool.process_id() != first
+
+
+def test_a_worker_that_is_killed(start: Start) -> None:
+    pool = start()
+    assert report_of(pool, "").failure is None
+    running = pool.submit(Check(SLOW, timeout=PATIENCE))
+    after = pool.submit(Check("missing\n", timeout=PATIENCE))
+    await_running(running)
+    process = pool.process_id()
+    assert process is not None
+    psutil.Process(process).kill()
+    assert running.result(PATIENCE).failure == "linter worker died"
+    assert [found.code for found in after.result(PATIENCE).findings] == ["E0602"]
+
+
+def test_a_check_can_be_cancelled_until_it_begins(start: Start) -> None:
+    pool = start()
+    running = pool.submit(Check("x = 1\n", timeout=PATIENCE))
+    await_running(running)
+    waiting = pool.submit(Check("missing\n", timeout=PATIENCE))
+    last = pool.submit(Check("missing\n", timeout=PATIENCE))
+    assert waiting.cancel()
+    assert not running.cancel()
+    assert running.result(PATIENCE).findings == ()
+    assert len(last.result(PATIENCE).findings) == 1
+    assert waiting.cancelled()
+
+
+@pytest.fixture
+def starts(monkeypatch: pytest.MonkeyPatch) -> list[object]:
+    """Grows by one for every process that is started."""
+    counted: list[object] = []
+    popen = subprocess.Popen
+
+    def counting(*arguments: object, **options: object) -> object:
+        counted.append(arguments)
+        return popen(*arguments, **options)  # type: ignore[call-overload]
+
+    monkeypatch.setattr(pool_module.subprocess, "Popen", counting)
+    return counted
+
+
+def test_a_worker_that_grows_is_replaced(start: Start, starts: list[object]) -> None:
+    pool = start(memory_limit=1)
+    for _ in range(2):
+        assert found_in(pool, "missing\n") == ["1 E0602 Undefined variable 'missing'"]
+    assert len(starts) >= 2
+    report = pool.submit(Check(SLOW, timeout=PATIENCE)).result(PATIENCE)
+    assert report.failure == "the check used more than 0 MB"
+
+
+def test_a_worker_that_cannot_start(
+    start: Start, starts: list[object], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    report = report_of(start(executable=str(tmp_path / "no-python")), "x = 1\n")
+    assert report.failure is not None
+    assert "no-python" in report.failure
+
+    monkeypatch.setattr(pool_module, "_BOOT", "raise SystemExit('pylint is out')")
+    pool = start()
+    reports = [report_of(pool, "x = 1\n") for _ in range(100)]
+    assert {report.failure for report in reports} == {"the linter worker could not start: pylint is out"}
+    assert len(starts) < 5
+
+
+def test_a_worker_that_never_gets_ready(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pool_module, "_BOOT", "import sys; sys.stdin.read()")
+    report = report_of(start(start_timeout=0.2), "x = 1\n")
+    assert report.failure == "the linter worker did not start within 0 s"
+
+
+def test_closing(start: Start) -> None:
+    pool = start()
+    assert pool.warm().result(PATIENCE).failure is None
+    number = pool.process_id()
+    assert number is not None
+    process = psutil.Process(number)
+    running = pool.submit(Check(SLOW, timeout=PATIENCE))
+    waiting = pool.submit(Check("x = 1\n"))
+    await_running(running)
+    pool.close()
+    pool.close()
+    assert running.result(PATIENCE).failure == "the linter is closed"
+    assert waiting.result(PATIENCE).failure == "the linter is closed"
+    assert pool.submit(Check("x = 1\n")).result(0).failure == "the linter is closed"
+    process.wait(PATIENCE)
+
+
+def test_no_orphan_is_left() -> None:
+    code = f"""
+import os
+from lintseq_lsp.linters.base import Check
+from lintseq_lsp.linters.environment import find_environment
+from lintseq_lsp.linters.pool import PylintPool
+pool = PylintPool(find_environment(None))
+assert pool.warm().result().failure is None
+pool.submit(Check({SLOW[:20_000]!r} * 20, timeout=60))
+print(pool.process_id(), flush=True)
+os._exit(0)
+"""
+    root = Path(pool_module.__file__).parents[2]
+    ended = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True)
+    with contextlib.suppress(psutil.NoSuchProcess):
+        psutil.Process(int(ended.stdout)).wait(PATIENCE)
+
+
+def test_many_threads_may_submit(pool: PylintPool) -> None:
+    from concurrent.futures import ThreadPoolExecutor
+
+    with ThreadPoolExecutor(8) as executor:
+        results = executor.map(lambda number: found_in(pool, f"name{number}\n"), range(40))
+        assert list(results) == [[f"1 E0602 Undefined variable 'name{number}'"] for number in range(40)]
