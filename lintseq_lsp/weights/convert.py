@@ -10,6 +10,7 @@ import logging
 import os
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -106,37 +107,36 @@ def _write_f32(
 
     if BOUNDARY not in vocabulary.tokens:
         raise TokenizerError(f"the tokenizer has no token {BOUNDARY}: this is no edit-sequence model")
-    writer = gguf.GGUFWriter(path, "olmo")
-    writer.add_name(name)
-    writer.add_context_length(shape.context)
-    writer.add_embedding_length(shape.width)
-    writer.add_block_count(shape.layers)
-    writer.add_feed_forward_length(shape.inner)
-    writer.add_head_count(shape.heads)
-    writer.add_head_count_kv(shape.key_heads)
-    writer.add_rope_dimension_count(shape.width // shape.heads)
-    writer.add_rope_freq_base(shape.rope_base)
-    writer.add_layer_norm_eps(1e-5)  # transformers' OlmoLayerNorm has no weights and this constant
-    if shape.clip is not None:
-        writer.add_clamp_kqv(shape.clip)
-    _add_vocabulary(writer, vocabulary, shape.rows)
-    for key, value in metadata.items():
-        if isinstance(value, str):
-            writer.add_string(key, value)
-        else:
-            writer.add_uint64(key, value)
-    tensors = list(layout(shape))
-    for target, _, size, _ in tensors:
-        writer.add_tensor_info(target, size, np.dtype(np.float32), 4 * size[0] * size[1])
-    writer.write_header_to_file()
-    writer.write_kv_data_to_file()
-    writer.write_ti_data_to_file()
-    for _, origin, size, heads in tensors:
-        tensor = read(origin)
-        if tensor.shape != size:
-            raise ModelFileError(f"{origin} has the shape {tensor.shape}, the configuration says {size}")
-        writer.write_tensor_data(_interleave(tensor, heads) if heads else tensor)
-    writer.close()
+    with closing(gguf.GGUFWriter(path, "olmo")) as writer:
+        writer.add_name(name)
+        writer.add_context_length(shape.context)
+        writer.add_embedding_length(shape.width)
+        writer.add_block_count(shape.layers)
+        writer.add_feed_forward_length(shape.inner)
+        writer.add_head_count(shape.heads)
+        writer.add_head_count_kv(shape.key_heads)
+        writer.add_rope_dimension_count(shape.width // shape.heads)
+        writer.add_rope_freq_base(shape.rope_base)
+        writer.add_layer_norm_eps(1e-5)  # transformers' OlmoLayerNorm has no weights and this constant
+        if shape.clip is not None:
+            writer.add_clamp_kqv(shape.clip)
+        _add_vocabulary(writer, vocabulary, shape.rows)
+        for key, value in metadata.items():
+            if isinstance(value, str):
+                writer.add_string(key, value)
+            else:
+                writer.add_uint64(key, value)
+        tensors = list(layout(shape))
+        for target, _, size, _ in tensors:
+            writer.add_tensor_info(target, size, np.dtype(np.float32), 4 * size[0] * size[1])
+        writer.write_header_to_file()
+        writer.write_kv_data_to_file()
+        writer.write_ti_data_to_file()
+        for _, origin, size, heads in tensors:
+            tensor = read(origin)
+            if tensor.shape != size:
+                raise ModelFileError(f"{origin} has the shape {tensor.shape}, the configuration says {size}")
+            writer.write_tensor_data(_interleave(tensor, heads) if heads else tensor)
 
 
 def _add_vocabulary(writer: GGUFWriter, vocabulary: Vocabulary, rows: int) -> None:

@@ -140,8 +140,8 @@ def _metadata(path: Path, data: mmap.mmap) -> dict[str, Any]:
         of, count = scalar("I"), scalar("Q")
         if count > len(data):
             raise struct.error("an array is longer than the file")
-        if of in (_STRING, _ARRAY):
-            return [value(of) for _ in range(count)]
+        if of == _STRING:
+            return [text() for _ in range(count)]
         values = struct.unpack_from(f"<{count}{_SCALARS[of]}", data, offset)
         offset += struct.calcsize(f"<{count}{_SCALARS[of]}")
         return list(values)
@@ -164,6 +164,8 @@ def _metadata(path: Path, data: mmap.mmap) -> dict[str, Any]:
     except (struct.error, KeyError):
         raise ModelFileError(f"{path} is truncated or damaged in its header: {_MEND}") from None
     alignment = metadata.get("general.alignment", 32)
+    if not isinstance(alignment, int) or alignment < 1:
+        raise ModelFileError(f"{path} is damaged in its header: {_MEND}")
     start = -(-offset // alignment) * alignment
     if tensors == 0 or start + end > len(data):
         raise ModelFileError(f"{path} is truncated ({len(data):,} of {start + end:,} bytes): {_MEND}")

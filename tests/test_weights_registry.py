@@ -1,0 +1,198 @@
+"""Which model is used, and what is said of a file that cannot be."""
+
+import contextlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from tiny_checkpoint import write_checkpoint
+from typer.testing import CliRunner
+
+from lintseq_lsp.errors import LintSeqError, ModelFileError, TokenizerError
+from lintseq_lsp.prompts import PromptFormat
+from lintseq_lsp.weights import registry
+from lintseq_lsp.weights.commands import app
+from lintseq_lsp.weights.convert import convert
+from lintseq_lsp.weights.gguf_header import checksum, verify
+
+pytest_plugins = ["model_places"]
+pytestmark = pytest.mark.usefixtures("places")
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("model")
+    convert(write_checkpoint(folder / "checkpoint"), folder / "tiny.gguf", name="tiny")
+    return folder / "tiny.gguf"
+
+
+def test_embedded_model_is_used_when_nothing_is_set() -> None:
+    found = registry.resolve_model(None)
+    assert found == registry.embedded()[0]
+    assert found.sha256 == checksum(found.path)
+
+
+def test_manifest_tells_what_the_files_say() -> None:
+    entries = json.loads((registry.embedded_folder() / "manifest.json").read_text())["models"]
+    for entry, found in zip(entries, registry.embedded(), strict=True):
+        header = verify(found.path, found.sha256)
+        assert entry["size"] == found.path.stat().st_size
+        assert (found.context, found.prompt_format) == (header.context, header.prompt_format)
+
+
+def test_a_setting_wins_over_the_choice_and_the_choice_over_the_embedded(model: Path, tmp_path: Path) -> None:
+    registry.choose(str(model))
+    assert registry.chosen() == "tiny"
+    assert registry.resolve_model(None).path == model
+    assert registry.resolve_model(registry.embedded()[0].name) == registry.embedded()[0]
+    other = shutil.copy(model, tmp_path / "other.gguf")
+    by_path = registry.resolve_model(str(other))
+    assert (by_path.path, by_path.sha256, by_path.context) == (other, None, 128)
+    assert by_path.prompt_format is PromptFormat.PAPER
+
+
+def test_registering_again_replaces(model: Path) -> None:
+    registry.register(model, name="mine", description="first")
+    registry.register(model, name="mine", description="second")
+    assert [entry.description for entry in registry.registered()] == ["second"]
+
+
+def test_a_choice_whose_file_was_changed_or_removed_is_refused(model: Path, tmp_path: Path) -> None:
+    copy = Path(shutil.copy(model, tmp_path / "copy.gguf"))
+    registry.choose(str(copy))
+    data = bytearray(copy.read_bytes())
+    data[-1] ^= 1
+    copy.write_bytes(data)
+    with pytest.raises(ModelFileError, match="another checksum than recorded"):
+        registry.resolve_model(None)
+    copy.unlink()
+    with pytest.raises(ModelFileError, match="is not there"):
+        registry.resolve_model(None)
+
+
+def test_unknown_name_says_how_to_see_the_names() -> None:
+    with pytest.raises(ModelFileError, match="model list"):
+        registry.resolve_model("nothing-of-that-name")
+
+
+def test_a_failed_write_leaves_the_registry_as_it_was(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    registry.register(model, name="mine")
+
+    def full_disk(_: int) -> None:
+        raise OSError("no space left")
+
+    monkeypatch.setattr(os, "fsync", full_disk)
+    with pytest.raises(OSError, match="no space"):
+        registry.register(model, name="other")
+    assert [entry.name for entry in registry.registered()] == ["mine"]
+    assert [path.name for path in registry.data_folder().iterdir()] == ["registry.json"]
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{", '{"models": [{}]}', '{"models": [1]}', '{"models": 3}'])
+def test_a_damaged_registry_is_one_clear_error(content: str) -> None:
+    registry.data_folder().mkdir(parents=True)
+    (registry.data_folder() / "registry.json").write_text(content)
+    with pytest.raises(ModelFileError, match=r"remove its registry\.json"):
+        registry.find("x")
+
+
+def test_missing_folder_and_foreign_files(tmp_path: Path) -> None:
+    with pytest.raises(ModelFileError, match="is not there"):
+        verify(tmp_path / "none.gguf")
+    with pytest.raises(ModelFileError, match="cannot be read"):
+        verify(tmp_path)
+    for content in (b"", b"GG", b"PK\x03\x04 and more", b"import pickle"):
+        (tmp_path / "m.gguf").write_bytes(content)
+        with pytest.raises(ModelFileError, match="not a GGUF file"):
+            verify(tmp_path / "m.gguf")
+
+
+def test_a_tokenizer_without_the_boundary_is_named(model: Path, tmp_path: Path) -> None:
+    data = model.read_bytes()
+    assert data.count(b"<|diff|>") == 1
+    (tmp_path / "m.gguf").write_bytes(data.replace(b"<|diff|>", b"<|edit|>"))
+    with pytest.raises(TokenizerError, match=r"no <\|diff\|> as one token"):
+        verify(tmp_path / "m.gguf")
+
+
+def test_an_unknown_prompt_format_asks_for_an_update(tmp_path: Path) -> None:
+    folder = write_checkpoint(tmp_path / "checkpoint")
+    convert(folder, tmp_path / "m.gguf", name="m", metadata={"lintseq.prompt_format": "from-the-future-9"})
+    with pytest.raises(ModelFileError, match="update lintseq-lsp"):
+        verify(tmp_path / "m.gguf")
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_a_file_cut_anywhere_is_refused(model: Path, tmp_path: Path, data: st.DataObject) -> None:
+    whole = model.read_bytes()
+    cut = data.draw(st.integers(0, len(whole) - 33))  # up to 32 bytes of padding may end the file
+    (tmp_path / "m.gguf").write_bytes(whole[:cut])
+    with pytest.raises(ModelFileError):
+        verify(tmp_path / "m.gguf")
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_damage_in_the_header_is_an_error_of_ours_or_harmless(
+    model: Path, tmp_path: Path, data: st.DataObject
+) -> None:
+    whole = bytearray(model.read_bytes())
+    for _ in range(data.draw(st.integers(1, 4))):
+        whole[data.draw(st.integers(0, 12_000))] = data.draw(st.integers(0, 255))
+    (tmp_path / "m.gguf").write_bytes(whole)
+    with contextlib.suppress(LintSeqError):
+        verify(tmp_path / "m.gguf")
+
+
+def test_the_server_resolves_its_model_without_heavy_imports() -> None:
+    code = (
+        "import sys; from lintseq_lsp.weights.registry import resolve_model; resolve_model(None);"
+        "import lintseq_lsp.weights.commands;"
+        "assert not {'numpy', 'gguf', 'llama_cpp', 'huggingface_hub', 'torch'} & set(sys.modules)"
+    )
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])}
+    subprocess.run([sys.executable, "-c", code], check=True, env=environment)
+
+
+def test_commands(model: Path, tmp_path: Path) -> None:
+    run = CliRunner().invoke
+    output = tmp_path / "made.gguf"
+    made = run(app, ["convert", str(model.parent / "checkpoint"), "-o", str(output), "--type", "q4_0"])
+    assert made.exit_code == 0, made.output
+    assert checksum(output) in made.output
+    checked = run(app, ["verify", str(output)])
+    assert checked.exit_code == 0
+    assert "no checksum is recorded" in checked.output
+    assert run(app, ["use", str(output)]).exit_code == 0
+    assert "as recorded" in run(app, ["verify", "made"]).output
+    assert "as recorded" in run(app, ["verify", str(output)]).output
+    listed = run(app, ["list"]).output.splitlines()
+    assert [line.split()[1] for line in listed if line.startswith("*")] == ["made"]
+    assert any("tinycodelm-400m-lintseq" in line for line in listed)
+    output.write_bytes(output.read_bytes()[:-40])
+    refused = run(app, ["verify", str(output)])
+    assert refused.exit_code == 1
+    assert refused.output.startswith("error: ")
+    assert "truncated" in refused.output
+    assert run(app, ["use", "nothing"]).exit_code == 1
+
+
+def test_models_are_found_in_a_checkout_and_in_an_installed_package(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shipped = registry.embedded_folder()
+    monkeypatch.setattr(registry, "__file__", str(tmp_path / "lintseq_lsp" / "weights" / "registry.py"))
+    with pytest.raises(ModelFileError, match="install lintseq-lsp again"):
+        registry.resolve_model(None)
+    shutil.copytree(shipped, tmp_path / "models", ignore=shutil.ignore_patterns("*.py"))
+    assert registry.resolve_model(None).path.parent == tmp_path / "models"
+    (tmp_path / "lintseq_lsp").mkdir()
+    (tmp_path / "models").rename(tmp_path / "lintseq_lsp" / "_models")
+    assert registry.resolve_model(None).path.parent == tmp_path / "lintseq_lsp" / "_models"
