@@ -1,13 +1,14 @@
 """The training corpus: permissively licensed packages, cleaned, de-duplicated, split by package.
 
-    pip download --no-deps -d .work/wheels sqlite-utils ...      # or folders of wheels that are there already
-    python models/corpus.py list  --wheels .work/wheels          # writes models/corpus.txt: package, licence, split
-    python models/corpus.py build --wheels .work/wheels          # writes .work/corpus/{train,validation,held_out}.jsonl
-    python models/corpus.py build --wheels .work/wheels --raw    # the same files uncleaned: .work/corpus-raw/
+    pip download --no-deps -d .work/wheels sqlite-utils ...     # or folders of wheels that are there already
+    python models/corpus.py list  --wheels .work/wheels         # writes models/corpus.txt
+    python models/corpus.py build --wheels .work/wheels         # .work/corpus/{train,held_out,…}.jsonl
+    python models/corpus.py build --wheels .work/wheels --raw   # the same files uncleaned: .work/corpus-raw/
 
 Needs `ruff` (one layout for all files). Deliberately absent: tokens and prompts (see sequences.py).
 Each record of a JSONL file is one module: {"package", "path", "text"}.
 """
+# ruff: noqa: T201 - a script that speaks to a terminal
 
 import argparse
 import ast
@@ -30,7 +31,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 LIST = Path(__file__).with_name("corpus.txt")
-VALIDATION = ("click", "httpx", "networkx", "peewee", "structlog")
+VALIDATION = ("click", "httpx", "networkx", "structlog")
 HELD_OUT = ("aider-chat", "jedi-language-server", "llm", "lsp-devtools", "sqlite-utils")
 PACKAGE_CAP = 700_000  # characters of one package after cleaning, so that no giant sets the tone
 SMALL_CAP = 250_000  # the same for validation and held-out packages
@@ -40,11 +41,12 @@ DUPLICATE_LINES = 4  # functions of fewer lines are not compared
 JOBS = 2
 
 PERMISSIVE = re.compile(
-    r"\b(mit|bsd|apache|isc|isc license|psf|python software foundation|python-2\.0|0bsd|zlib|unlicense|cc0|hpnd|zpl)\b",
+    r"\b(mit|bsd|apache|isc|psf|python software foundation|python-2\.0|0bsd|zlib|unlicense|cc0|hpnd|zpl)\b",
     re.IGNORECASE,
 )
 NOT_PERMISSIVE = re.compile(
-    r"gpl|gnu |mpl|mozilla|eupl|epl-|eclipse|cddl|proprietary|commercial|nvidia|sspl|busl|cecill|osl-|artistic|other/",
+    r"gpl|gnu |mpl|mozilla|eupl|epl-|eclipse|cddl|proprietary|commercial|nvidia|sspl|busl|cecill|osl-"
+    r"|artistic|other/",
     re.IGNORECASE,
 )
 SKIPPED_PARTS = re.compile(
@@ -55,7 +57,8 @@ SKIPPED_PARTS = re.compile(
     re.IGNORECASE,
 )
 GENERATED = re.compile(
-    r"generated (by|from|using|with|automatically)|auto-?(matically)?[ -]?generated|do not edit|don't edit|code generator",
+    r"generated (by|from|using|with|automatically)|auto-?(matically)?[ -]?generated|do not edit|don't edit"
+    r"|code generator",
     re.IGNORECASE,
 )
 PRAGMA = re.compile(
@@ -82,12 +85,10 @@ def licence_of(metadata: str) -> str | None:
     classifiers = [c for c in fields.get_all("Classifier", []) if c.startswith("License ::")]
     trove = " AND ".join(sorted({c.rpartition(" :: ")[2] for c in classifiers} - {"OSI Approved"}))
     free_text = (fields.get("License") or "").strip().partition("\n")[0][:60]
-    for claim in (fields.get("License-Expression"), trove, free_text):
-        if claim and NOT_PERMISSIVE.search(claim):
-            return None
-        if claim and PERMISSIVE.search(claim):
-            return " ".join(claim.split())
-    return None
+    claims = [claim for claim in (fields.get("License-Expression"), trove, free_text) if claim]
+    if any(NOT_PERMISSIVE.search(claim) for claim in claims):
+        return None
+    return next((" ".join(claim.split()) for claim in claims if PERMISSIVE.search(claim)), None)
 
 
 def members(archive: Path) -> Iterator[tuple[str, bytes]]:
@@ -153,11 +154,11 @@ def is_code(comment_lines: list[str]) -> bool:
 
 
 def clean(source: str) -> str | None:
-    """`source` without what teaches a small model little; None where the file as a whole is not worth it.
+    """`source` without what teaches a small model little; None where the whole file is not worth it.
 
-    Cut: licence headers, commented-out code, linter pragmas, docstrings beyond their first paragraph, data tables.
+    Cut: licence headers, commented-out code, pragmas, docstrings beyond their first paragraph, data tables.
     """
-    if GENERATED.search(source[:2000]) or len(source) > 300_000 or not source.isprintable() and "\x00" in source:
+    if GENERATED.search(source[:2000]) or len(source) > 300_000 or "\x00" in source:
         return None
     source = source.replace("\r\n", "\n").replace("\r", "\n").expandtabs(8).replace("\f", "")
     try:
@@ -166,7 +167,10 @@ def clean(source: str) -> str | None:
     except (SyntaxError, ValueError, RecursionError, MemoryError, tokenize.TokenError):
         return None
     lines: list[str | None] = list(source.split("\n"))
-    if sum(len(line or "") > 160 for line in lines) > len(lines) // 50 or sum(c > "\x7f" for c in source) > len(source) // 50:
+    if (
+        sum(len(line or "") > 160 for line in lines) > len(lines) // 50
+        or sum(c > "\x7f" for c in source) > len(source) // 50
+    ):
         return None
     _cut_comments(lines, tokens, tree)
     for node in ast.walk(tree):
@@ -175,7 +179,11 @@ def clean(source: str) -> str | None:
         if isinstance(node, ast.Module | ast.ClassDef):
             for statement in node.body:
                 span = (statement.end_lineno or 0) - statement.lineno + 1
-                if isinstance(statement, ast.Assign | ast.AnnAssign) and span > TABLE_LINES and len(node.body) > 1:
+                if (
+                    isinstance(statement, ast.Assign | ast.AnnAssign)
+                    and span > TABLE_LINES
+                    and len(node.body) > 1
+                ):
                     lines[statement.lineno - 1 : statement.end_lineno] = [None] * span
     return "\n".join(line for line in lines if line is not None).strip() + "\n"
 
@@ -209,7 +217,9 @@ def _cut_run(lines: list[str | None], run: list[int], first_statement: int) -> N
 def _shorten_docstring(
     lines: list[str | None], node: ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
 ) -> None:
-    if not (node.body and isinstance(node.body[0], ast.Expr) and isinstance(node.body[0].value, ast.Constant)):
+    if not (
+        node.body and isinstance(node.body[0], ast.Expr) and isinstance(node.body[0].value, ast.Constant)
+    ):
         return
     expression, value = node.body[0], node.body[0].value.value
     start, end = expression.lineno - 1, expression.end_lineno or 0
@@ -219,15 +229,17 @@ def _shorten_docstring(
         return
     kept = first_paragraph(value)
     if not kept or "\\" in value or '"""' in value or kept[-1].endswith('"'):
-        if end - start > 3:
-            lines[start:end] = [before + '"""See the documentation."""'] + [None] * (end - start - 1)
+        if end - start > 3 and len(node.body) > 1:
+            lines[start:end] = [None] * (end - start)
         return
-    shortened = f'{before}"""{kept[0]}' + "".join(f"\n{before}{line}" if line else "\n" for line in kept[1:]) + '"""'
+    shortened = (
+        f'{before}"""{kept[0]}' + "".join(f"\n{before}{line}" if line else "\n" for line in kept[1:]) + '"""'
+    )
     lines[start:end] = [shortened] + [None] * (end - start - 1)
 
 
 def functions(text: str) -> Iterator[tuple[int, int, str]]:
-    """(first line, last line, digest) of each function of at least DUPLICATE_LINES lines, zero-based, last excluded."""
+    """(first line, line behind the last, digest) of each function of at least DUPLICATE_LINES lines."""
     lines = text.splitlines()
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
@@ -272,7 +284,7 @@ def package_files(package: Package, raw: bool) -> list[dict[str, str]]:
         except UnicodeDecodeError:
             continue
         text = source if raw else clean(source)
-        if text and 5 <= text.count("\n") and len(text) > 200:
+        if text and text.count("\n") >= 5 and len(text) > 200:
             files.append({"package": package.name, "path": path, "text": text})
     random.Random(package.name).shuffle(files)
     cap, size, chosen = PACKAGE_CAP if package.split == "train" else SMALL_CAP, 0, []
@@ -333,7 +345,7 @@ def build(folders: list[Path], target: Path, raw: bool) -> None:
             packages.append(Package(package.name, package.version, package.licence, package.split, archive))
         else:
             print(f"missing: pip download --no-deps -d .work/wheels {package.name}=={package.version}")
-    # The small splits first: what they hold is then a duplicate in the training split, not the other way round.
+    # The small splits first: what they hold is then a duplicate in the training split.
     packages.sort(key=lambda p: (["held_out", "validation", "train"].index(p.split), p.name))
     target.mkdir(parents=True, exist_ok=True)
     seen: set[str] = set()
@@ -355,7 +367,9 @@ def build(folders: list[Path], target: Path, raw: bool) -> None:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("command", choices=["list", "build"])
     parser.add_argument("--wheels", type=Path, nargs="+", required=True, help="folders of wheels and sdists")
     parser.add_argument("--data", type=Path, default=Path(".work"))

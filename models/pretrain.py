@@ -1,15 +1,15 @@
 """Trains a small OLMo on token files, on CPU or on one GPU; stops, resumes and decays on demand.
 
     python models/pretrain.py --shape tiny --tokens .work/tokens --out .work/tiny --hours 7
-    python models/pretrain.py --shape paper --tokens .work/tokens --out .work/paper --hours 0.4      # one GPU
-    python models/pretrain.py --init .work/tiny --tokens .work/tokens --out .work/more --hours 2     # from weights
-    touch .work/more/decay                    # begin the decay now; it takes DECAY_SHARE of --hours
+    python models/pretrain.py --shape paper --tokens .work/tokens --out .work/paper --hours 0.4  # one GPU
+    touch .work/tiny/decay                    # begin the decay now; it takes DECAY_SHARE of --hours
 
-Token files are those of sequences.py: rows of uint16, <pad> where nothing is learned. OUT/state.pt is written every
-SAVE_MINUTES and is what the same command resumes from; OUT/model.safetensors and config.json are transformers'
-`OlmoForCausalLM`; OUT/log.csv has one row a measurement. The learning rate is warm-up, constant, then linear to
-zero, all by the clock, so that a slow or a busy machine ends in time.
+Token files are those of sequences.py: rows of uint16, <pad> where nothing is learned. OUT/state.pt is
+written every SAVE_MINUTES and is what the same command resumes from; OUT/model.safetensors and config.json
+are transformers' `OlmoForCausalLM`; OUT/log.csv has one row a measurement. The learning rate is warm-up,
+constant, then linear to zero, all by the clock, so that a slow or a busy machine ends in time.
 """
+# ruff: noqa: T201 - a script that speaks to a terminal
 
 import argparse
 import csv
@@ -25,23 +25,23 @@ from pathlib import Path
 import numpy as np
 
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # threads that spin starve each other on a busy machine
-import torch  # noqa: E402
-from safetensors.torch import load_file, save_file  # noqa: E402
-from torch import Tensor, nn  # noqa: E402
-from torch.nn import functional as F  # noqa: E402, N812 - torch's own name for it
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+from torch.nn import functional as F  # noqa: N812 - torch's own name for it
 
 PAD, VOCABULARY = 1, 4096
 BATCH_ROWS = {"cpu": 8, "cuda": 256}  # rows of CONTEXT tokens a step
 MICRO_ROWS = {"cpu": 8, "cuda": 32}  # rows a forward pass
 MATRIX_RATE, EMBEDDING_RATE = 0.02, 0.002  # Muon; AdamW
 MOMENTUM, BETAS, WEIGHT_DECAY = 0.95, (0.9, 0.98), 0.01
-WARMUP_STEPS, DECAY_SHARE = 60, 0.25
+WARMUP_STEPS, DECAY_SHARE = 30, 0.25
 SAVE_MINUTES, MEASURE_MINUTES, VALIDATION_ROWS = 5, 10, 96
 
 
 @dataclass(frozen=True)
 class Shape:
-    """What OLMo's configuration calls num_hidden_layers, hidden_size, num_attention_heads, intermediate_size."""
+    """num_hidden_layers, hidden_size, num_attention_heads, intermediate_size of OLMo's configuration."""
 
     layers: int
     width: int
@@ -90,7 +90,8 @@ class Olmo(nn.Module):
         self.blocks = nn.ModuleList(Block(shape) for _ in range(shape.layers))
         angles = torch.outer(
             torch.arange(shape.context).float(),
-            shape.theta ** -(torch.arange(0, shape.width // shape.heads, 2).float() / (shape.width // shape.heads)),
+            shape.theta
+            ** -(torch.arange(0, shape.width // shape.heads, 2).float() / (shape.width // shape.heads)),
         )
         self.register_buffer("cos", torch.cat((angles, angles), -1).cos(), persistent=False)
         self.register_buffer("sin", torch.cat((angles, angles), -1).sin(), persistent=False)
@@ -131,7 +132,7 @@ def published_name(name: str) -> str:
 
 
 def load_model(folder: Path) -> Olmo:
-    """The model of a folder with config.json and model.safetensors, its context at least the shape's default."""
+    """The model of a folder with config.json and model.safetensors, for at least the default context."""
     config = json.loads((folder / "config.json").read_text())
     shape = Shape(
         config["num_hidden_layers"],
@@ -143,7 +144,9 @@ def load_model(folder: Path) -> Olmo:
         config["rope_theta"],
     )
     model, stored = Olmo(shape), load_file(folder / "model.safetensors")
-    model.load_state_dict({name: stored[published_name(name)].float() for name, _ in model.named_parameters()})
+    model.load_state_dict(
+        {name: stored[published_name(name)].float() for name, _ in model.named_parameters()}
+    )
     return model
 
 
@@ -172,7 +175,10 @@ def save_model(model: Olmo, folder: Path, tokenizer: Path) -> None:
         "torch_dtype": "float16",
     }
     (folder / "config.json").write_text(json.dumps(config, indent=1) + "\n")
-    weights = {published_name(name): p.detach().to("cpu", torch.float16).contiguous() for name, p in model.named_parameters()}
+    weights = {
+        published_name(name): p.detach().to("cpu", torch.float16).contiguous()
+        for name, p in model.named_parameters()
+    }
     save_file(weights, folder / "part.safetensors", {"format": "pt"})
     (folder / "part.safetensors").replace(folder / "model.safetensors")
     for name in ("tokenizer.json", "tokenizer_config.json"):
@@ -247,7 +253,10 @@ def train(arguments: argparse.Namespace) -> None:
     torch.set_num_threads(arguments.threads)
     out = arguments.out
     out.mkdir(parents=True, exist_ok=True)
-    rows, validation = load_rows(arguments.tokens, "train"), load_rows(arguments.tokens, "validation")[:VALIDATION_ROWS]
+    rows, validation = (
+        load_rows(arguments.tokens, "train"),
+        load_rows(arguments.tokens, "validation")[:VALIDATION_ROWS],
+    )
     model = load_model(arguments.init) if arguments.init else Olmo(SHAPES[arguments.shape])
     model.to(device)
     run = torch.compile(model) if arguments.compile else model
@@ -263,10 +272,16 @@ def train(arguments: argparse.Namespace) -> None:
         muon.load_state_dict(state["muon"])
         adam.load_state_dict(state["adam"])
         step, tokens, spent, decay_from = state["step"], state["tokens"], state["spent"], state["decay_from"]
-    size, micro = arguments.rows or BATCH_ROWS[device], min(arguments.rows or MICRO_ROWS[device], MICRO_ROWS[device])
+    size, micro = (
+        arguments.rows or BATCH_ROWS[device],
+        min(arguments.rows or MICRO_ROWS[device], MICRO_ROWS[device]),
+    )
     total = arguments.hours * 3600
     parameters = sum(p.numel() for p in model.parameters())
-    print(f"{parameters:,} parameters, {rows.size:,} tokens a pass, {size * rows.shape[1]:,} a step; {asdict(model.shape)}")
+    print(
+        f"{parameters:,} parameters, {rows.size:,} tokens a pass, {size * rows.shape[1]:,} a step;",
+        asdict(model.shape),
+    )
 
     def autocast() -> torch.autocast:
         return torch.autocast(device, torch.bfloat16)
@@ -337,7 +352,9 @@ def train(arguments: argparse.Namespace) -> None:
 
 
 def arguments_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--tokens", type=Path, default=Path(".work/tokens"), help="folder of token files")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--init", type=Path, help="folder of a model to continue from")

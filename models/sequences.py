@@ -4,17 +4,19 @@
     python models/sequences.py --data .work --plain              # plain Python instead: .work/tokens-plain/
     python models/sequences.py --data .work --context 512 --splits validation --out .work/tokens-512
 
-Every sequence is whole: it is built to fit and never cut inside of a diff. Three kinds, each of which ends with the
-trained end of the sequence when nothing is left to insert:
-- from the empty file: LintSeq's diffs of a function or class. Which lines go together is chosen on the syntax tree
-  (a statement, and whatever uses a name that only it bound), the acceptable and hundredfold faster stand-in for the
+Every sequence is whole: it is built to fit and never cut inside of a diff. Three kinds, each of which ends
+with the trained end of the sequence when nothing is left to insert:
+- from the empty file: LintSeq's diffs of a function or class. Which lines go together is chosen on the
+  syntax tree (a statement, and whatever uses a name that only it bound), a much faster stand-in for the
   linter of `lintseq_lsp.lintseq`;
 - next edit: an excerpt of a module as history, then the statements that were left out, one diff each;
-- open block: the same, with the block at the cursor as the last diff and the rest of it left out below, or not.
+- open block: the same, with the block at the cursor as the last diff of the history.
 
-Token files are rows of `context` uint16, several sequences a row, padded with <pad>; a part has at most PART_ROWS rows
-and any number of parts can be joined. Deliberately absent: the formats, which are the product's (`prompts`, `diffs`).
+Token files are rows of `context` uint16, several sequences a row, padded with <pad>; a part has at most
+PART_ROWS rows and any number of parts can be joined. Deliberately absent: the formats, which are the
+product's (`prompts`, `diffs`).
 """
+# ruff: noqa: T201 - a script that speaks to a terminal
 
 import argparse
 import ast
@@ -28,30 +30,36 @@ from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice, pairwise
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-from tokenizers import Tokenizer
 
 from lintseq_lsp.diffs import Diff, Hunk, render
 from lintseq_lsp.excerpt import excerpt_around
 from lintseq_lsp.prompts import BOUNDARY, PromptFormat, chunk, history, instruction_fragment
-from lintseq_lsp.text import Document
+from lintseq_lsp.text import Document, indentation
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
 
 CONTEXT = 1024
 KINDS = {"empty": 0.2, "next_edit": 0.3, "open_block": 0.5}
 FORMATS = {PromptFormat.SUFFIX_FIRST: 0.7, PromptFormat.PAPER: 0.3}
 LEAST_BUDGET, MOST_BUDGET = 120, 760  # tokens of an excerpt, by `cost`
 TOKENS_PER_SAMPLE = 500  # one sequence for so many tokens of a module
-INSTRUCTED = {"empty": 0.5, "next_edit": 0.25, "open_block": 0.25}  # share with a docstring's first line as instruction
+INSTRUCTED, INSTRUCTED_EXCERPTS = 0.5, 0.25  # share with a docstring or comment, if any, as instruction
+FUNCTION_STARTS = 0.15  # share of open blocks that are a function's first statement below its docstring
+ONE_LINE, FURTHER_STATEMENTS, TYPED_LINES = 0.1, 0.3, 0.2
 UNTYPED_BELOW = 0.4  # share of open blocks without what follows in the same function: people write downwards
 BLOCK_LINES = 8
+STEP_LINES = 12  # of a next edit
 PART_ROWS = 30_000  # 60 MiB
 JOBS = 2
 
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """Lines `first` to `last` (excluded), comments and blank lines above it included, `code` where it begins itself.
+    """Lines `first` to `last` (excluded), with the comments and blank lines above `code`, where it begins.
 
     `binds` and `uses` are names and `self.` attributes, those of a compound statement's header only.
     `parent` and `siblings` are indices; `siblings` share its body.
@@ -77,6 +85,7 @@ class Module:
 
 
 BODIES = ("body", "orelse", "finalbody")
+INNER = ast.stmt | ast.excepthandler | ast.match_case
 
 
 def parse(text: str) -> Module:
@@ -98,11 +107,11 @@ def _read_block(module: Module, body: Sequence[ast.stmt], above: int, parent: in
             above = max(above, last)
             continue  # shares a line with another statement
         first = code
-        while first > above and (not module.lines[first - 1].strip() or module.lines[first - 1].lstrip()[0] == "#"):
+        while first > above and is_blank_or_comment(module.lines[first - 1]):
             first -= 1
         places.append(len(module.statements))
         nodes.append((node, places[-1]))
-        header = [child for child in ast.iter_child_nodes(node) if not isinstance(child, ast.stmt | ast.excepthandler | ast.match_case)]
+        header = [child for child in ast.iter_child_nodes(node) if not isinstance(child, INNER)]
         compound = any(getattr(node, name, None) for name in BODIES) or isinstance(node, ast.Match)
         binds, uses = _names(header if compound else [node])
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
@@ -135,9 +144,13 @@ def _read_block(module: Module, body: Sequence[ast.stmt], above: int, parent: in
 def _header_end(module: Module, begin: int, first: ast.stmt) -> int:
     """The line behind the last non-blank, non-comment line above a body's first statement."""
     line = min([first.lineno, *(d.lineno for d in getattr(first, "decorator_list", []))]) - 1
-    while line > begin and (not module.lines[line - 1].strip() or module.lines[line - 1].lstrip()[0] == "#"):
+    while line > begin and is_blank_or_comment(module.lines[line - 1]):
         line -= 1
     return line
+
+
+def is_blank_or_comment(line: str) -> bool:
+    return not line.strip() or line.lstrip()[0] == "#"
 
 
 def _names(nodes: Iterable[ast.AST]) -> tuple[frozenset[str], frozenset[str]]:
@@ -219,47 +232,41 @@ def choose(rng: random.Random, weights: dict) -> object:
     return rng.choices(list(weights), weights.values())[0]
 
 
-def growth(module: Module, numbers: list[int], rng: random.Random, share: float, most: int) -> list[list[int]]:
-    """States of the excerpt `numbers`, from few lines to all of them: random statements taken out, one by one."""
+def growth(
+    module: Module, numbers: list[int], rng: random.Random, steps: int, most_lines: int
+) -> list[list[int]]:
+    """States of the excerpt `numbers`, the last of all its lines; each lacks a statement of the one behind.
+
+    At most `steps` are taken, each of at most `most_lines` lines. As in LintSeq, indented ones are likelier.
+    """
     inside = set(numbers)
-    present = {
-        i for i, s in enumerate(module.statements) if s.code in inside and all(n in inside for n in range(s.code, s.last))
-    }
+    present = {i for i, s in enumerate(module.statements) if inside.issuperset(range(s.code, s.last))}
     states = [trimmed(module, inside)]
-    while present and len(states) <= most:
-        if share < 1:  # an excerpt: small statements only
-            candidates = [i for i in present if module.statements[i].last - module.statements[i].code <= 6]
-        else:
-            candidates = list(present)
-        if not candidates:
-            break
-        # Deeper statements first, as in LintSeq: an indented line is likelier to be picked.
-        depth = [1 + len(module.lines[module.statements[i].code]) - len(module.lines[module.statements[i].code].lstrip()) for i in sorted(candidates)]
-        gone = closure(module, present, {rng.choices(sorted(candidates), depth)[0]})
-        lines = own_lines(module, gone)
-        if share < 1 and len(lines & inside) > 16:
-            if len(candidates) == 1 or rng.random() < 0.2:
-                break
-            present -= {max(gone)}
+    tries = 8
+    while present and len(states) <= steps and states[-1] and tries:
+        candidates = sorted(present)
+        depths = [1 + len(indentation(module.lines[module.statements[i].code])) for i in candidates]
+        gone = closure(module, present, set(rng.choices(candidates, depths)))
+        if len(own_lines(module, gone) & inside) > most_lines:
+            tries -= 1
             continue
         present -= gone
-        inside -= lines
+        inside -= own_lines(module, gone)
         states.append(trimmed(module, inside))
-        if not states[-1]:
-            break
     return states[::-1]
 
 
 def from_empty(module: Module, rng: random.Random) -> list[str]:
     """The diffs that build the whole module from nothing."""
-    states = growth(module, list(range(len(module.lines))), rng, 1.0, 200)
-    states = [state for state in states if state]
-    return [step(module, before, after) for before, after in pairwise([[], *states])]
+    states = growth(module, list(range(len(module.lines))), rng, len(module.lines), len(module.lines))
+    return [step(module, before, after) for before, after in pairwise([[], *filter(None, states)])]
 
 
-def next_edit(module: Module, numbers: list[int], rng: random.Random, prompt_format: PromptFormat) -> list[str]:
+def next_edit(
+    module: Module, numbers: list[int], rng: random.Random, prompt_format: PromptFormat
+) -> list[str]:
     """An excerpt with up to three steps left out as history, then those steps."""
-    states = growth(module, numbers, rng, 0.0, rng.choice((0, 1, 1, 1, 2, 2, 3)))
+    states = growth(module, numbers, rng, rng.choice((0, 1, 1, 1, 2, 2, 3)), STEP_LINES)
     shown = states[0]
     if len(states) > 1:  # the cursor is near the next step more often than not
         missing = sorted(set(states[1]) - set(shown))
@@ -271,38 +278,69 @@ def next_edit(module: Module, numbers: list[int], rng: random.Random, prompt_for
     return [*fragments, *(step(module, before, after) for before, after in pairwise(states))]
 
 
+def asked_lines(module: Module, target: Statement, rng: random.Random) -> int:
+    """The line behind what the block at the cursor asks for: whole statements, at most BLOCK_LINES lines.
+
+    The target, in a third of the cases with those behind it, or what fits of it; sometimes one line alone.
+    """
+    limit = target.code + BLOCK_LINES
+    if rng.random() < ONE_LINE:
+        return target.code + 1
+    if target.last > limit:
+        ends = [s.last for s in module.statements if target.code < s.code and s.last <= limit]
+        return rng.choice(ends) if ends else limit
+    last = target.last
+    if rng.random() < FURTHER_STATEMENTS:
+        last = max(
+            (module.statements[i].last for i in target.siblings if module.statements[i].last <= limit),
+            default=last,
+        )
+    return last
+
+
 def open_block(
     module: Module, numbers: list[int], target: Statement, rng: random.Random, prompt_format: PromptFormat
 ) -> list[str]:
-    """An excerpt as history, then the block at the cursor: typed lines, the target's first lines, and what is left."""
+    """An excerpt as history, then the block at the cursor, then what else was left out."""
     inside = set(numbers)
-    last = target.last
-    if target.last - target.code > BLOCK_LINES or rng.random() < 0.3:
-        last = target.code + rng.randint(1, min(BLOCK_LINES, target.last - target.code))
+    last = asked_lines(module, target, rng)
     asked = list(range(target.code, last))
-    rest = list(range(last, target.last))
+    rest = list(range(last, max(last, target.last)))
     if rng.random() < UNTYPED_BELOW:
-        end = min((f[1] for f in module.functions if f[0] <= target.code < f[1]), default=target.last)
+        end = min((f[1] for f in module.functions if f[0] < target.code < f[1]), default=target.last)
         rest = [n for n in range(last, end) if n in inside]
+    left_out = {*asked, *rest}
     before = [n for n in numbers if n < target.code]
-    after = [n for n in numbers if n >= target.last and n not in set(rest)]
-    while after and not module.lines[after[0]].strip() and rng.random() < 0.5:
-        rest.append(after.pop(0))
-    if rng.random() < 0.5:  # the block begins with typed lines
-        closed = len(before) // BLOCK_LINES * BLOCK_LINES if rng.random() < 0.7 else len(before) - rng.randint(0, min(7, len(before)))
-    else:
-        closed = len(before)
+    after = [n for n in numbers if n > target.code and n not in left_out]
+    # The block may begin with lines that were typed before; mostly it begins at the cursor.
+    closed = len(before) - (
+        rng.randint(1, min(BLOCK_LINES - 1, len(before))) if before and rng.random() < TYPED_LINES else 0
+    )
     lines = [module.lines[n] for n in (*before[:closed], *after)]
     block = chunk([module.lines[n] for n in (*before[closed:], *asked)], closed)
     fragments = [*history(lines, closed, prompt_format), block]
     shown = sorted({*before, *asked, *after})
+    ends = {s.last for s in module.statements}
     while rest:
-        size = rng.randint(1, BLOCK_LINES)
+        sizes = [
+            size for size in range(1, BLOCK_LINES + 1) if size <= len(rest) and rest[size - 1] + 1 in ends
+        ]
+        size = rng.choice(sizes or [BLOCK_LINES])
         following, rest = rest[:size], rest[size:]
         grown = sorted({*shown, *following})
         fragments.append(step(module, shown, grown))
         shown = grown
     return fragments
+
+
+def instruction_for(module: Module, target: Statement, rng: random.Random) -> str:
+    """The comment above the target, else its function's docstring's first line, else nothing."""
+    if rng.random() >= INSTRUCTED_EXCERPTS:
+        return ""
+    above = module.lines[target.code - 1].strip() if target.code else ""
+    if above.startswith("#"):
+        return above.lstrip("#: ")
+    return next((f[2] for f in reversed(module.functions) if f[0] <= target.code < f[1]), "")
 
 
 def dedented(module: Module, first: int, last: int, keep_docstring: bool) -> Module | None:
@@ -312,10 +350,15 @@ def dedented(module: Module, first: int, last: int, keep_docstring: bool) -> Mod
     text = "\n".join(line[indent:] for line in lines)
     try:
         tree = ast.parse(text)
-        if not keep_docstring and isinstance(tree.body[0], ast.FunctionDef | ast.ClassDef) and len(tree.body[0].body) > 1:
+        if (
+            not keep_docstring
+            and isinstance(tree.body[0], ast.FunctionDef | ast.ClassDef)
+            and len(tree.body[0].body) > 1
+        ):
             docstring = tree.body[0].body[0]
             rows = text.split("\n")
-            text = "\n".join(rows[: docstring.lineno - 1] + rows[docstring.end_lineno :])
+            following = rows[docstring.end_lineno :]
+            text = "\n".join(rows[: docstring.lineno - 1] + following[not following[0].strip() :])
         return parse(text)
     except (SyntaxError, IndexError):
         return None
@@ -337,25 +380,37 @@ def fragments_of(text: str, rng: random.Random, context: int) -> Iterator[list[s
                 continue
             first, last, docstring = rng.choice(lone)
             used.add(first)
-            instructed = bool(docstring) and rng.random() < INSTRUCTED["empty"]
+            instructed = bool(docstring) and rng.random() < INSTRUCTED
             own = dedented(module, first, last, not instructed or rng.random() < 0.5)
             if own:
                 yield [instruction_fragment(docstring if instructed else ""), *from_empty(own, rng)]
             continue
         targets = [s for s in module.statements if s.code not in used and s.last - s.code <= 40]
+        if kind == "open_block" and rng.random() < FUNCTION_STARTS:
+            targets = [s for s in targets if is_first_in_function(module, s)] or targets
         if not targets:
             continue
         target = rng.choice(targets)
         budget = rng.randint(LEAST_BUDGET, min(MOST_BUDGET, context * 3 // 4))
         numbers = list(excerpt_around(document, target.code, budget, cost).numbers)
         used |= {n for n in numbers if abs(n - target.code) < 12}
-        docstring = next((f[2] for f in reversed(module.functions) if f[0] <= target.code < f[1]), "")
-        instruction = docstring if rng.random() < INSTRUCTED[str(kind)] else ""
+        fragments = [instruction_fragment(instruction_for(module, target, rng))]
         if kind == "next_edit":
-            yield [instruction_fragment(instruction), *next_edit(module, numbers, rng, prompt_format)]
+            yield [*fragments, *next_edit(module, numbers, rng, prompt_format)]
         else:
-            numbers = sorted({*numbers, *range(target.code, target.last)})
-            yield [instruction_fragment(instruction), *open_block(module, numbers, target, rng, prompt_format)]
+            yield [*fragments, *open_block(module, numbers, target, rng, prompt_format)]
+
+
+def is_first_in_function(module: Module, statement: Statement) -> bool:
+    """Whether it is the first statement of a function, its docstring aside."""
+    bodies = [
+        i
+        for i in statement.siblings
+        if not module.lines[module.statements[i].code].lstrip().startswith('"""')
+    ]
+    if statement.parent < 0 or not bodies or module.statements[bodies[0]] is not statement:
+        return False
+    return module.lines[module.statements[statement.parent].code].lstrip().startswith(("def ", "async def "))
 
 
 def cost(line: str) -> int:
@@ -363,7 +418,7 @@ def cost(line: str) -> int:
     return len(re.findall(r"[^\W\d_]{1,5}|\d|[^\w\s]{1,2}|_+", line)) + 1
 
 
-def encoded(fragments: list[str], tokenizer: Tokenizer, context: int) -> list[int] | None:
+def encoded(fragments: list[str], tokenizer: "Tokenizer", context: int) -> list[int] | None:
     """Ids of a sequence with its end; whole diffs only. None when its history alone is too long."""
     boundary, end = tokenizer.token_to_id(BOUNDARY), 0
     ids: list[int] = []
@@ -374,14 +429,16 @@ def encoded(fragments: list[str], tokenizer: Tokenizer, context: int) -> list[in
     return [*ids, *tokenizer.encode("\n").ids, boundary, end]
 
 
-def plain_text(text: str, tokenizer: Tokenizer, context: int) -> Iterator[list[int]]:
+def plain_text(text: str, tokenizer: "Tokenizer", context: int) -> Iterator[list[int]]:
     ids = [*tokenizer.encode(text).ids, 0]
     for start in range(0, len(ids), context):
         yield ids[start : start + context]
 
 
 def sequences_of(record: dict[str, str], path: Path, context: int, plain: bool, seed: int) -> list[list[int]]:
-    """Ids of all sequences of one record of the corpus. The same for the same seed, whatever runs beside it."""
+    """Ids of all sequences of one record of the corpus. The same for the same seed, in any process."""
+    from tokenizers import Tokenizer  # not needed by what is pure
+
     tokenizer = Tokenizer.from_file(str(path))
     tokenizer.encode_special_tokens = True  # `<|diff|>` inside of code is text
     if plain:
@@ -393,7 +450,9 @@ def sequences_of(record: dict[str, str], path: Path, context: int, plain: bool, 
     return [ids for ids in (encoded(f, tokenizer, context) for f in fragments) if ids]
 
 
-def packed(sequences: Iterable[list[int]], context: int, pad: int = 1, open_rows: int = 64) -> Iterator[list[int]]:
+def packed(
+    sequences: Iterable[list[int]], context: int, pad: int = 1, open_rows: int = 64
+) -> Iterator[list[int]]:
     """Rows of `context` ids: each sequence goes into the fullest of the open rows that it fits."""
     rows: list[list[int]] = []
     for ids in sequences:
@@ -425,7 +484,9 @@ def write_rows(rows: Iterator[list[int]], folder: Path, split: str) -> int:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--data", type=Path, default=Path(".work"), help="holds corpus/ and tokenizer.json")
     parser.add_argument("--tokenizer", type=Path, help="default: DATA/tokenizer.json")
     parser.add_argument("--out", type=Path, help="default: DATA/tokens or DATA/tokens-plain")
@@ -443,7 +504,11 @@ if __name__ == "__main__":
             records = [json.loads(line) for line in file]
         random.Random(arguments.seed).shuffle(records)
         job = partial(
-            sequences_of, path=tokenizer_path, context=arguments.context, plain=arguments.plain, seed=arguments.seed
+            sequences_of,
+            path=tokenizer_path,
+            context=arguments.context,
+            plain=arguments.plain,
+            seed=arguments.seed,
         )
         with ProcessPoolExecutor(JOBS) as pool:
             results = pool.map(job, records[: arguments.most], chunksize=16)
