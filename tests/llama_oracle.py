@@ -1,6 +1,6 @@
 """A GGUF read by llama.cpp in the plainest way: tokens of a text, scores at every position."""
 
-import ctypes
+import logging
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -12,16 +12,11 @@ import numpy as np
 from lintseq_lsp.weights.checkpoint import Matrix
 
 
-@llama_cpp.llama_log_callback
-def _silent(level: int, text: bytes, user_data: object) -> None:
-    pass
-
-
 class Loaded:
     """A model in memory; `close` through `loaded`."""
 
     def __init__(self, path: Path, vocabulary_only: bool) -> None:
-        llama_cpp.llama_log_set(_silent, ctypes.c_void_p(0))
+        logging.getLogger("llama-cpp-python").setLevel(logging.ERROR)
         llama_cpp.llama_backend_init()
         parameters = llama_cpp.llama_model_default_params()
         parameters.vocab_only = vocabulary_only

@@ -19,11 +19,13 @@ def logits(shape: Shape, read: Callable[[str], Matrix], tokens: Sequence[int]) -
 
     def norm(x: Matrix) -> Matrix:
         centred = x - x.mean(axis=-1, keepdims=True)
-        return centred / np.sqrt((centred**2).mean(axis=-1, keepdims=True) + 1e-5)
+        scaled: Matrix = centred / np.sqrt((centred**2).mean(axis=-1, keepdims=True) + 1e-5)
+        return scaled
 
     def turned(x: Matrix) -> Matrix:
         first, second = x[..., : head // 2], x[..., head // 2 :]
-        return x * cos + np.concatenate([-second, first], axis=-1) * sin
+        result: Matrix = x * cos + np.concatenate([-second, first], axis=-1) * sin
+        return result
 
     embedding = read("model.embed_tokens.weight")
     x = embedding[list(tokens)]

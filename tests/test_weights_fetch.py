@@ -8,7 +8,6 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import huggingface_hub.constants
-import huggingface_hub.file_download
 import pytest
 from llama_oracle import loaded
 from tiny_checkpoint import PUBLISHED, write_checkpoint
@@ -108,7 +107,7 @@ def hub(checkpoint: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
     thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
     monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{server.server_address[1]}")
-    monkeypatch.setattr(huggingface_hub.file_download.time, "sleep", lambda _: None)  # before a retry
+    monkeypatch.setattr("huggingface_hub.file_download.time.sleep", lambda _: None)  # before a retry
     # what an unfinished chunk held is lost; 10 MB in earnest, too much for a test
     monkeypatch.setattr(huggingface_hub.constants, "DOWNLOAD_CHUNK_SIZE", 1000)
     yield served
@@ -154,7 +153,7 @@ def test_an_interrupted_pull_is_continued_by_the_next(hub: Hub) -> None:
 
     hub.cuts = [5000]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(huggingface_hub.file_download.time, "sleep", killed)
+        patch.setattr("huggingface_hub.file_download.time.sleep", killed)
         with pytest.raises(KeyboardInterrupt):
             pull()
     assert registry.registered() == []
