@@ -11,19 +11,26 @@ import ctypes
 import logging
 import os
 import time
-from collections import deque
+import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
-import llama_cpp
 import numpy as np
 from numpy.typing import NDArray
 
 from lintseq_lsp.backends.base import Piece, Prompt, Request, Sampling, Stop, Usage
 from lintseq_lsp.backends.begins import Begins, Vocabulary
 from lintseq_lsp.errors import Cancelled, ModelError, ModelFileError, TokenizerError
+
+# Before llama.cpp is loaded. Its threads must sleep while they wait for each other: one that spins
+# takes the core from the thread it waits for as soon as a linter runs too (measured: ten times slower
+# than one thread). And an abort would start a debugger and print a stack with the user's text in it.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+os.environ.setdefault("GGML_NO_BACKTRACE", "1")
+
+import llama_cpp
 
 BOUNDARY = "<|diff|>"
 CANDIDATES = 8  # that one `write` can have; attention over more is no gain on a few cores
@@ -33,10 +40,11 @@ _EXTRA_CELLS = 128  # for each candidate but the first, behind the shared prompt
 _BATCH = 512  # longest piece of a prompt
 _PIECE_SECONDS = 0.035  # aim for one piece of a prompt, so that a cancellation is seen within 50 ms
 _FRAGMENTS = 4096  # whose tokens are remembered
+_SMALL = 32 << 20  # bytes of weights, below which a second thread costs more than it gives for one token
 _LEVEL_ERROR = 4  # GGML_LOG_LEVEL_ERROR in ggml.h
 
 _log = logging.getLogger(__name__)
-_errors: deque[str] = deque(maxlen=1)
+_errors: list[str] = []  # that llama.cpp logged since a call began
 
 Logits = NDArray[np.float32]
 
@@ -75,11 +83,12 @@ class LlamaBackend:
             self.context = min(context or _CONTEXT, trained)
             cores = os.cpu_count() or 1
             self._threads = threads or max(min(2, cores), min(4, cores // 2))
-            self._threads_set = self._threads
+            self._threads_set = 0
             self._open()
         except BaseException:
             self.close()
             raise
+        self._nfc = self._metadata("lintseq.normalizer") == "NFC"
         self._tokens = lru_cache(_FRAGMENTS)(self._tokenise)
         self._begins = lru_cache(8)(lambda texts: Begins(texts, self._vocabulary))
         self._piece = 32
@@ -112,13 +121,13 @@ class LlamaBackend:
         params.n_batch = params.n_ubatch = _BATCH
         params.n_seq_max = CANDIDATES
         params.n_outputs_max = CANDIDATES  # otherwise logits are reserved for each token of a piece
-        params.n_threads = params.n_threads_batch = self._threads
         params.kv_unified = True
         params.offload_kqv = params.op_offload = False
         params.no_perf = True
+        _errors.clear()
         self._context = llama_cpp.llama_init_from_model(self._model, params)
         if self._context is None:
-            raise ModelError(f"llama.cpp cannot run {self.name}: {_last_error()}")
+            raise ModelError(f"llama.cpp cannot run {self.name}: {_reason()}")
         self._memory = llama_cpp.llama_get_memory(self._context)
         self._cells = llama_cpp.llama_n_ctx(self._context)
         self._held: list[list[int]] = [[] for _ in range(CANDIDATES)]  # token ids in each sequence
@@ -206,7 +215,14 @@ class LlamaBackend:
             ids += self._tokens(fragment)
         return ids
 
+    def _metadata(self, key: str) -> str | None:
+        buffer = ctypes.create_string_buffer(64)
+        size = llama_cpp.llama_model_meta_val_str(self._model, key.encode(), buffer, len(buffer))
+        return buffer.value.decode() if size >= 0 else None
+
     def _tokenise(self, fragment: str) -> tuple[int, ...]:
+        if self._nfc:  # the tokenizer's own first step, which llama.cpp does not know
+            fragment = unicodedata.normalize("NFC", fragment)
         # llama.cpp takes a user-defined token out of any text. What is text stays text when it is cut
         # inside of each such place.
         head, *rest = fragment.split(BOUNDARY)
@@ -279,7 +295,7 @@ class LlamaBackend:
     ) -> None:
         """Puts token i at `positions[i]` of `sequences[i]`; logits come of those with `outputs[i]`."""
         if self._threads != self._threads_set:
-            self._threads_set = self._threads
+            self._threads_set = 0
             llama_cpp.llama_set_n_threads(self._context, self._threads_set, self._threads_set)
         size = len(ids)
         self._ids[:size] = ids
@@ -287,10 +303,11 @@ class LlamaBackend:
         self._sequences[:size] = sequences
         self._outputs[:size] = outputs
         self._batch.n_tokens = size
+        _errors.clear()
         code = llama_cpp.llama_decode(self._context, self._batch)
         if code:
             self._forget()
-            raise ModelError(f"llama.cpp stopped with code {code}: {_last_error()}")
+            raise ModelError(f"llama.cpp stopped with code {code}: {_reason()}")
         for id_, sequence in zip(ids, self._sequences[:size].tolist(), strict=True):
             self._held[sequence].append(id_)
 
@@ -367,21 +384,19 @@ class _Writer:
 def draw(logits: Logits, sampling: Sampling, chance: float) -> int:
     """The index that `chance` (0 to 1) falls on, after temperature, top-p and min-p, in that order."""
     weights = np.exp((logits - logits.max()) / np.float32(sampling.temperature), dtype=np.float32)
-    kept: NDArray[np.intp] | slice = slice(None)
-    if sampling.top_p < 1 or sampling.min_p > 0:
-        # The nucleus lies among the few that are not far below the best: sort no more than those.
-        floor, enough = sampling.min_p, sampling.top_p * float(weights.sum())
-        low = 1 / 16
-        likely = np.flatnonzero(weights >= low)
-        while weights[likely].sum() < enough and len(likely) < len(weights):
-            low /= 16
-            likely = np.flatnonzero(weights >= low)
-        likely = likely[np.argsort(-weights[likely], kind="stable")]
-        nucleus = likely[: 1 + int(np.searchsorted(np.cumsum(weights[likely]), enough))]
-        kept = nucleus[weights[nucleus] >= floor]
+    # The nucleus lies among the few that are not far below the best: sort no more than those.
+    low = sampling.min_p if sampling.top_p >= 1 else max(sampling.min_p, 1 / 16)
+    kept = np.flatnonzero(weights >= low)
+    if sampling.top_p < 1:
+        enough = sampling.top_p * float(weights.sum())
+        while low > sampling.min_p and weights[kept].sum() < enough:
+            low = max(sampling.min_p, low / 16)
+            kept = np.flatnonzero(weights >= low)
+        kept = kept[np.argsort(-weights[kept], kind="stable")]
+        kept = kept[: 1 + int(np.searchsorted(np.cumsum(weights[kept]), enough))]
     sums = np.cumsum(weights[kept], dtype=np.float64)
-    at = min(int(np.searchsorted(sums, chance * sums[-1], side="right")), len(sums) - 1)
-    return at if isinstance(kept, slice) else int(kept[at])
+    at = int(np.searchsorted(sums, chance * sums[-1], side="right"))
+    return int(kept[min(at, len(kept) - 1)])
 
 
 def _load(path: Path) -> llama_cpp.llama_model_p:
@@ -401,12 +416,13 @@ def _load(path: Path) -> llama_cpp.llama_model_p:
     _errors.clear()
     model: llama_cpp.llama_model_p | None = llama_cpp.llama_model_load_from_file(os.fsencode(path), params)
     if model is None:
-        raise ModelFileError(f"{path} is damaged or incomplete: {_last_error()}")
+        raise ModelFileError(f"{path} is damaged or incomplete: {_reason()}")
     return model
 
 
-def _last_error() -> str:
-    return _errors.pop() if _errors else "it gave no reason"
+def _reason() -> str:
+    """What llama.cpp complained of first: what follows says only that it failed."""
+    return _errors[0] if _errors else "it gave no reason"
 
 
 def _shared(left: Sequence[int], right: Sequence[int]) -> int:
