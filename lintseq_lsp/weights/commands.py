@@ -29,10 +29,10 @@ def list_models() -> None:
             mark = "*" if model.name == used else " "
             size = f"{model.path.stat().st_size / 2**20:,.0f} MiB" if model.path.is_file() else "missing"
             typer.echo(f"{mark} {model.name:28} {size:>9}  context {model.context:<5} {model.description}")
-        for name in CATALOGUE.keys() - {model.name for model in pulled}:
-            typer.echo(
-                f"  {name:28} {'–':>9}  {CATALOGUE[name].description}: `lintseq-lsp model pull {name}`"
-            )
+        here = {model.name for model in pulled}
+        for name, published in CATALOGUE.items():
+            if name not in here:
+                typer.echo(f"  {name:28} {'–':>9}  {published.description}: `lintseq-lsp model pull {name}`")
 
 
 @app.command()
