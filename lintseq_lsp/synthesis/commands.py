@@ -19,7 +19,7 @@ from rich.markup import escape
 from rich.progress import Progress, TimeElapsedColumn
 from rich.table import Table
 
-from lintseq_lsp.errors import SettingsError
+from lintseq_lsp.errors import LinterError, SettingsError
 from lintseq_lsp.linters.environment import find_environment
 from lintseq_lsp.linters.pool import PylintPool
 from lintseq_lsp.synthesis import sources
@@ -86,6 +86,9 @@ def synthesize(
             _run(origins, recipe, jobs, len(keys), out, len(bad), console)
     except SettingsError as error:
         raise typer.BadParameter(str(error)) from error
+    except LinterError as error:
+        console.print(f"[red]error[/] {escape(str(error))}", soft_wrap=True)
+        raise typer.Exit(1) from error
     except KeyboardInterrupt:
         console.print("Stopped. The same command goes on from here.")
         raise typer.Exit(130) from None
@@ -101,6 +104,10 @@ def _run(
         linters = [
             stack.enter_context(closing(PylintPool(environment, memory_limit=_MEMORY))) for _ in range(jobs)
         ]
+        if recipe.linter:
+            failures = [warming.result().failure for warming in [linter.warm() for linter in linters]]
+            if any(failures):
+                raise LinterError(next(filter(None, failures)))
         progress = stack.enter_context(
             Progress(*Progress.get_default_columns(), TimeElapsedColumn(), console=console)
         )

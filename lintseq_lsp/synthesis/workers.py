@@ -10,11 +10,14 @@ import time
 from collections import deque
 from collections.abc import Generator, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
 
 from lintseq_lsp.linters.base import Check, Linter, Report
 from lintseq_lsp.lintseq import Lint
 from lintseq_lsp.synthesis.programs import Outcome, Program, Recipe, synthesize
 
+# Some messages, such as E1111, are for modules of a .py file only. No folder: nothing to import beside it.
+_MODULE = str(Path("/no-such-folder/lintseq_program.py"))
 _AHEAD = 16  # programs a linter that may be ahead of the slowest one
 
 
@@ -28,7 +31,7 @@ def outcomes(programs: Iterable[Program], recipe: Recipe, linters: Sequence[Lint
     def work(program: Program) -> Outcome:
         linter = free.get()
         try:
-            return synthesize(program, recipe, _within(recipe.timeout, linter, stopped))
+            return synthesize(program, recipe, lint_with(linter, recipe.timeout, stopped))
         finally:
             free.put(linter)
 
@@ -46,7 +49,7 @@ def outcomes(programs: Iterable[Program], recipe: Recipe, linters: Sequence[Lint
         threads.shutdown(cancel_futures=True)
 
 
-def _within(seconds: float, linter: Linter, stopped: threading.Event) -> Lint:
+def lint_with(linter: Linter, seconds: float, stopped: threading.Event) -> Lint:
     """Checks by `linter` until the time is up; from then on each is a failure."""
     end = time.monotonic() + seconds
 
@@ -54,6 +57,7 @@ def _within(seconds: float, linter: Linter, stopped: threading.Event) -> Lint:
         left = end - time.monotonic()
         if stopped.is_set() or left <= 0:
             return Report(failure="stopped" if stopped.is_set() else f"not done within {seconds:g} s")
-        return linter.submit(Check(text, timeout=left)).result()
+        # pylint parses files with one more line end, which counts in where a syntax error at the end is.
+        return linter.submit(Check(text + "\n", _MODULE, timeout=left)).result()
 
     return lint
