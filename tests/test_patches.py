@@ -1,6 +1,7 @@
 """Patches of git, diff and agents over a tree in which they are applied already or not yet."""
 
 import difflib
+import hashlib
 import io
 import os
 import shutil
@@ -47,16 +48,9 @@ def write(root: Path, files: dict[str, str | bytes]) -> None:
 
 
 def git(root: Path, *arguments: str) -> str:
-    configuration = (
-        "user.name=a",
-        "user.email=a@b",
-        "core.autocrlf=false",
-        "core.quotepath=true",
-        "gc.auto=0",
-    )
-    options = [word for setting in configuration for word in ("-c", setting)]
-    done = subprocess.run(["git", *options, *arguments], cwd=root, capture_output=True, check=False)
-    assert done.returncode in (0, 1), done.stderr.decode()
+    environment = {**os.environ, "GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}
+    done = subprocess.run(["git", *arguments], cwd=root, capture_output=True, check=False, env=environment)
+    assert done.returncode == 0, done.stderr.decode()
     return done.stdout.decode("utf-8", "surrogateescape")
 
 
@@ -188,7 +182,10 @@ def test_what_is_not_judged_is_named(repository: Path) -> None:
 
 
 def test_links_are_not_followed_into_the_patch(tmp_path: Path) -> None:
-    patch = "diff --git a/x.py b/x.py\nnew file mode 120000\nindex 0000000..1de5659\n--- /dev/null\n+++ b/x.py\n@@ -0,0 +1 @@\n+target\n\\ No newline at end of file\n"
+    patch = (
+        "diff --git a/x.py b/x.py\nnew file mode 120000\nindex 0000000..1de5659\n--- /dev/null\n+++ b/x.py\n"
+        "@@ -0,0 +1 @@\n+target\n\\ No newline at end of file\n"
+    )
     assert changes(patch, tmp_path) == [FileChange("x.py", None, None, "symbolic link")]
 
 
@@ -273,8 +270,8 @@ def test_git_hashes_decide_where_both_sides_fit(repository: Path) -> None:
 def test_mails_and_their_signatures(tmp_path: Path) -> None:
     write(tmp_path, {"x.py": BEFORE, "y.py": "y = 1\n"})
     mail = (
-        "From 0123 Mon Sep 17 00:00:00 2001\nFrom: A <a@b>\nSubject: [PATCH] Change\n a thing\n\n- one\n+ two\n---\n"
-        " x.py | 4 ++--\n 1 file changed\n\n"
+        "From 0123 Mon Sep 17 00:00:00 2001\nFrom: A <a@b>\nSubject: [PATCH] Change\n a thing\n\n"
+        "- one\n+ two\n---\n x.py | 4 ++--\n 1 file changed\n\n"
     )
     second = mail + "diff --git a/y.py b/y.py\n" + unified("y = 1\n", "y = 2\n", "y.py") + "-- \n2.39.2\n\n"
     patch = mail + "diff --git a/x.py b/x.py\n" + unified(BEFORE, AFTER) + "-- \n2.39.2\n\n" + second
@@ -330,7 +327,7 @@ def test_an_empty_patch_changes_nothing(tmp_path: Path, empty: str) -> None:
         ("diff --git a/no.py b/no.py\nold mode 100644\nnew mode 100755\n", "not there"),
         ("diff --git a/n.py b/m.py\nrename from n.py\nrename to m.py\n", "not there"),
         (
-            "diff --cc x.py\nindex 1,2..3\n--- a/x.py\n+++ b/x.py\n@@@ -1,1 -1,1 +1,1 @@@\n--x = 1\n++x = 2\n",
+            "diff --cc x.py\n--- a/x.py\n+++ b/x.py\n@@@ -1,1 -1,1 +1,1 @@@\n--x = 1\n++x = 2\n",
             "merge",
         ),
         ("--- a/no.py\n+++ b/no.py\n@@ -1 +1 @@\n-x = 1\n+x = 2\n", "not there"),
@@ -359,14 +356,24 @@ def test_what_is_refused(tmp_path: Path, patch: str, message: str) -> None:
         changes(patch, root)
 
 
+def blob(text: str) -> str:
+    data = text.encode()
+    return hashlib.sha1(b"blob %d\0" % len(data) + data, usedforsecurity=False).hexdigest()
+
+
 @given(TEXTS, TEXTS)
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_diff_goes_both_ways(tmp_path: Path, before: str, after: str) -> None:
     assume(before != after)
     patch = unified(before, after)
+    hashes = f"diff --git a/x.py b/x.py\nindex {blob(before)[:7]}..{blob(after)[:7]} 100644\n"
     for text in (before, after):
         write(tmp_path, {"x.py": text})
-        assert changes(patch, tmp_path) == [FileChange("x.py", before, after)]
+        assert changes(hashes + patch, tmp_path) == [FileChange("x.py", before, after)]
+        # Without hashes a text of few different lines may fit both sides; the patch is never misplaced.
+        [change] = changes(patch, tmp_path)
+        assert text in (change.before, change.after)
+        assert unified(change.before or "", change.after or "").count("\n") == patch.count("\n")
 
 
 @given(

@@ -1,0 +1,46 @@
+# Needs Python 3.11+, a C and C++ compiler, and nothing else. Everything is installed into .venv, once;
+# after that nothing here uses the network. `make demo PYTHON=python3.12` chooses the interpreter.
+
+SHELL := bash
+BIN := .venv/bin
+READY := .venv/.ready
+export PYTHON
+
+.PHONY: demo test check format bench wheel test-parity clean
+
+demo: $(READY)
+	$(BIN)/lintseq-lsp edit examples/inventory.py --instruction "Add the missing functions to the inventory."
+	$(BIN)/lintseq-lsp complete examples/geometry.py --line 62 --column 4
+
+test: $(READY)
+	$(BIN)/python -m pytest $(ARGS)
+
+check: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(READY)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(READY)
+	$(BIN)/lintseq-lsp bench $(ARGS)
+
+wheel: $(READY)
+	$(BIN)/python -m pip wheel --disable-pip-version-check --no-deps --no-build-isolation --wheel-dir dist .
+
+test-parity: .venv/.parity
+	$(BIN)/python -m pytest tests/parity $(ARGS)
+
+$(READY): pyproject.toml requirements.lock setup/environment.sh setup/llama-cpp.cmake
+	@bash setup/environment.sh
+	@touch $@
+
+.venv/.parity: $(READY)
+	$(BIN)/python -m pip install --disable-pip-version-check --constraint requirements.lock --editable '.[parity]'
+	@touch $@
+
+clean:
+	rm -rf .venv dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
