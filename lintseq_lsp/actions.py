@@ -9,8 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
-from lintseq_lsp import edits
-from lintseq_lsp.excerpt import lines_replacement
+from lintseq_lsp.excerpt import replace_lines
 from lintseq_lsp.text import Document, indentation
 
 
@@ -100,8 +99,7 @@ def implementation(document: Document, action: Action) -> Insertion | None:
     stub = _stub_at(document, action.first_line)
     if stub is None:
         return None
-    removed = lines_replacement(document, stub.body_first, stub.body_end - stub.body_first, ())
-    rest = Document(edits.apply(document.text, [removed]), document.version, document.path)
+    rest = replace_lines(document, [(stub.body_first, stub.body_end - stub.body_first, ())])
     instruction = stub.docstring.strip().split("\n\n")[0] or stub.name.replace("_", " ").strip()
     return Insertion(rest, stub.body_first, stub.typed, " ".join(instruction.split()))
 
@@ -119,8 +117,7 @@ def _stub_at(document: Document, line: int) -> Stub | None:
     attempts = [(document, False)]
     if header.rstrip().endswith(":"):
         # A signature with nothing below it: a body makes it Python.
-        added = lines_replacement(document, line + 1, 0, (f"{deeper}pass",))
-        attempts.append((Document(edits.apply(document.text, [added])), True))
+        attempts.append((replace_lines(document, [(line + 1, 0, (f"{deeper}pass",))]), True))
     for attempt, has_added in attempts:
         try:
             tree = ast.parse(attempt.text)

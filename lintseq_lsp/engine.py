@@ -16,7 +16,7 @@ from lintseq_lsp.backends.base import Backend, Request, Sampling, Stop
 from lintseq_lsp.completion import Cursor, cursor_at
 from lintseq_lsp.diffs import Malformed
 from lintseq_lsp.edits import apply, replacement_between, unmap
-from lintseq_lsp.excerpt import Excerpt, excerpt_around, lines_replacement
+from lintseq_lsp.excerpt import Excerpt, excerpt_around, replace_lines
 from lintseq_lsp.gate import Baseline, Gate, Reason, Verdict, malformed, new_findings
 from lintseq_lsp.generation import RESAMPLING, Ended, Limits, Proposal, State, Step, generate, propose, wait
 from lintseq_lsp.linters.base import Check, Report
@@ -325,8 +325,7 @@ class Engine:
             return Outcome(reason=Reason.LINTER_FAILED, detail=removed.reason)
         first = seeds[0]
         typed = indentation(document.lines[first])
-        replacements = [lines_replacement(document, number, 1, ()) for number in sorted(removed)]
-        rest = Document(apply(document.text, replacements), document.version, document.path)
+        rest = replace_lines(document, [(number, 1, ()) for number in sorted(removed)])
         return Insertion(rest, first - sum(number < first for number in removed), typed)
 
     def _inserted(

@@ -5,13 +5,11 @@ excerpt lines; `apply_diff` brings them back. Deliberately absent: how an excerp
 """
 
 import itertools
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from lintseq_lsp import edits
 from lintseq_lsp.diffs import Diff, Malformed
-from lintseq_lsp.edits import Replacement
-from lintseq_lsp.errors import EditError
 from lintseq_lsp.text import Document, indentation
 
 
@@ -96,7 +94,7 @@ def _trimmed(document: Document, numbers: range | list[int]) -> Excerpt:
 def apply_diff(document: Document, excerpt: Excerpt, diff: Diff) -> tuple[Document, Excerpt] | Malformed:
     """The document and its excerpt after the diff, or why the diff does not fit them."""
     shown = excerpt.lines(document)
-    replacements: list[Replacement] = []
+    changes: list[LineChange] = []
     numbers: list[int] = []
     done = shift = 0
     for hunk in diff.hunks:
@@ -110,29 +108,35 @@ def apply_diff(document: Document, excerpt: Excerpt, diff: Diff) -> tuple[Docume
         removed = excerpt.numbers[hunk.above : end]
         if removed and removed[-1] - removed[0] >= len(removed):
             return Malformed("lines removed across a gap of the excerpt")
-        replacements.append(lines_replacement(document, first, len(removed), hunk.added))
+        changes.append((first, len(removed), hunk.added))
         numbers += range(first + shift, first + shift + len(hunk.added))
         shift += len(hunk.added) - len(hunk.removed)
         done = end
     numbers += [number + shift for number in excerpt.numbers[done:]]
-    try:
-        text = edits.apply(document.text, replacements)
-    except EditError as error:
-        return Malformed(str(error))
-    return Document(text, document.version, document.path), Excerpt(tuple(numbers))
+    return replace_lines(document, changes), Excerpt(tuple(numbers))
 
 
-def lines_replacement(document: Document, first: int, count: int, added: tuple[str, ...]) -> Replacement:
-    """`count` lines from the zero-based line `first` on become the lines `added`.
+LineChange = tuple[int, int, Sequence[str]]
+"""(first, count, added): `count` lines from the zero-based line `first` on become the lines `added`."""
+
+
+def replace_lines(document: Document, changes: Iterable[LineChange]) -> Document:
+    """The document after all `changes`, which ascend, do not overlap, and count its lines as they are.
 
     Uses the document's line end, and leaves a last line without one as it is.
     """
-    starts, newline, length = document.starts, document.newline, len(document.text)
-    if first + count < len(starts):
-        return Replacement(starts[first], starts[first + count], "".join(line + newline for line in added))
-    text = newline.join(added)
-    if first < len(starts) and added:
-        return Replacement(starts[first], length, text)
-    # The end of the last line that stays is what separates it from the text.
-    end = starts[first - 1] + len(document.lines[first - 1]) if first else 0
-    return Replacement(end, length, newline + text if added else "")
+    text, newline = document.text, document.newline
+    starts, count = [*document.starts, len(text)], len(document.lines)
+    parts, done = [], 0
+    for first, removed, added in changes:
+        parts.append(text[starts[done] : starts[first]])
+        if done < first == count:
+            parts.append(newline)  # which the last line did not have
+        parts += [line + newline for line in added]
+        done = first + removed
+    if done < count:
+        parts.append(text[starts[done] :])
+        changed = "".join(parts)
+    else:
+        changed = re.sub(r"(?:\r\n|\n|\r)\Z", "", "".join(parts))
+    return Document(changed, document.version, document.path)

@@ -3,9 +3,9 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from strategies import texts
 
 from lintseq_lsp.text import Document, indentation, split_lines
-from strategies import texts
 
 
 @given(texts())
