@@ -228,6 +228,17 @@ def test_the_same_path_twice(pool: PylintPool, tmp_path: Path) -> None:
     assert found_in(pool, "x = 1\n", path) == []
 
 
+def test_others_see_the_text_that_is_checked(pool: PylintPool, tmp_path: Path) -> None:
+    (tmp_path / "maker.py").write_text("import made\n\n\ndef make():\n    return made.Thing()\n")
+    path = tmp_path / "made.py"
+    text = "import maker\n\n\nclass Thing:\n    {name} = 1\n\n\nprint(maker.make().{used})\n"
+    assert found_in(pool, text.format(name="one", used="one"), path) == []
+    assert found_in(pool, text.format(name="two", used="two"), path) == []
+    assert found_in(pool, text.format(name="two", used="one"), path) == [
+        "8 E1101 Instance of 'Thing' has no 'one' member"
+    ]
+
+
 def test_what_was_checked_between_does_not_count(pool: PylintPool, start: Start, tmp_path: Path) -> None:
     (tmp_path / "partner.py").write_text(
         "import subject\nsubject.Thing.late = 1\n\n\nclass Owner:\n    pass\n"
@@ -250,7 +261,7 @@ def test_what_was_checked_between_does_not_count(pool: PylintPool, start: Start,
 
 
 def test_memory_stays_flat(pool: PylintPool) -> None:
-    methods = "".join(f"    def f{n}(self):\n        return self.a{n}.b\n\n" for n in range(60))
+    methods = "".join(f"    def f{n}(self):\n        return self.a{n}.b\n\n" for n in range(30))
 
     def resident_after(checks: int) -> int:
         for turn in range(checks):
@@ -259,8 +270,8 @@ def test_memory_stays_flat(pool: PylintPool) -> None:
         assert process is not None
         return int(psutil.Process(process).memory_info().rss)
 
-    before = resident_after(60)
-    assert resident_after(240) - before < 10 * 2**20
+    before = resident_after(100)  # after what is read ahead
+    assert resident_after(200) - before < 8 * 2**20
 
 
 # ---------------------------------------------------------------- imports
@@ -360,6 +371,8 @@ def test_nothing_of_the_workspace_runs(
     for name in INSTALLED:
         code = plant(packages / name, markers / name) + "x = 1\n"
         (packages / name / "__init__.py").write_text(code)
+    with (packages / "numpy" / "__init__.py").open("a") as stream:
+        stream.write("class ndarray: ...\ndef array(a): ...\n")
     (packages / "gi" / "repository").mkdir()
     for name in ("extension", "winsound"):
         (packages / (name + suffix)).write_bytes(b"no library")
@@ -371,7 +384,7 @@ def test_nothing_of_the_workspace_runs(
         "[MESSAGES CONTROL]\ndisable=all\n"
     )
     (workspace / "pyproject.toml").write_text(
-        f"[tool.pylint.main]\nload-plugins = ['plugin']\ninit-hook = \"{hook.format(str(markers / 'toml'))}\"\n"
+        f'[tool.pylint.main]\nload-plugins = ["plugin"]\ninit-hook = "{hook.format(str(markers / "toml"))}"\n'
     )
     monkeypatch.chdir(workspace)
     monkeypatch.setenv("PYTHONPATH", str(workspace))
