@@ -110,7 +110,12 @@ def next_headers(shown: int, most: int, above: Iterable[int] | None = None) -> t
     return (END, *(f"{header(place, count)}\n+" for place in places for count in range(1, most + 1)))
 
 
-_PRETOKEN = re.compile(r"'(?:[sdmt]|ll|ve|re)| ?[^\W\d_]+| ?\d+| ?(?:[^\s\w]|_)+|\s+(?!\S)|\s+")
+_PRETOKEN = re.compile(
+    r"""'(?:[sdmt]|ll|ve|re|[lvr]\Z)       # a contraction, or the beginning of one
+    |[ ]?(?=[^\W_]*(?![!-~])[^\W_])[^\W_]+ # re cannot tell letters from numbers beyond ASCII
+    |[ ]?[^\W\d_]+|[ ]?\d+|[ ]?(?:[^\s\w]|_)+|\s+(?!\S)|\s+""",
+    re.VERBOSE,
+)
 
 
 def last_pretoken(text: str) -> int:
@@ -118,7 +123,4 @@ def last_pretoken(text: str) -> int:
 
     No token reaches over it, whatever follows, so the text before it can be read as it stands.
     """
-    last = 0
-    for match in _PRETOKEN.finditer(text, max(text.rfind("\n"), 0)):
-        last = match.start()
-    return last
+    return max((match.start() for match in _PRETOKEN.finditer(text)), default=0)

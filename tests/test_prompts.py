@@ -1,0 +1,153 @@
+"""Prompts: what is shown is what was there, in every format; and where a token may be cut."""
+
+import pytest
+import regex
+from hypothesis import assume, example, given
+from hypothesis import strategies as st
+from strategies import edited, lines
+
+from lintseq_lsp.diffs import Diff, Hunk, parse
+from lintseq_lsp.prompts import (
+    BOUNDARY,
+    END,
+    Opening,
+    PromptFormat,
+    history,
+    instruction_fragment,
+    last_pretoken,
+    next_headers,
+    open_block,
+)
+
+formats = st.sampled_from(PromptFormat)
+
+
+@given(st.lists(lines, max_size=30), st.data(), formats)
+def test_the_history_builds_what_is_shown(
+    shown: list[str], data: st.DataObject, prompt_format: PromptFormat
+) -> None:
+    above = data.draw(st.integers(0, len(shown)))
+    built: list[str] = []
+    for fragment in history(shown, above, prompt_format):
+        diff = parse(fragment)
+        assert isinstance(diff, Diff)
+        assert diff.hunks[0].above <= len(built)
+        built = edited(built, diff)
+    assert built == shown
+
+
+@given(st.lists(lines, max_size=30), st.data())
+def test_typing_changes_the_history_only_at_its_end(shown: list[str], data: st.DataObject) -> None:
+    """`suffix_first`: what was read before a line was typed above the cursor stays a prefix."""
+    above = data.draw(st.integers(0, len(shown)))
+    new = data.draw(lines)
+    before = history(shown, above, PromptFormat.SUFFIX_FIRST)
+    after = history([*shown[:above], new, *shown[above:]], above + 1, PromptFormat.SUFFIX_FIRST)
+    closed = len(before) - (above % 8 != 0)
+    assert after[:closed] == before[:closed]
+
+
+def test_chunks_have_eight_lines() -> None:
+    fragments = history([f"x{number}" for number in range(20)], 10, PromptFormat.PAPER)
+    assert [fragment.split("\n")[0] for fragment in fragments] == [
+        "@@ -0,0 +1,8 @@",
+        "@@ -8,0 +9,2 @@",
+        "@@ -10,0 +11,8 @@",
+        "@@ -18,0 +19,2 @@",
+    ]
+    fragments = history([f"x{number}" for number in range(20)], 10, PromptFormat.SUFFIX_FIRST)
+    assert [fragment.split("\n")[0] for fragment in fragments] == [
+        "@@ -0,0 +1,8 @@",
+        "@@ -8,0 +9,2 @@",
+        "@@ -0,0 +1,8 @@",
+        "@@ -8,0 +9,2 @@",
+    ]
+
+
+@pytest.mark.parametrize("prompt_format", PromptFormat)
+def test_an_empty_document_has_no_history(prompt_format: PromptFormat) -> None:
+    assert history([], 0, prompt_format) == []
+
+
+@given(
+    st.integers(0, 2000),
+    st.lists(lines, min_size=1, max_size=4).map("\n".join),
+    st.integers(0, 3),
+    st.integers(0, 5),
+    st.data(),
+)
+def test_an_open_block_reads_as_the_insertion_that_is_meant(
+    above: int, typed: str, more: int, wider: int, data: st.DataObject
+) -> None:
+    fewest = typed.count("\n") + 1 + more
+    opening = Opening(above, typed, fewest, fewest + wider)
+    fragment, begins = open_block(opening)
+    assert len(begins) == wider + 1
+    begin = data.draw(st.sampled_from(begins))
+    diff = parse(fragment + begin)
+    assert diff == Diff((Hunk(above, tuple(typed.split("\n"))),))
+    header = (fragment + begin).split("\n")[0]
+    count = fewest + begins.index(begin)
+    assert header == f"@@ -{above},0 +{above + 1}{'' if count == 1 else f',{count}'} @@"
+
+
+@given(st.integers(0, 50), st.integers(1, 9), st.lists(st.integers(0, 50), max_size=4))
+def test_every_header_that_is_offered_is_well_formed(shown: int, most: int, places: list[int]) -> None:
+    headers = next_headers(shown, most)
+    assert headers[0] == END
+    assert parse(END) == Diff()
+    assert len(set(headers)) == len(headers) == 1 + (shown + 1) * most
+    for begin in headers[1:]:
+        diff = parse(f"{begin}x\n")
+        assert isinstance(diff, Diff)
+        assert 0 <= diff.hunks[0].above <= shown
+    restricted = next_headers(shown, 1, places)
+    assert [parse(f"{begin}x") for begin in restricted[1:]] == [
+        Diff((Hunk(place, ("x",)),)) for place in places
+    ]
+
+
+def test_the_instruction_stands_apart() -> None:
+    assert instruction_fragment("  Sort it.\n\n") + BOUNDARY == "Sort it.\n<|diff|>"
+    assert instruction_fragment("") + BOUNDARY == "\n<|diff|>"
+
+
+# Where a token may be cut
+
+GPT2 = regex.compile(r"'(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+")
+"""The `gpt-2` splitting rule of llama.cpp and of the tokenizers library."""
+
+code = st.text("aerlvstdm_'\"09 .,()=#@+-\n\t\x0c", max_size=20)
+
+
+@given(code, code)
+@example("    \n  ", "x")
+@example("x'r", "e")
+@example("'l", "l")
+@example("x  ", "  y")
+@example("@@ -2,0 +3", ",2 @@")
+def test_no_pretoken_reaches_over_the_cut(text: str, continuation: str) -> None:
+    cut = last_pretoken(text)
+    assert 0 <= cut <= len(text)
+    for match in GPT2.finditer(text + continuation):
+        assert not match.start() < cut < match.end()
+
+
+beyond = st.text("a1 _'é²½Ⅷ中٣e\u0301🦉\u2028\xa0", max_size=10)
+
+
+@given(st.one_of(beyond, st.text(max_size=12)), st.one_of(beyond, st.text(max_size=6)))
+@example("5²", "x")
+def test_nor_in_any_language(text: str, continuation: str) -> None:
+    assume(not set("\x1c\x1d\x1e\x1f") & set(text + continuation))
+    cut = last_pretoken(text)
+    for match in GPT2.finditer(text + continuation):
+        assert not match.start() < cut < match.end()
+
+
+@given(code.filter(bool))
+def test_the_cut_is_the_last_one(text: str) -> None:
+    """Cutting earlier would be safe and slow: all but a contraction's beginning is read."""
+    last = list(GPT2.finditer(text))[-1].start()
+    cut = last_pretoken(text)
+    assert cut == last or text[cut:] in ("'r", "'v", "'l")
