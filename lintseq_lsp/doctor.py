@@ -1,0 +1,186 @@
+"""What is installed, whether it works, and what mends it when it does not.
+
+Each part is tried, not only looked for: llama.cpp in a process of its own, since a build for another
+processor dies at its first instruction; the linter on a text with a known finding; the whole on a
+completion. Nothing raises. Deliberately absent: printing, and changing anything.
+"""
+
+import json
+import os
+import platform
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+from lintseq_lsp.errors import ModelError
+from lintseq_lsp.settings import Settings
+
+_SLOW = 2.5  # seconds from start to the first suggestion that nobody should wait for longer
+
+_REBUILD = (
+    "build it for this machine: pip install --force-reinstall --no-cache-dir --no-binary llama-cpp-python "
+    f"llama-cpp-python=={{}} (in the environment of {sys.executable})"
+)
+_PROBE = """
+import json, llama_cpp
+print(json.dumps([llama_cpp.__version__, llama_cpp.llama_print_system_info().decode()]))
+"""
+_EXAMPLE = '''"""Totals of orders."""
+
+
+def total(prices: list[float]) -> float:
+    """The sum of all prices."""
+    result = 0.0
+    for price in prices:
+        '''
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One thing and its state. `mend` says what to do when it is not `ok`."""
+
+    name: str
+    value: str
+    ok: bool = True
+    mend: str = ""
+
+
+def checks(settings: Settings | None = None, folder: Path | None = None) -> Iterator[Line]:
+    """All lines, each as soon as it is known. `folder` is the workspace; at most some seconds."""
+    chosen = settings or Settings()
+    for check in (_python, _llama, _threads, _model, _linter, _environment, _first_suggestion):
+        yield _tried(check, chosen, folder)
+
+
+def _tried(check: Callable[[Settings, Path | None], Line], settings: Settings, folder: Path | None) -> Line:
+    name = check.__name__.strip("_").replace("_", " ")
+    try:
+        return check(settings, folder)
+    except ModelError as error:
+        return Line(
+            name, str(error), ok=False, mend="`lintseq-lsp model use NAME` chooses a model that works"
+        )
+    except Exception as error:  # noqa: BLE001 - whatever is broken here is what the user asked about
+        return Line(name, f"{type(error).__name__}: {error}", ok=False, mend="install lintseq-lsp again")
+
+
+def _python(_settings: Settings, _folder: Path | None) -> Line:
+    value = f"{platform.python_version()} at {sys.executable}, {platform.system()} {platform.machine()}"
+    mend = "lintseq-lsp needs Python 3.11 or newer: make an environment with one"
+    return Line("Python", value, ok=sys.version_info >= (3, 11), mend=mend)
+
+
+def _llama(_settings: Settings, _folder: Path | None) -> Line:
+    wanted = version("llama-cpp-python")
+    probe = subprocess.run(
+        [sys.executable, "-I", "-c", _PROBE], capture_output=True, text=True, timeout=60, check=False
+    )
+    if probe.returncode:
+        last = probe.stderr.strip().rsplit("\n", 1)[-1]
+        value = last or f"{wanted} dies with signal {-probe.returncode}: it was built for another processor"
+        return Line("llama.cpp", value, ok=False, mend=_REBUILD.format(wanted))
+    release, described = json.loads(probe.stdout)
+    features = [
+        words[0].rsplit(maxsplit=1)[-1]
+        for part in described.split("|")
+        if (words := part.strip().rsplit(" = ", 1))[-1] == "1"
+    ]
+    slow = platform.machine() in ("x86_64", "AMD64") and "AVX2" not in features and _processor_has("avx2")
+    return Line(
+        "llama.cpp", f"{release}, uses {' '.join(features)}", ok=not slow, mend=_REBUILD.format(wanted)
+    )
+
+
+def _processor_has(flag: str) -> bool:
+    try:
+        return f" {flag} " in Path("/proc/cpuinfo").read_text("utf-8")
+    except OSError:
+        return False
+
+
+def _threads(settings: Settings, _folder: Path | None) -> Line:
+    counted = os.cpu_count() or 1
+    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else counted
+    used = str(settings.threads) if settings.threads else "as many as suit"
+    mend = "more threads than processors wait for each other: set lintseq.threads to 0"
+    return Line(
+        "threads", f"{used}, {usable} of {counted} processors usable", settings.threads <= usable, mend
+    )
+
+
+def _model(settings: Settings, _folder: Path | None) -> Line:
+    if settings.model.startswith("scripted:"):
+        return Line("model", f"a recording: {settings.model.removeprefix('scripted:')}")
+    from lintseq_lsp.weights.gguf_header import checksum
+    from lintseq_lsp.weights.registry import resolve_model
+
+    model = resolve_model(settings.model or None)
+    megabytes = model.path.stat().st_size / 1e6
+    state = "as recorded" if model.sha256 else "none is recorded"
+    return Line(
+        "model",
+        f"{model.name}, {megabytes:.1f} MB, context {model.context}, format {model.prompt_format.value}, "
+        f"sha256 {(model.sha256 or checksum(model.path))[:12]} ({state}), {model.path}",
+    )
+
+
+def _linter(settings: Settings, folder: Path | None) -> Line:
+    from lintseq_lsp.linters.base import Check
+    from lintseq_lsp.runtime import open_linter
+
+    linter = open_linter(settings, folder)
+    try:
+        start = time.perf_counter()
+        cold = linter.submit(Check("print(unknown)\n", timeout=30.0)).result()
+        first = time.perf_counter() - start
+        warm = linter.submit(Check("print(unknown)\n", timeout=30.0)).result()
+    finally:
+        linter.close()
+    names = f"pylint {version('pylint')}, astroid {version('astroid')}"
+    mend = "without a linter nothing is suggested: install lintseq-lsp again"
+    failure = cold.failure or warm.failure
+    if failure:
+        return Line("linter", f"{names}: {failure}", ok=False, mend=mend)
+    found = [finding.symbol for finding in warm.findings]
+    value = f"{names}, started in {first:.1f} s, a small check takes {warm.milliseconds:.0f} ms"
+    if found != ["undefined-variable"]:
+        return Line("linter", f"{names} finds {found} in a text with one unknown name", ok=False, mend=mend)
+    return Line("linter", value)
+
+
+def _environment(settings: Settings, folder: Path | None) -> Line:
+    from lintseq_lsp.linters.environment import find_environment
+
+    found = find_environment(folder, settings.python)
+    python = ".".join(map(str, found.python_version)) if found.python_version else "of unknown version"
+    packages = ", ".join(map(str, found.site_packages)) or "no packages"
+    value = found.warning or f"imports resolve against Python {python} of the {found.origin}: {packages}"
+    return Line("environment", value, ok=found.warning is None, mend="set lintseq.python to an interpreter")
+
+
+def _first_suggestion(settings: Settings, folder: Path | None) -> Line:
+    from lintseq_lsp.runtime import open_engine
+    from lintseq_lsp.text import Document
+
+    start = time.perf_counter()
+    engine = open_engine(settings, folder)
+    try:
+        outcome = engine.complete(Document(_EXAMPLE), len(_EXAMPLE))
+    finally:
+        engine.close()
+    seconds = time.perf_counter() - start
+    answer = (
+        repr(outcome.suggestions[0].replacements[0].text)
+        if outcome.suggestions
+        else f"none ({outcome.reason.value})"
+    )
+    return Line(
+        "first suggestion",
+        f"{seconds:.1f} s from the start: {answer}",
+        ok=seconds <= _SLOW,
+        mend="`lintseq-lsp bench` shows where the time goes; a smaller model is faster",
+    )

@@ -1,0 +1,85 @@
+"""The doctor names what is wrong, with the mend, and goes on to the next part."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from lintseq_lsp import doctor
+from lintseq_lsp.doctor import Line, checks
+from lintseq_lsp.settings import Settings
+
+NAMES = ["Python", "llama.cpp", "threads", "model", "linter", "environment", "first suggestion"]
+
+
+def diagnosed(settings: Settings | None = None, folder: Path | None = None) -> dict[str, Line]:
+    return {line.name: line for line in checks(settings, folder)}
+
+
+def test_everything_is_tried_and_works(tmp_path: Path) -> None:
+    lines = diagnosed(folder=tmp_path)
+    assert list(lines) == NAMES
+    slow = lines.pop("first suggestion")  # whether it is fast is no matter of a test
+    assert [line for line in lines.values() if not line.ok] == []
+    assert "from the start" in slow.value
+    assert "pylint" in lines["linter"].value
+    assert "as recorded" in lines["model"].value
+
+
+@pytest.fixture
+def light(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without the parts that start something."""
+
+    def skipped(_settings: Settings, _folder: Path | None) -> Line:
+        return Line("skipped", "")
+
+    for name in ("_linter", "_first_suggestion"):
+        monkeypatch.setattr(doctor, name, skipped)
+
+
+@pytest.mark.usefixtures("light")
+def test_a_model_that_is_not_there(tmp_path: Path) -> None:
+    lines = diagnosed(Settings(model=str(tmp_path / "no.gguf")))
+    assert not lines["model"].ok
+    assert "no.gguf" in lines["model"].value
+    assert "model use" in lines["model"].mend
+    assert lines["environment"].ok
+
+
+@pytest.mark.usefixtures("light")
+def test_settings_that_cannot_be_followed(tmp_path: Path) -> None:
+    lines = diagnosed(Settings(python=str(tmp_path / "nowhere"), threads=10_000))
+    assert not lines["environment"].ok
+    assert "lintseq.python" in lines["environment"].mend
+    assert not lines["threads"].ok
+    assert "lintseq.threads" in lines["threads"].mend
+
+
+@pytest.mark.usefixtures("light")
+@pytest.mark.skipif(sys.platform == "win32", reason="processes do not die by signals there")
+def test_a_llama_that_was_built_for_another_processor(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "_PROBE", "import os, signal; os.kill(os.getpid(), signal.SIGILL)")
+    line = diagnosed()["llama.cpp"]
+    assert not line.ok
+    assert "another processor" in line.value
+    assert "pip install" in line.mend
+
+
+@pytest.mark.usefixtures("light")
+def test_a_llama_that_cannot_be_imported(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "_PROBE", "raise ImportError('libllama.so is gone')")
+    line = diagnosed()["llama.cpp"]
+    assert not line.ok
+    assert "libllama.so is gone" in line.value
+
+
+def test_whatever_breaks_is_a_line_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> None:
+        raise RuntimeError("broken")
+
+    monkeypatch.setattr("lintseq_lsp.runtime.open_linter", broken)
+    lines = diagnosed()
+    assert list(lines) == NAMES
+    for name in ("linter", "first suggestion"):
+        assert not lines[name].ok
+        assert "broken" in lines[name].value
