@@ -7,13 +7,13 @@ Four tasks, at positions of DATA/corpus/held_out.jsonl that the seed alone deter
 and its indentation given (next line), or more of it (half-typed line); two to eight lines are taken out and
 their place given (rewrite), or not (next edit: a statement and whatever cannot stand without it).
 
-Systems: `raw:FORMAT` is the greedy answer, `gated:FORMAT` the first that the gate accepts, `eight:FORMAT` the
-most probable accepted one of eight. FORMAT is a prompt format or `plain`: the text above the cursor, no diffs.
+Systems: `raw:FORMAT` is the greedy answer, `gated:FORMAT` the first that the gate accepts, `eight:FORMAT`
+the most probable accepted one of eight. FORMAT is a prompt format or `plain`: the text above the cursor.
 `ngram` continues the longest match in the file, else in the training corpus; `copy` takes the line that
 followed the most similar other line.
-Exact: the answer is the text taken out, white space aside. Similarity: difflib's ratio with it. Findings: share
-of answers that give the file a finding it had not (pylint, which finds no third-party package before or after).
-Yield: share of answers that are not empty and accepted. Needs what the server needs, and no torch.
+Exact: the answer is the text taken out, white space aside. Similarity: difflib's ratio with it. Findings:
+share of answers that give the file a finding it had not (pylint finds no third-party package, before and
+after). Yield: share of answers that are not empty and accepted. Needs what the server needs, and no torch.
 """
 # ruff: noqa: T201 - a script that speaks to a terminal
 
