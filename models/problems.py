@@ -23,6 +23,7 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 from statistics import mean
+from typing import Any
 
 from lintseq_lsp.backends.base import Backend, Sampling
 from lintseq_lsp.diffs import Diff
@@ -58,7 +59,7 @@ class Result(Enum):
     NO_SANDBOX = "no sandbox"
 
 
-def problem_of(record: dict) -> Problem:
+def problem_of(record: dict[str, Any]) -> Problem:
     """A line of a HumanEval (`prompt`, `test`, `entry_point`) or an MBPP file (`text`, `test_list`)."""
     if "entry_point" in record:
         given = record["prompt"].partition(f"def {record['entry_point']}(")[0]  # imports, other functions

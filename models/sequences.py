@@ -30,7 +30,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice, pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -228,7 +228,7 @@ def step(module: Module, before: list[int], after: list[int]) -> str:
     return render(Diff(tuple(hunks)))
 
 
-def choose(rng: random.Random, weights: dict) -> object:
+def choose(rng: random.Random, weights: dict[Any, float]) -> Any:
     return rng.choices(list(weights), weights.values())[0]
 
 

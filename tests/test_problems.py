@@ -5,6 +5,7 @@ import itertools
 import sys
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 
@@ -84,7 +85,7 @@ def test_sandbox(program: str, result: object) -> None:
         (MBPP, "def add(a, b):\n    return a + b\n", "def add(a, b):\n    return a * b\n"),
     ],
 )
-def test_a_right_program_passes_and_a_wrong_one_fails(record: dict, right: str, wrong: str) -> None:
+def test_a_right_program_passes_and_a_wrong_one_fails(record: dict[str, Any], right: str, wrong: str) -> None:
     problem = problems.problem_of(record)
     assert problems.run(problem.complete(right)) is Result.PASSED
     assert problems.run(problem.complete(wrong)) is Result.FAILED
