@@ -34,6 +34,11 @@ class State:
     prompt: tuple[str, ...]
     """Closed fragments: the model continues behind a boundary that follows the last one."""
 
+    @property
+    def ends(self) -> bool:
+        """Whether the last diff was empty: one more, or the end of the text, ends the sequence."""
+        return len(self.prompt) > 1 and self.prompt[-1] == END
+
     def after(self, diff: Diff) -> "State | Malformed":
         applied = apply_diff(self.document, self.excerpt, diff)
         if isinstance(applied, Malformed):
@@ -67,7 +72,11 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """The last item of a sequence: `COMPLETE` when the model ended it, `LIMIT` when a bound did."""
+    """The last item of a sequence.
+
+    `COMPLETE` when the model ended it, `LIMIT` when steps or context were used up, else the reason
+    for which its last try was rejected.
+    """
 
     reason: Reason
     document: Document
@@ -175,14 +184,14 @@ def generate(
         ahead = pending.after if pending else state
         first = ahead is start
         proposal = None
-        if accepted + (pending is not None) < limits.steps:
+        if accepted + (pending is not None) < limits.steps and not _is_rejected(pending):
             request = _request(
                 backend,
                 ahead,
                 limits,
                 opening if first else None,
                 places if first else None,
-                _sampling(sampling, tries, accepted),
+                _sampling(sampling, 0 if pending else tries, accepted),
             )
             if request is not None:
                 proposals = propose(backend, request, cancelled, drop=partial(_is_rejected, pending))
@@ -215,10 +224,10 @@ def generate(
             number, rejected, tries = number + 1, rejected + 1, tries + 1
             yield _step(number, proposal, reason, state.document, malformed(reason))
             if tries >= limits.tries:
-                yield Ended(Reason.LIMIT, state.document, accepted, rejected)
+                yield Ended(Reason.MALFORMED, state.document, accepted, rejected)
                 return
         elif not diff.hunks:
-            if state.prompt[-1] == END:  # twice in a row
+            if state.ends:
                 yield Ended(Reason.COMPLETE, state.document, accepted, rejected)
                 return
             state = after
@@ -238,8 +247,8 @@ def _request(
     """What is asked of the model next; None when the context is used up."""
     if opening is not None:
         fragment, begins = open_block(opening)
-    elif state.prompt[-1] == END and len(state.prompt) > 1:
-        fragment, begins = "", ()  # behind an empty diff the model may end the sequence
+    elif state.ends:
+        fragment, begins = "", ()  # the model may write the end of the text
     else:
         fragment, begins = "", next_headers(len(state.excerpt.numbers), limits.lines, places)
     prompt = (*state.prompt, fragment)
