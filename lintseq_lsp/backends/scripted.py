@@ -1,16 +1,15 @@
 """A backend that replays recorded answers: tests, bug reports, and a demonstration without weights.
 
-A stream is what a model wrote, with `<|diff|>` where it wrote that token. Deliberately absent:
-judgement. `Request.begins` is not enforced, since a recording is replayed as it is.
+A stream is what a model wrote, with `<|diff|>` at the beginning of a line where it wrote that token.
+Deliberately absent: judgement. `Request.begins` is not enforced, since a recording is replayed as it is.
 """
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 
 from lintseq_lsp.backends.base import Piece, Request, Stop, Usage
+from lintseq_lsp.diffs import split_stream
 from lintseq_lsp.errors import Cancelled
-
-BOUNDARY = "<|diff|>"
 
 
 class ScriptedBackend:
@@ -31,7 +30,7 @@ class ScriptedBackend:
         self._piece = piece
         self._answers: deque[tuple[str, Stop]] = deque()
         for stream in streams:
-            *diffs, last = stream.split(BOUNDARY)
+            *diffs, last = split_stream(stream)
             self._answers.extend((diff, Stop.BOUNDARY) for diff in diffs)
             self._answers.append((last, Stop.END))
 
