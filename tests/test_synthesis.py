@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 
 from lintseq_lsp.errors import SettingsError
 from lintseq_lsp.linters.base import Check, Finding, Report
+from lintseq_lsp.linters.pool import PylintPool
 from lintseq_lsp.synthesis import commands, sources, workers
 from lintseq_lsp.synthesis.output import Output
 from lintseq_lsp.synthesis.programs import Outcome, Program, Recipe, synthesize
@@ -399,3 +400,28 @@ def test_packages_and_the_ablation_through_the_command(tmp_path: Path) -> None:
     assert {"json/decoder.py", "json/encoder.py"} <= {record["source_file"] for record in made}
     for record in made:
         assert rebuilt(record["edit_path"]) == record["source_response"].strip()
+
+
+def test_with_pylint_a_name_never_comes_before_what_it_means(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(commands, "PylintPool", PylintPool)
+    source = tmp_path / "set.jsonl"
+    code = "import json\n\nvalue = json.loads('1')\nother = 2\n# note\nprint(value)\nprint(json.nothing)"
+    source.write_text(json.dumps({"instruction": "", "response": code}))
+    assert run(source, "-o", tmp_path / "1.jsonl", "--samples", "8", "--jobs", "1").exit_code == 0
+    assert (
+        run(source, "-o", tmp_path / "2.jsonl", "--samples", "8", "--jobs", "1", "--baseline").exit_code == 0
+    )
+    for number in "12":
+        paths = [record["edit_path"] for record in records(tmp_path / f"{number}.jsonl")]
+        assert len(paths) == 8
+        for path in paths:
+            added = [line for edit in path for line in edit.split("\n") if line.startswith("+")]
+            edits = {line: next(i for i, edit in enumerate(path) if line in edit) for line in added}
+            assert edits["+import json"] <= edits["+value = json.loads('1')"] <= edits["+print(value)"]
+            assert rebuilt(path) == code
+            if number == "1":  # the error that the program has comes in its last edit
+                assert edits["+print(json.nothing)"] == len(path) - 1
+        ends = {"+print(json.nothing)" in path[-1] for path in paths}
+        assert ends == {True} if number == "1" else False in ends
