@@ -14,7 +14,7 @@ from typing import Any
 
 from lintseq_lsp.diffs import Malformed
 from lintseq_lsp.linters.base import Check, Finding, Linter, Report, Tier
-from lintseq_lsp.text import Document, indentation
+from lintseq_lsp.text import Document, indentation, split_lines
 
 
 class Reason(Enum):
@@ -127,9 +127,11 @@ def added_pragma(before: str, after: str) -> bool:
     """Whether `after` has a comment that silences linters, or sets the encoding, and `before` had not."""
     if "#" not in after:
         return False
-    old = Counter(line.strip() for line in before.split("\n") if _PRAGMA.search(line))
-    new = Counter(line.strip() for line in after.split("\n") if _PRAGMA.search(line))
-    return bool(new - old)
+    return bool(_pragmas(after) - _pragmas(before))
+
+
+def _pragmas(text: str) -> Counter[str]:
+    return Counter(line.strip() for line in split_lines(text)[0] if "#" in line and _PRAGMA.search(line))
 
 
 def lint_base(document: Document, line: int | None) -> list[str]:
@@ -228,6 +230,8 @@ def _counted(report: Report) -> Counter[tuple[str, str]]:
 def _settle(verdict: Future[Verdict], baseline: Baseline, done: Future[Report]) -> None:
     if done.cancelled():
         verdict.set_result(Verdict(Reason.CANCELLED))
+    elif error := done.exception():  # against the protocol; a verdict that never comes would be a hang
+        verdict.set_result(Verdict(Reason.LINTER_FAILED, detail=f"{type(error).__name__}: {error}"))
     else:
         verdict.set_result(judge(baseline, done.result()))
 
