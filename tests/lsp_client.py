@@ -30,10 +30,14 @@ class ResponseError(Exception):
 
 
 class Client:
-    """One server process. `answers` maps methods that the server may ask for to functions of the parameters."""
+    """One server process. `answers` has a function of the parameters for each method the server may ask for."""
 
     def __init__(
-        self, command: Sequence[str] | None = None, *, env: dict[str, str] | None = None, cwd: Path | None = None
+        self,
+        command: Sequence[str] | None = None,
+        *,
+        env: dict[str, str] | None = None,
+        cwd: Path | None = None,
     ) -> None:
         self.process = subprocess.Popen(
             command or [sys.executable, "-m", "lintseq_lsp", "--stdio"],
@@ -108,12 +112,12 @@ class Client:
 
     def _finish(self) -> int:
         status = self.process.wait(TIMEOUT)
-        assert self.process.stdin and self.process.stdout and self.process.stderr
         for thread in self._threads[:2]:
             thread.join(TIMEOUT)
         self._calls.put(None)
         self._threads[2].join(TIMEOUT)
         for stream in (self.process.stdin, self.process.stdout, self.process.stderr):
+            assert stream is not None
             stream.close()
         return status
 
@@ -167,7 +171,9 @@ class Client:
                         return message
                 assert self._impure is None, self._impure
                 assert not self._ended, f"the server ended: {self.stderr.decode(errors='replace')}"
-                assert self._changed.wait(TIMEOUT), f"no answer; stderr: {self.stderr.decode(errors='replace')}"
+                assert self._changed.wait(TIMEOUT), (
+                    f"no answer; stderr: {self.stderr.decode(errors='replace')}"
+                )
 
     def send(self, message: Json) -> None:
         self.send_raw(json.dumps(message).encode())

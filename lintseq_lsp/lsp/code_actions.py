@@ -104,7 +104,7 @@ def _written(
     chosen: tuple[Chosen, ...],
     diagnostic: Json | None,
 ) -> Json:
-    data = camelled(asdict(CodeActionData(snapshot.uri, snapshot.own.version, chosen)))
+    data = camelled(asdict(CodeActionData(snapshot.uri, chosen, snapshot.own.version)))
     command = {"title": title, "command": "lintseq.action", "arguments": [data]}
     if session.supports("textDocument", "codeAction", "codeActionLiteralSupport") is None:
         return command
@@ -123,8 +123,12 @@ async def _edit(session: Session, data: CodeActionData, label: str) -> tuple[Jso
     if isinstance(snapshot, Reason):
         session.show(f"LintSeq: nothing to offer ({snapshot.value}).", kind=INFO)
         return None, False
+    last = len(snapshot.own.lines) - 1
+    if not all(0 <= chosen.first_line <= chosen.last_line <= last for chosen in data.actions):
+        raise RpcError(INVALID_PARAMS, "invalid parameters: there are no such lines")
+    todo = [_action(chosen, snapshot.lines_above) for chosen in data.actions]
     answer = session.worker.run(
-        Priority.DEMAND, lambda engine, cancelled: _resolved(engine, snapshot, data.actions, cancelled)
+        Priority.DEMAND, lambda engine, cancelled: _resolved(engine, snapshot.document, todo, cancelled)
     )
     outcome = await session.outcome(snapshot, answer)
     change = snapshot.moved(outcome.suggestions[0].replacements[0]) if outcome.suggestions else None
@@ -137,25 +141,30 @@ async def _edit(session: Session, data: CodeActionData, label: str) -> tuple[Jso
 
 
 def _resolved(
-    engine: "Engine", snapshot: Snapshot, actions: Sequence[Chosen], cancelled: IsCancelled
+    engine: "Engine", base: Document, actions: "Sequence[Action]", cancelled: IsCancelled
 ) -> Outcome:
     """The actions one after the other, from the bottom up so that lines stay where they are."""
-    base = document = snapshot.document
-    proved, done = True, Outcome(reason=Reason.NOTHING_NEW)
-    for chosen in sorted(actions, key=lambda chosen: -chosen.first_line):
-        outcome = engine.resolve(document, _action(chosen, snapshot.lines_above), cancelled=cancelled)
-        proved = proved and outcome.proved
-        if outcome.suggestions:
-            document = Document(outcome.suggestions[0].text, base.version, base.path)
-        if outcome.suggestions or not done.suggestions:
-            done = outcome
+    document, outcomes = base, list[Outcome]()
+    for action in sorted(actions, key=lambda action: -action.first_line):
+        outcomes.append(engine.resolve(document, action, cancelled=cancelled))
+        if outcomes[-1].suggestions:
+            document = Document(outcomes[-1].suggestions[0].text, base.version, base.path)
+    found = [outcome.suggestions[0] for outcome in outcomes if outcome.suggestions]
     change = replacement_between(base.text, document.text)
     if change is None:
-        return Outcome(
-            reason=done.reason if not done.suggestions else Reason.NOTHING_NEW, rejected=done.rejected
-        )
-    suggestion = Suggestion(base, (change,), done.suggestions[0].evidence)
-    return replace(done, suggestions=(suggestion,), reason=Reason.ACCEPTED, proved=proved)
+        return replace(outcomes[0], suggestions=(), reason=_reason_of(outcomes))
+    return Outcome(
+        (Suggestion(base, (change,), found[-1].evidence),),
+        Reason.ACCEPTED,
+        rejected=[verdict for outcome in outcomes for verdict in outcome.rejected],
+        milliseconds=sum(outcome.milliseconds for outcome in outcomes),
+        proved=all(outcome.proved for outcome in outcomes),
+    )
+
+
+def _reason_of(outcomes: Sequence[Outcome]) -> Reason:
+    """Why there is nothing. Changes that take each other back are nothing new."""
+    return Reason.NOTHING_NEW if outcomes[0].suggestions else outcomes[0].reason
 
 
 def _action(chosen: Chosen, lines_above: int) -> "Action":

@@ -4,12 +4,12 @@ Deliberately absent: anything of what is suggested for them.
 """
 
 import logging
+import os
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from urllib.parse import unquote, urlsplit
-from urllib.request import url2pathname
 
 from lintseq_lsp.edits import Replacement
 from lintseq_lsp.lsp.convert import Encoding, offset_at
@@ -151,7 +151,11 @@ def path_of(uri: str) -> str:
     parts = urlsplit(uri)
     if parts.scheme not in ("file", "vscode-notebook-cell"):
         return ""
-    path = url2pathname(parts.path)
+    path = unquote(parts.path)
+    if os.name == "nt":
+        from urllib.request import url2pathname  # which is slow to import
+
+        path = url2pathname(parts.path)
     return f"//{unquote(parts.netloc)}{path}" if parts.netloc and parts.scheme == "file" else path
 
 

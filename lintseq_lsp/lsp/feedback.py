@@ -48,6 +48,14 @@ class Feedback:
         since = before.since if before and _continues(before, suggestions) else self._clock()
         self._offers[uri] = _Offer(suggestions, document, cursor, since, seen)
 
+    def stable(self, uri: str, suggestions: Sequence[Suggestion]) -> list[Suggestion]:
+        """What is on the screen first, so that ghost text does not flicker."""
+        offer = self._offers.get(uri)
+        shown = [suggestion.text for suggestion in offer.suggestions] if offer else []
+        return sorted(
+            suggestions, key=lambda entry: shown.index(entry.text) if entry.text in shown else len(shown)
+        )
+
     def seen(self, suggestion_id: str) -> None:
         for uri, offer in self._offers.items():
             if any(suggestion.id == suggestion_id for suggestion in offer.suggestions):
@@ -94,7 +102,7 @@ class Feedback:
 
 def _continues(offer: _Offer, suggestions: Sequence[Suggestion]) -> bool:
     """Whether what is shown now is what was shown before, further typed."""
-    return bool(suggestions) and suggestions[0].id in {suggestion.id for suggestion in offer.suggestions}
+    return bool(suggestions) and suggestions[0].text in {entry.text for entry in offer.suggestions}
 
 
 def _typed_along(offer: _Offer, suggestion: Suggestion, now: Document) -> int:

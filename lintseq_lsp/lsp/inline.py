@@ -129,6 +129,8 @@ async def _complete(session: Session, uri: str, place: Place, *, manual: bool) -
     engine, slot = session.worker.engine, ("inline", uri)
     wanted = session.settings.candidates if manual else 1
     known = engine.recall(place.document, place.cursor) if engine is not None else None
+    if known is not None:
+        known = replace(known, suggestions=tuple(session.feedback.stable(uri, known.suggestions)))
     if known is not None and len(known.suggestions) >= wanted:
         session.worker.supersede(slot)
         return known

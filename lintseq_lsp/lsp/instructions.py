@@ -93,7 +93,8 @@ class Running:
         self._session = session
         self._snapshot = snapshot
         self._title = f"LintSeq: {' '.join(params.instruction.split())[:_LABEL_LENGTH]}"
-        self._expected: asyncio.Future[str] | None = None
+        self._states = {snapshot.own.text}
+        self._expected: asyncio.Future[None] | None = None
         self._stream: Stream[Step | Ended] = Stream(
             session.worker,
             lambda engine, cancelled: engine.edit(
@@ -113,12 +114,13 @@ class Running:
             self._stream.stop()
 
     def document_changed(self, now: Document) -> bool:
-        """Whether the change is the one that was asked for. By any other one, the work ends."""
-        if self._expected is not None and not self._expected.done() and now.text == self.own.text:
-            self._expected.set_result(now.text)
-            return True
-        self.stop(Reason.STALE)
-        return False
+        """Whether the change is a clean step that the client has made. By any other one, the work ends."""
+        if now.text not in self._states:
+            self.stop(Reason.STALE)
+            return False
+        if now.text == self.own.text and self._expected is not None and not self._expected.done():
+            self._expected.set_result(None)
+        return True
 
     async def steps(self) -> AsyncGenerator[tuple[Document, Replacement], None]:
         """Each clean step as a change of the client's document, and that document before it."""
@@ -139,6 +141,7 @@ class Running:
                         break
                     before = self.own
                     self.own = Document(item.document.text[snapshot.shift :], before.version, before.path)
+                    self._states.add(self.own.text)
                     change = replacement_between(before.text, self.own.text)
                     if change is not None:
                         self.count += 1

@@ -202,8 +202,8 @@ class Chosen:
 @dataclass(frozen=True, slots=True)
 class CodeActionData:
     uri: str
-    version: int | None
     actions: tuple[Chosen, ...]
+    version: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,17 +37,19 @@ class RpcError(Exception):
 
 
 async def read_message(stream: asyncio.StreamReader) -> bytes | None:
-    """The next message's body; None at the end of the stream."""
+    """The next message's body; None at the end of the stream, also when that is in the middle of one."""
     length = -1
-    while line := await stream.readline():
-        name, _, value = line.partition(b":")
-        if name.strip().lower() == b"content-length" and value.strip().isdigit():
-            length = int(value)
-        elif not line.strip() and length >= 0:
-            try:
+    try:
+        while line := await stream.readline():
+            name, _, value = line.partition(b":")
+            if name.strip().lower() == b"content-length" and value.strip().isdigit():
+                length = int(value)
+            elif not line.strip() and length >= 0:
                 return await stream.readexactly(length)
-            except asyncio.IncompleteReadError:
-                return None
+    except (asyncio.IncompleteReadError, ConnectionError):
+        _log.debug("the stream broke off")
+    except ValueError:
+        _log.error("a header without an end")
     return None
 
 
@@ -176,7 +178,7 @@ class Endpoint:
         self._send({"id": msg_id, "error": {"code": code, "message": message}})
 
     def _send(self, message: dict[str, Any]) -> None:
-        body = json.dumps({"jsonrpc": "2.0", **message}, separators=(",", ":")).encode("ascii")
+        body = json.dumps({"jsonrpc": "2.0", **message}, separators=(",", ":"), allow_nan=False).encode()
         self._write(b"Content-Length: %d\r\n\r\n%b" % (len(body), body))
 
 

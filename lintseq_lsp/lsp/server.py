@@ -106,7 +106,7 @@ class Server:
     async def _watch(self, process: int) -> None:
         """Ends the server when the client has died without a word."""
         await asyncio.sleep(_WATCH_SECONDS)
-        import psutil  # type: ignore[import-untyped]  # not before `initialize` is answered
+        import psutil  # not before `initialize` is answered
 
         while psutil.pid_exists(process):  # noqa: ASYNC110 - nothing tells of its death
             await asyncio.sleep(_WATCH_SECONDS)

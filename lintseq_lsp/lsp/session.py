@@ -139,11 +139,8 @@ class Session:
 
     async def configure(self, values: object = None) -> None:
         """Takes settings that the client pushed, or else asks for them; loads the model accordingly."""
-        pushed = client_settings.section(
-            values.get(client_settings.SECTION) if isinstance(values, dict) else None
-        )
-        if pushed:
-            self._configured = pushed
+        if isinstance(values, dict) and client_settings.SECTION in values:
+            self._configured = client_settings.section(values)
         elif self.supports("workspace", "configuration"):
             items = [{"section": client_settings.SECTION}]
             with contextlib.suppress(RpcError, TimeoutError):
@@ -177,9 +174,11 @@ class Session:
         async with self.progress("LintSeq: loading the model"):
             try:
                 await loading
-            except (LintSeqError, OSError, ImportError) as error:
-                self.model_error = str(error)
-                self.show(f"LintSeq makes no suggestions: {error}")
+            except Exception as error:  # noqa: BLE001 - whatever a library raises, the server lives on
+                known = isinstance(error, LintSeqError | OSError)
+                self.model_error = str(error) if known else f"internal error ({type(error).__name__})"
+                _log.debug("the model could not be loaded", exc_info=True)
+                self.show(f"LintSeq makes no suggestions: {self.model_error}")
             else:
                 self.model_error = ""
                 if self.worker.engine is not None:
@@ -238,15 +237,18 @@ class Session:
 
     # Time
 
-    def document_changed(self, uri: str) -> None:
-        """Tells who waits for it, and prepares the document as soon as nothing else is to be done."""
+    def document_changed(self, uri: str, line: int | None = None) -> None:
+        """Tells who waits for it, and prepares the document as soon as nothing else is to be done.
+
+        `line` is where it was changed.
+        """
         snapshot, running = self.documents.snapshot(uri), self.running.get(uri)
         if snapshot is not None and not (running is not None and running.document_changed(snapshot.own)):
             self.feedback.changed(uri, snapshot.document)
         self._changed_at[uri] = time.monotonic()
         self._stop_idle(uri)
         loop = asyncio.get_running_loop()
-        self._idle[uri] = loop.call_later(_IDLE_AFTER, lambda: self.spawn(self._prepare(uri)))
+        self._idle[uri] = loop.call_later(_IDLE_AFTER, lambda: self.spawn(self._prepare(uri, line)))
 
     def document_closed(self, uri: str) -> None:
         self._stop_idle(uri)
@@ -273,13 +275,15 @@ class Session:
         if (timer := self._idle.pop(uri, None)) is not None:
             timer.cancel()
 
-    async def _prepare(self, uri: str) -> None:
+    async def _prepare(self, uri: str, line: int | None) -> None:
         snapshot = self.documents.snapshot(uri)
         if snapshot is None or self.refusal(snapshot) is not None or self.worker.engine is None:
             return
+        document = snapshot.document
+        typed = None if line is None else line + snapshot.lines_above
         with contextlib.suppress(Superseded, NoModel, Cancelled):
             await self.worker.run(
-                Priority.IDLE, lambda engine, _: engine.prepare(snapshot.document), slot=("idle", uri)
+                Priority.IDLE, lambda engine, _: engine.prepare(document, typed), slot=("idle", uri)
             )
 
     def _reject(self, suggestion: Suggestion) -> None:

@@ -27,6 +27,13 @@ def serve(arguments: Sequence[str]) -> int:
     parser.add_argument("--log-level", choices=_LEVELS, default="warning", help="what goes to standard error")
     parser.add_argument("--clientProcessId", help=argparse.SUPPRESS)  # VS Code's; `initialize` says it, too
     chosen = parser.parse_args(arguments)
+    try:
+        return _serve(parser, chosen)
+    except KeyboardInterrupt:
+        return 130
+
+
+def _serve(parser: argparse.ArgumentParser, chosen: argparse.Namespace) -> int:
     if chosen.tcp is None:
         return serve_stdio(log_level=chosen.log_level)
     host, _, port = chosen.tcp.rpartition(":")

@@ -1,9 +1,10 @@
 """What the client says about its documents, notebooks, folders and settings."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from lintseq_lsp.lsp.messages import (
+    Change,
     DidChange,
     DidChangeFolders,
     DidChangeNotebook,
@@ -26,7 +27,7 @@ def did_open(session: Session, raw: Any) -> None:
 def did_change(session: Session, raw: Any) -> None:
     params = read(DidChange, raw)
     session.documents.change(params.text_document, params.content_changes)
-    session.document_changed(params.text_document.uri)
+    session.document_changed(params.text_document.uri, _line(params.content_changes))
 
 
 def did_close(session: Session, raw: Any) -> None:
@@ -49,7 +50,7 @@ def did_change_notebook(session: Session, raw: Any) -> None:
     for name in (cells.structure.did_close if cells and cells.structure else None) or ():
         session.document_closed(name.uri)
     for content in (cells.text_content if cells else None) or ():
-        session.document_changed(content.document.uri)
+        session.document_changed(content.document.uri, _line(content.changes))
 
 
 def did_close_notebook(session: Session, raw: Any) -> None:
@@ -76,6 +77,12 @@ async def register(session: Session) -> None:
     """Asks to hear of changed settings, where clients tell only those who ask."""
     if session.supports("workspace", "didChangeConfiguration", "dynamicRegistration"):
         await session.register("workspace/didChangeConfiguration", {"section": SECTION})
+
+
+def _line(changes: Sequence[Change]) -> int | None:
+    """Where the last change begins."""
+    where = changes[-1].range if changes else None
+    return where.start.line if where is not None else None
 
 
 NOTIFICATIONS: dict[str, Callable[[Session, Any], None]] = {

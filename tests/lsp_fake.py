@@ -1,0 +1,154 @@
+"""A language server with an engine that does what the documents say: a real process, without a model.
+
+Run as a script. Comment lines of a document are orders: `# offer: TEXT` (at the cursor, `\\n` is a line
+end), `# below: TEXT` (a line below the cursor's), `# next: LINE TEXT` (a line inserted there),
+`# resolve: TEXT` (instead of the action's line), `# step: TEXT` and `# bad step` (for an instruction),
+`# block` (until cancelled), `# wait: FILE` (until the file exists), `# crash`, `# model error`.
+Every call is a line of standard error.
+"""
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from lintseq_lsp.actions import Action
+from lintseq_lsp.diffs import Diff
+from lintseq_lsp.edits import Replacement
+from lintseq_lsp.errors import Cancelled, ModelError, ModelFileError
+from lintseq_lsp.gate import Reason, Verdict
+from lintseq_lsp.generation import Ended, Step
+from lintseq_lsp.linters.base import Tier
+from lintseq_lsp.settings import Settings
+from lintseq_lsp.suggestions import Evidence, Memory, Outcome, Suggestion
+from lintseq_lsp.text import Document
+
+HEAVY = ("pylint", "astroid", "llama_cpp", "numpy", "pyflakes", "psutil", "rich", "typer", "lsprotocol")
+
+
+def log(text: str) -> None:
+    sys.stderr.write(f"fake: {text}\n")
+    sys.stderr.flush()
+
+
+class FakeEngine:
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.memory = Memory()
+
+    def close(self) -> None:
+        log("close")
+
+    def prepare(self, document: Document, line: int | None = None) -> None:
+        log(f"prepare {document.path} {line}")
+
+    def recall(self, document: Document, offset: int) -> Outcome | None:
+        from lintseq_lsp.engine import Engine
+
+        return Engine.recall(self, document, offset)  # type: ignore[arg-type]
+
+    def complete(
+        self, document: Document, offset: int, *, candidates: int, cancelled: Callable[[], bool]
+    ) -> Outcome:
+        log(f"complete {document.path} {candidates} {self.settings.max_lines}")
+        self._obey(document, cancelled)
+        line = document.position(offset)[0]
+        end = document.starts[line] + len(document.lines[line])
+        changes = [Replacement(offset, offset, text) for text in orders(document, "offer")]
+        changes += [Replacement(end + 1, end + 1, text + "\n") for text in orders(document, "below")]
+        suggestions = tuple(suggestion(document, change) for change in changes[:candidates])
+        for entry in suggestions:
+            self.memory.remember_inline(entry, offset)
+        return outcome(suggestions)
+
+    def next_edit(self, document: Document, offset: int, *, cancelled: Callable[[], bool]) -> Outcome:
+        log(f"next_edit {document.path} {offset}")
+        self._obey(document, cancelled)
+        found = []
+        for order in orders(document, "next"):
+            line, _, text = order.partition(" ")
+            start = document.starts[int(line)]
+            found.append(suggestion(document, Replacement(start, start, text + "\n")))
+        return outcome(tuple(found))
+
+    def resolve(self, document: Document, action: Action, *, cancelled: Callable[[], bool]) -> Outcome:
+        log(f"resolve {action.kind.value} {action.first_line} {action.last_line}")
+        self._obey(document, cancelled)
+        start = document.starts[action.first_line]
+        end = document.starts[action.last_line] + len(document.lines[action.last_line])
+        changes = [Replacement(start, end, text) for text in orders(document, "resolve")]
+        found = tuple(suggestion(document, change) for change in changes[:1])
+        return Outcome(found, Reason.ACCEPTED if found else Reason.NOTHING_NEW, proved=bool(found))
+
+    def edit(
+        self,
+        document: Document,
+        instruction: str,
+        *,
+        lines: tuple[int, int] | None = None,
+        cancelled: Callable[[], bool],
+    ) -> Iterator[Step | Ended]:
+        log(f"edit {instruction} {lines}")
+        text, accepted = document.text, 0
+        for number, line in enumerate(document.lines, 1):
+            if line.startswith("# step: "):
+                text += line.removeprefix("# step: ") + "\n"
+                accepted += 1
+                state = Document(text, document.version, document.path)
+                yield Step(number, Diff(), "", state, Verdict(Reason.ACCEPTED, tier=Tier.PYLINT))
+            elif line == "# bad step":
+                yield Step(number, Diff(), "", document, Verdict(Reason.NEW_FINDINGS))
+            else:
+                self._obey(Document(line), cancelled)
+        yield Ended(Reason.COMPLETE, Document(text), accepted, 0)
+
+    def _obey(self, document: Document, cancelled: Callable[[], bool]) -> None:
+        if "# crash" in document.lines:
+            raise ValueError(f"secret {document.text}")
+        if "# model error" in document.lines:
+            raise ModelError("the model is gone")
+        waits = [Path(name) for name in orders(document, "wait")]
+        block = "# block" in document.lines
+        if block or waits:
+            log("waiting")
+        while block or not all(path.exists() for path in waits):
+            if cancelled():
+                log("cancelled")
+                raise Cancelled
+            time.sleep(0.002)
+
+
+def orders(document: Document, name: str) -> list[str]:
+    prefix = f"# {name}: "
+    return [
+        line.removeprefix(prefix).replace("\\n", "\n") for line in document.lines if line.startswith(prefix)
+    ]
+
+
+def suggestion(document: Document, change: Replacement) -> Suggestion:
+    return Suggestion(document, (change,), Evidence(1, 0, Tier.PYLINT, 1.0))
+
+
+def outcome(suggestions: tuple[Suggestion, ...]) -> Outcome:
+    rejected = (Verdict(Reason.NEW_FINDINGS, tier=Tier.SYNTAX),)
+    return Outcome(
+        suggestions, Reason.ACCEPTED if suggestions else Reason.COMPLETE, rejected=rejected, milliseconds=2.0
+    )
+
+
+def open_engine(settings: Settings, folder: Path | None = None) -> Any:
+    log(f"open {settings.model} {folder} {settings.trusted}")
+    log(f"heavy {[name for name in HEAVY if name in sys.modules]}")
+    print("a library that writes to standard output")  # noqa: T201
+    if settings.model == "broken":
+        raise ModelFileError("the model broken is no model: choose another one")
+    return FakeEngine(settings)
+
+
+if __name__ == "__main__":
+    import lintseq_lsp.runtime
+    from lintseq_lsp.lsp import start
+
+    lintseq_lsp.runtime.open_engine = open_engine
+    sys.exit(start.serve(sys.argv[1:]))

@@ -1,0 +1,221 @@
+"""The document store against a reference, notebooks, and which files are left alone."""
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lintseq_lsp.edits import Replacement
+from lintseq_lsp.lsp.convert import Encoding
+from lintseq_lsp.lsp.documents import Documents, Snapshot, is_ignored, path_of
+from lintseq_lsp.lsp.messages import (
+    Cell,
+    CellArray,
+    CellChanges,
+    CellContent,
+    CellStructure,
+    Change,
+    DidChangeNotebook,
+    DidOpenNotebook,
+    NotebookChange,
+    NotebookItem,
+    NotebookName,
+    Position,
+    Range,
+    TextDocument,
+    TextDocumentItem,
+)
+from lintseq_lsp.settings import IGNORED
+from lintseq_lsp.text import Document
+
+URI = "file:///work/a.py"
+ENCODED = {Encoding.UTF8: "utf-8", Encoding.UTF16: "utf-16-le", Encoding.UTF32: "utf-32-le"}
+UNIT = {Encoding.UTF8: 1, Encoding.UTF16: 2, Encoding.UTF32: 4}
+
+
+def reference(text: str, change: Change, encoding: Encoding) -> str:
+    """The same in bytes, and line by line."""
+    if change.range is None:
+        return change.text
+    lines = re.split(r"(?<=\n)|(?<=\r)(?!\n)", text)
+
+    def place(position: Position) -> int:
+        if position.line >= len(lines):
+            return len(text)
+        line = lines[position.line].rstrip("\r\n").encode(ENCODED[encoding])
+        kept = line[: position.character * UNIT[encoding]].decode(ENCODED[encoding])
+        return len("".join(lines[: position.line])) + len(kept)
+
+    return text[: place(change.range.start)] + change.text + text[place(change.range.end) :]
+
+
+PIECES = st.lists(
+    st.sampled_from(["a", "bc", " ", "é", "あ", "😀", "\n", "\r\n", "\r", "\x0c", "\x85", "\u2028"]),
+    max_size=8,
+).map("".join)
+
+
+@st.composite
+def histories(draw):
+    encoding = draw(st.sampled_from(Encoding))
+    text = opened = draw(PIECES)
+    changes = []
+    for _ in range(draw(st.integers(1, 5))):
+        document = Document(text)
+        places = []
+        for offset in sorted((draw(st.integers(0, len(text))), draw(st.integers(0, len(text))))):
+            line, column = document.position(offset)
+            before = document.lines[line][:column].encode(ENCODED[encoding])
+            places.append(Position(line, len(before) // UNIT[encoding]))
+        where = Range(*places) if draw(st.integers(0, 5)) else None
+        changes.append(Change(draw(PIECES), where))
+        text = reference(text, changes[-1], encoding)
+    return encoding, opened, changes
+
+
+@given(histories())
+def test_incremental_changes_are_those_of_the_reference(history):
+    encoding, text, changes = history
+    documents = Documents(encoding)
+    documents.open(TextDocumentItem(URI, "python", 1, text))
+    documents.change(TextDocument(URI, 2), changes)
+    for change in changes:
+        text = reference(text, change, encoding)
+    document = documents.document(URI)
+    assert document is not None
+    assert document.text == text
+    assert document.version == 2
+    assert document.path == "/work/a.py"
+
+
+def test_a_change_of_a_document_that_is_not_open_is_dropped():
+    documents = Documents()
+    documents.change(TextDocument(URI, 2), [Change("x")])
+    assert documents.snapshot(URI) is None
+
+
+def test_a_range_that_ends_before_it_begins_inserts():
+    documents = Documents()
+    documents.open(TextDocumentItem(URI, "python", 1, "abc"))
+    documents.change(TextDocument(URI, 2), [Change("x", Range(Position(0, 2), Position(0, 1)))])
+    assert documents.document(URI).text == "abxc"
+
+
+# Notebooks
+
+NOTEBOOK = "file:///work/n.ipynb"
+CELLS = [f"vscode-notebook-cell:/work/n.ipynb#{name}" for name in "ABCD"]
+
+
+@pytest.fixture
+def notebook():
+    documents = Documents()
+    texts = ["import math", "*text*", "%matplotlib inline\nx = math.pi\n", "y = x"]
+    items = [
+        TextDocumentItem(uri, "markdown" if number == 1 else "python", 1, text)
+        for number, (uri, text) in enumerate(zip(CELLS, texts, strict=True))
+    ]
+    cells = tuple(Cell(1 if number == 1 else 2, uri) for number, uri in enumerate(CELLS))
+    documents.open_notebook(DidOpenNotebook(NotebookItem(NOTEBOOK, cells), tuple(items)))
+    return documents
+
+
+def test_a_cell_comes_with_the_code_above_it(notebook):
+    snapshot = notebook.snapshot(CELLS[3])
+    assert snapshot.document.text == "import math\npass\nx = math.pi\n\ny = x"
+    assert snapshot.document.text[snapshot.shift :] == snapshot.own.text == "y = x"
+    assert snapshot.lines_above == 4
+    assert snapshot.document.path == "/work/n.ipynb#D"
+    assert notebook.snapshot(CELLS[0]).document.text == "import math"
+
+
+def test_a_change_of_the_cells_above_is_none_of_the_cell(notebook):
+    snapshot = notebook.snapshot(CELLS[3])
+    assert snapshot.moved(Replacement(snapshot.shift, snapshot.shift + 1, "z")) == Replacement(0, 1, "z")
+    assert snapshot.moved(Replacement(snapshot.shift - 1, snapshot.shift, "z")) is None
+
+
+def test_cells_move_and_change(notebook):
+    moved = CellStructure(CellArray(0, 1), did_close=(TextDocument(CELLS[0]),))
+    content = CellContent(TextDocument(CELLS[2], 2), (Change("x = 1"),))
+    notebook.change_notebook(
+        DidChangeNotebook(NotebookName(NOTEBOOK), NotebookChange(CellChanges(moved, (content,))))
+    )
+    assert notebook.snapshot(CELLS[3]).document.text == "x = 1\ny = x"
+    assert notebook.snapshot(CELLS[0]) is None
+    notebook.close_notebook(NOTEBOOK, [TextDocument(uri) for uri in CELLS])
+    assert notebook.snapshot(CELLS[3]) is None
+
+
+def test_cells_of_other_languages_do_not_count(notebook):
+    shell = CellContent(TextDocument(CELLS[2], 2), (Change("%%bash\nls -l\n"),))
+    notebook.change_notebook(
+        DidChangeNotebook(NotebookName(NOTEBOOK), NotebookChange(CellChanges(None, (shell,))))
+    )
+    assert notebook.snapshot(CELLS[3]).document.text == "import math\ny = x"
+
+
+def test_a_snapshot_of_a_plain_document_is_itself():
+    documents = Documents()
+    documents.open(TextDocumentItem(URI, "python", 1, "x"))
+    snapshot = documents.snapshot(URI)
+    assert isinstance(snapshot, Snapshot)
+    assert snapshot.own is snapshot.document
+    assert (snapshot.shift, snapshot.lines_above) == (0, 0)
+
+
+# Files
+
+
+@pytest.mark.parametrize(
+    ("uri", "path"),
+    [
+        ("file:///a/b%20c.py", "/a/b c.py"),
+        ("untitled:Untitled-1", ""),
+        ("git:/a/b.py?ref", ""),
+        ("vscode-notebook-cell:/a/n.ipynb#X1", "/a/n.ipynb"),
+        ("file://share/a.py", "//share/a.py"),
+    ],
+)
+def test_paths(uri, path):
+    assert path_of(uri) == path
+
+
+@pytest.mark.parametrize(
+    ("uri", "ignored"),
+    [
+        ("file:///home/me/project/main.py", False),
+        ("file:///home/me/project/.env", True),
+        ("file:///home/me/project/.ENV", True),
+        ("file:///home/me/project/.env.local", True),
+        ("file:///home/me/project/env.py", False),
+        ("file:///home/me/server.pem", True),
+        ("file:///home/me/my_secrets.py", True),
+        ("file:///home/me/secret/main.py", False),
+        ("file:///home/me/.ssh/config", True),
+        ("file:///home/me/.ssh/deep/er/config.py", True),
+        ("file:///home/me/project/.git/hooks/x.py", True),
+        ("file:///home/me/%2Eenv", True),
+        ("untitled:Untitled-1", False),
+    ],
+)
+def test_files_with_secrets_are_ignored(uri, ignored):
+    assert is_ignored(uri, IGNORED) is ignored
+
+
+@pytest.mark.parametrize(
+    ("pattern", "matching", "other"),
+    [
+        ("**/gen_*.py", "/a/gen_x.py", "/a/b/gen/x.py"),
+        ("/a/*/x.py", "/a/b/x.py", "/a/b/c/x.py"),
+        ("/a/**/x.py", "/a/x.py", "/b/x.py"),
+        ("**/v?.py", "/v1.py", "/v12.py"),
+        ("**/[ab].py", "/a.py", "/c.py"),
+        ("**/[!ab].py", "/c.py", "/a.py"),
+        ("**/a+b(1).py", "/x/a+b(1).py", "/x/aab1.py"),
+    ],
+)
+def test_globs(pattern, matching, other):
+    assert is_ignored("file://" + matching, [pattern])
+    assert not is_ignored("file://" + other, [pattern])

@@ -1,0 +1,87 @@
+"""The whole way through: a real process, a recorded model, the real linter."""
+
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+from lsp_client import Client, position, span
+
+ROOT = Path(__file__).parent.parent
+SERVER = [sys.executable, "-m", "lintseq_lsp", "--stdio"]
+TEXT = "import math\n\n\ndef area(radius):\n    return\n"
+END = position(4, 10)
+
+
+@pytest.fixture
+def play(tmp_path):
+    """A server whose model writes the given stream."""
+
+    def start(stream, **options):
+        recording = tmp_path / "recording.txt"
+        recording.write_text(stream, "utf-8")
+        client = Client(SERVER, cwd=ROOT)
+        client.initialize({"model": f"scripted:{recording}", **options}, folder=tmp_path)
+        uri = (tmp_path / "area.py").as_uri()
+        client.open(uri, TEXT)
+        return client, uri
+
+    return start
+
+
+def inline(client, uri, where, *, kind=2):
+    params = {"textDocument": {"uri": uri}, "position": where, "context": {"triggerKind": kind}}
+    return client.ask("textDocument/inlineCompletion", params)["items"]
+
+
+def explain(client, uri):
+    return client.ask("lintseq/explain", {"textDocument": {"uri": uri}})
+
+
+def test_a_clean_suggestion_is_offered_typed_along_and_cached(play):
+    client, uri = play(" return math.pi * radius**2\n<|diff|>")
+    with client:
+        (item,) = inline(client, uri, END)
+        assert item["insertText"] == " math.pi * radius**2"
+        assert item["range"] == span(4, 10, 10)
+        evidence = explain(client, uri)
+        assert evidence["reason"] == "accepted"
+        assert evidence["suggestions"][0]["tier"] == "pylint"
+        client.change(uri, 2, {"range": span(4, 10, 10), "text": " math"})
+        (item,) = inline(client, uri, position(4, 15))
+        assert item["insertText"] == ".pi * radius**2"
+        assert explain(client, uri)["cached"]
+
+
+def test_what_would_break_the_file_is_not_offered(play):
+    broken = " return math.pi * radus**2\n<|diff|>"
+    client, uri = play(broken * 10)
+    with client:
+        assert inline(client, uri, END) == []
+        explained = explain(client, uri)
+        assert explained["reason"] == "new-findings"
+        findings = explained["rejected"][0]["findings"]
+        assert [(finding["code"], finding["line"]) for finding in findings] == [("E0602", 5)]
+
+
+def test_when_the_server_goes_the_linter_goes_too(play):
+    client, uri = play(" return math.pi\n<|diff|>")
+    with client:
+        inline(client, uri, END)
+        children = psutil.Process(client.process.pid).children(recursive=True)
+        assert children
+        client.process.kill()
+        client._finish()
+        assert not psutil.wait_procs(children, timeout=30)[1]
+
+
+def test_a_model_file_that_is_none_is_one_warning(tmp_path):
+    model = tmp_path / "model.gguf"
+    model.write_bytes(b"GGUF, but not really")
+    with Client(SERVER, cwd=ROOT) as client:
+        client.initialize({"model": str(model)})
+        client.open("untitled:a", TEXT)
+        assert str(model) in client.wait_for("window/showMessage")["message"]
+        assert inline(client, "untitled:a", END) == []
+        assert explain(client, "untitled:a")["reason"] == "no-model"
+        assert len(client.all_of("window/showMessage")) == 1

@@ -1,0 +1,81 @@
+"""Settings as clients send them."""
+
+from dataclasses import fields
+
+import pytest
+
+from lintseq_lsp.lsp.settings import parse, section
+from lintseq_lsp.settings import IGNORED, Settings, camel
+
+
+def test_settings_are_read_by_their_protocol_names():
+    settings, warnings = parse({"maxLines": 3, "ignore": ["**/x.py"], "gateTimeout": 1}, trusted=False)
+    assert warnings == []
+    assert settings == Settings(max_lines=3, ignore=("**/x.py",), gate_timeout=1)
+
+
+def test_defaults_sent_back_are_the_defaults():
+    sent = {
+        camel(entry.name): list(entry.default) if isinstance(entry.default, tuple) else entry.default
+        for entry in fields(Settings)
+    }
+    assert parse(sent, trusted=False) == (Settings(), [])
+
+
+def test_null_is_not_set():
+    assert parse({"maxLines": None, "model": None}, trusted=False) == (Settings(), [])
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "default"),
+    [
+        ("maxLines", "8", "8"),
+        ("maxLines", 0, "8"),
+        ("maxLines", True, "8"),
+        ("maxLines", 2.5, "8"),
+        ("enabled", "yes", "True"),
+        ("enabled", 1, "True"),
+        ("model", 3, "''"),
+        ("ignore", "*.py", repr(list(IGNORED))),
+        ("ignore", [1], repr(list(IGNORED))),
+        ("gateTimeout", float("inf"), "2.0"),
+        ("gateTimeout", float("nan"), "2.0"),
+        ("candidates", 10**9, "3"),
+        ("threads", [], "0"),
+    ],
+)
+def test_a_bad_value_is_one_warning_with_the_name_and_the_default(name, value, default):
+    settings, warnings = parse({name: value, "tries": 2}, trusted=False)
+    assert settings == Settings(tries=2)
+    assert len(warnings) == 1
+    assert f"lintseq.{name} " in warnings[0]
+    assert warnings[0].endswith(f"using the default {default}.")
+
+
+def test_an_unknown_setting_is_one_warning():
+    settings, warnings = parse({"colour": 1}, trusted=False)
+    assert settings == Settings()
+    assert warnings == ["The setting lintseq.colour is unknown and has no effect."]
+
+
+def test_only_the_initialization_options_grant_trust():
+    settings, warnings = parse({"trusted": True}, trusted=False)
+    assert not settings.trusted
+    assert "lintseq.trusted" in warnings[0]
+    settings, warnings = parse({"trusted": False}, trusted=True)
+    assert (settings.trusted, warnings) == (True, [])
+
+
+@pytest.mark.parametrize(
+    ("values", "own"),
+    [
+        (None, {}),
+        ([1], {}),
+        ({"maxLines": 1}, {"maxLines": 1}),
+        ({"lintseq": {"maxLines": 1}, "other": 1}, {"maxLines": 1}),
+        ({"lintseq": None}, {}),
+        ({"editorInfo": {}, "editorPluginInfo": {}, "didChangeStatus": True, "tries": 2}, {"tries": 2}),
+    ],
+)
+def test_where_settings_are_found(values, own):
+    assert section(values) == own
