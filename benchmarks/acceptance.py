@@ -1,0 +1,300 @@
+"""A stranger's check of the whole: drives `lintseq-lsp --stdio` and believes nothing it says.
+
+    python benchmarks/acceptance.py --inline 100 --next 50
+
+Opens real files of the standard library and of installed packages, deletes a statement, types into
+its place or asks for the next edit, in all three position encodings, applies what comes back by the
+protocol's rules alone, and lets pylint, run in a process of its own on a file of its own, compare
+each state with the text before. Knows nothing of the package: not one import from it.
+"""
+
+import argparse
+import ast
+import difflib
+import functools
+import itertools
+import json
+import random
+import re
+import statistics
+import subprocess
+import sys
+import sysconfig
+import tempfile
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+ENCODINGS = ["utf-8", "utf-16", "utf-32"]
+PYLINT = ["--rcfile=/dev/null", "--disable=all", "--enable=E,F,W0311,W0231", "--generated-members=cv2.*"]
+
+
+class Client:
+    """JSON-RPC over the pipes of one server process."""
+
+    def __init__(self, command: list[str], encoding: str, folder: Path) -> None:
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self._number = 0
+        result = self.request(
+            "initialize",
+            {
+                "processId": None,
+                "rootUri": folder.as_uri(),
+                "capabilities": {"general": {"positionEncodings": [encoding]}},
+            },
+        )
+        self.encoding = result["capabilities"].get("positionEncoding", "utf-16")
+        assert self.encoding == encoding, f"asked for {encoding}, got {self.encoding}"
+        self.notify("initialized", {})
+
+    def notify(self, method: str, params: Any) -> None:
+        self._send({"jsonrpc": "2.0", "method": method, "params": params})
+
+    def request(self, method: str, params: Any) -> Any:
+        self._number += 1
+        self._send({"jsonrpc": "2.0", "id": self._number, "method": method, "params": params})
+        while True:
+            message = self._receive()
+            if message.get("id") == self._number and "method" not in message:
+                if "error" in message:
+                    raise RuntimeError(f"{method}: {message['error']}")
+                return message["result"]
+            if "id" in message:  # the server asks something: nothing is known here
+                self._send({"jsonrpc": "2.0", "id": message["id"], "result": None})
+
+    def close(self) -> None:
+        self.request("shutdown", None)
+        self.notify("exit", None)
+        self.process.wait(timeout=20)
+
+    def _send(self, message: dict[str, Any]) -> None:
+        body = json.dumps(message).encode()
+        assert self.process.stdin is not None
+        self.process.stdin.write(b"Content-Length: %d\r\n\r\n%s" % (len(body), body))
+        self.process.stdin.flush()
+
+    def _receive(self) -> dict[str, Any]:
+        assert self.process.stdout is not None
+        length = 0
+        while (line := self.process.stdout.readline().strip()) or not length:
+            if line.lower().startswith(b"content-length:"):
+                length = int(line.split(b":")[1])
+            elif not line and self.process.poll() is not None:
+                raise RuntimeError("the server is gone")
+        message: dict[str, Any] = json.loads(self.process.stdout.read(length))
+        return message
+
+
+def units(text: str, encoding: str) -> int:
+    """Length of `text` in the units of a position encoding."""
+    if encoding == "utf-32":
+        return len(text)
+    return len(text.encode("utf-8")) if encoding == "utf-8" else len(text.encode("utf-16-le")) // 2
+
+
+def split(text: str) -> list[str]:
+    """Lines with their ends, as the protocol has them."""
+    return re.split(r"(?<=\n)|(?<=\r)(?!\n)", text)
+
+
+def offset(text: str, position: dict[str, int], encoding: str) -> int:
+    lines = split(text)
+    line = lines[position["line"]]
+    column = 0
+    while units(line[:column], encoding) < position["character"]:
+        column += 1
+    return sum(map(len, lines[: position["line"]])) + column
+
+
+def applied(text: str, edits: list[dict[str, Any]], encoding: str) -> str:
+    """`text` with text edits, all in its own coordinates."""
+    spans = sorted(
+        (offset(text, e["range"]["start"], encoding), offset(text, e["range"]["end"], encoding), e["text"])
+        for e in edits
+    )
+    for (_, end, _), (start, _, _) in itertools.pairwise(spans):
+        assert end <= start, "edits overlap"
+    for start, end, new in reversed(spans):
+        text = text[:start] + new + text[end:]
+    return text
+
+
+@functools.cache
+def findings(text: str, folder: Path) -> Counter[tuple[str, str]]:
+    """What a new pylint process says of `text` in a file of its own.
+
+    Line numbers inside of messages and "maybe ...?" hints are no part of a finding.
+    """
+    file = folder / "judged.py"
+    file.write_bytes(text.encode("utf-8"))
+    command = [sys.executable, "-m", "pylint", *PYLINT, "--output-format=json2", str(file)]
+    run = subprocess.run(command, capture_output=True, text=True, check=False)
+    messages = json.loads(run.stdout)["messages"]
+    return Counter(
+        (m["symbol"], re.sub(r"\bline \d+|; maybe .*", "", m["message"], flags=re.DOTALL)) for m in messages
+    )
+
+
+def statements(text: str) -> list[tuple[int, int]]:
+    """Line ranges [first, end) of simple statements on lines of their own, in functions."""
+    found = []
+    for function in ast.walk(ast.parse(text)):
+        if isinstance(function, ast.FunctionDef):
+            for node in ast.walk(function):
+                if isinstance(node, ast.Assign | ast.Return | ast.Expr | ast.AugAssign) and node.end_lineno:
+                    found.append((node.lineno - 1, node.end_lineno))
+    return sorted(set(found))
+
+
+def sources(rng: random.Random) -> list[Path]:
+    folders = [Path(sysconfig.get_paths()["stdlib"]), Path(sysconfig.get_paths()["purelib"])]
+    files = [
+        file for folder in folders for file in sorted(folder.glob("*/*.py")) + sorted(folder.glob("*.py"))
+    ]
+    rng.shuffle(files)
+    return files
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--inline", type=int, default=100, help="non-empty inline answers to collect")
+    parser.add_argument("--next", type=int, default=50, help="next edits to collect")
+    parser.add_argument("--seconds", type=int, default=1500, help="bound on the whole run")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--server", default="lintseq-lsp --stdio")
+    options = parser.parse_args()
+    rng = random.Random(options.seed)
+    deadline = time.monotonic() + options.seconds
+    got = Counter[str]()
+    asked = Counter[str]()
+    bad: list[str] = []
+    milliseconds: dict[str, list[float]] = {"inline": [], "next": []}
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        clients = {encoding: Client(options.server.split(), encoding, folder) for encoding in ENCODINGS}
+        for number, file in enumerate(sources(rng)):
+            if (
+                got["inline"] >= options.inline and got["next"] >= options.next
+            ) or time.monotonic() > deadline:
+                break
+            try:
+                text = file.read_bytes().decode("utf-8")
+                places = statements(text)
+            except (UnicodeDecodeError, SyntaxError):
+                continue
+            if not places or not 20 <= text.count("\n") <= 600:
+                continue
+            encoding = ENCODINGS[number % 3]
+            # A line that is longer in some encodings than in others stands above the place, and on it.
+            text = "# žluťoučký 🐍 \u2028 kůň\n" + text
+            places = [(first + 1, end + 1) for first, end in places]
+            for first, end in rng.sample(places, min(3, len(places))):
+                _try_place(
+                    clients[encoding], text, first, end, folder, rng, got, asked, bad, milliseconds, options
+                )
+        for client in clients.values():
+            client.close()
+    print(f"{sys.version.split()[0]}, seed {options.seed}, encodings {', '.join(ENCODINGS)}")
+    for kind in ("inline", "next"):
+        times = milliseconds[kind] or [0.0]
+        print(
+            f"{kind}: {got[kind]} answers of {asked[kind]} requests, "
+            f"median {statistics.median(times):.0f} ms, worst {max(times):.0f} ms"
+        )
+    print(f"states with a finding that the text before did not have: {len(bad)}")
+    for line in bad:
+        print("  " + line)
+    sys.exit(1 if bad or got["inline"] < options.inline or got["next"] < options.next else 0)
+
+
+def _try_place(
+    client: Client,
+    text: str,
+    first: int,
+    end: int,
+    folder: Path,
+    rng: random.Random,
+    got: Counter[str],
+    asked: Counter[str],
+    bad: list[str],
+    milliseconds: dict[str, list[float]],
+    options: argparse.Namespace,
+) -> None:
+    lines = split(text)
+    uri = (folder / f"open{rng.randrange(10**9)}.py").as_uri()
+    removed = lines[first]
+    indent = removed[: len(removed) - len(removed.lstrip())]
+    newline = "\r\n" if removed.endswith("\r\n") else "\n"
+    typed = removed.strip()[: rng.choice([0, 0, 2, 5, 9])]
+    without = "".join(lines[:first] + lines[end:])
+    blank = "".join([*lines[:first], indent + newline, *lines[end:]])
+    client.notify(
+        "textDocument/didOpen",
+        {"textDocument": {"uri": uri, "languageId": "python", "version": 1, "text": blank}},
+    )
+    if got["inline"] < options.inline:
+        column = units(indent, client.encoding)
+        version, now = 1, blank
+        for character in typed:  # typed one by one, as an editor reports it
+            version += 1
+            position = {"line": first, "character": column}
+            client.notify(
+                "textDocument/didChange",
+                {
+                    "textDocument": {"uri": uri, "version": version},
+                    "contentChanges": [{"range": {"start": position, "end": position}, "text": character}],
+                },
+            )
+            now = applied(
+                now, [{"range": {"start": position, "end": position}, "text": character}], client.encoding
+            )
+            column += units(character, client.encoding)
+        began = time.perf_counter()
+        answer = client.request(
+            "textDocument/inlineCompletion",
+            {
+                "textDocument": {"uri": uri, "version": version},
+                "position": {"line": first, "character": column},
+                "context": {"triggerKind": 1},
+            },
+        )
+        milliseconds["inline"].append((time.perf_counter() - began) * 1000)
+        asked["inline"] += 1
+        for item in answer["items"][:1]:
+            got["inline"] += 1
+            edit = {"range": item["range"], "text": item["insertText"]}
+            assert item["range"]["start"]["line"] == item["range"]["end"]["line"] == first
+            _judge("inline", blank, applied(now, [edit], client.encoding), folder, bad)
+        client.notify(
+            "textDocument/didChange",
+            {"textDocument": {"uri": uri, "version": 100}, "contentChanges": [{"text": without}]},
+        )
+    else:
+        client.notify(
+            "textDocument/didChange",
+            {"textDocument": {"uri": uri, "version": 100}, "contentChanges": [{"text": without}]},
+        )
+    if got["next"] < options.next:
+        began = time.perf_counter()
+        answer = client.request(
+            "textDocument/copilotInlineEdit",
+            {"textDocument": {"uri": uri, "version": 100}, "position": {"line": first, "character": 0}},
+        )
+        milliseconds["next"].append((time.perf_counter() - began) * 1000)
+        asked["next"] += 1
+        edits = answer["edits"]
+        for count in range(1, len(edits) + 1):
+            got["next"] += 1
+            _judge("next", without, applied(without, edits[:count], client.encoding), folder, bad)
+    client.notify("textDocument/didClose", {"textDocument": {"uri": uri}})
+
+
+def _judge(kind: str, before: str, after: str, folder: Path, bad: list[str]) -> None:
+    new = findings(after, folder) - findings(before, folder)
+    if new:
+        bad.append(f"{kind}: {dict(new)}\n" + "".join(difflib.unified_diff(split(before), split(after), n=1)))
+
+
+if __name__ == "__main__":
+    main()
