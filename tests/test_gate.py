@@ -75,29 +75,28 @@ def test_it_fails_closed() -> None:
     assert (unknown.reason, unknown.detail) == (Reason.LINTER_FAILED, "no answer")
 
 
-class RaisingLinter(ImmediateLinter):
-    """Breaks its promise: the future holds an exception."""
+class PromiseBreaker(ImmediateLinter):
+    """Against the protocol, the future does not hold a report."""
+
+    def __init__(self, future: Future[Report]) -> None:
+        super().__init__()
+        self.future = future
 
     def submit(self, check: Check) -> Future[Report]:
-        future: Future[Report] = Future()
-        future.set_exception(TimeoutError("lost"))
-        return future
-
-
-class CancellingLinter(ImmediateLinter):
-    def submit(self, check: Check) -> Future[Report]:
-        future: Future[Report] = Future()
-        future.cancel()
-        future.set_running_or_notify_cancel()
-        return future
+        self.checks.append(check)
+        return self.future
 
 
 def test_a_linter_that_raises_rejects() -> None:
     document = Document("x = 1\n")
-    verdict = gate_of(RaisingLinter()).submit(document, document, baseline()).result(timeout=0)
+    raising: Future[Report] = Future()
+    raising.set_exception(TimeoutError("lost"))
+    verdict = gate_of(PromiseBreaker(raising)).submit(document, document, baseline()).result(timeout=0)
     assert verdict.reason is Reason.LINTER_FAILED
     assert "lost" in verdict.detail
-    verdict = gate_of(CancellingLinter()).submit(document, document, baseline()).result(timeout=0)
+    cancelled: Future[Report] = Future()
+    cancelled.cancel()
+    verdict = gate_of(PromiseBreaker(cancelled)).submit(document, document, baseline()).result(timeout=0)
     assert not verdict.accepted
 
 
