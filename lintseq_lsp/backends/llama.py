@@ -122,6 +122,8 @@ class LlamaBackend:
         params.n_seq_max = CANDIDATES
         params.n_outputs_max = CANDIDATES  # otherwise logits are reserved for each token of a piece
         params.kv_unified = True
+        # Flash attention sums in half precision: logits would depend on how a prompt was cut in pieces.
+        params.flash_attn_type = llama_cpp.LLAMA_FLASH_ATTN_TYPE_DISABLED
         params.offload_kqv = params.op_offload = False
         params.no_perf = True
         _errors.clear()
@@ -295,8 +297,9 @@ class LlamaBackend:
     ) -> None:
         """Puts token i at `positions[i]` of `sequences[i]`; logits come of those with `outputs[i]`."""
         if self._threads != self._threads_set:
-            self._threads_set = 0
-            llama_cpp.llama_set_n_threads(self._context, self._threads_set, self._threads_set)
+            self._threads_set = threads = self._threads
+            small = llama_cpp.llama_model_size(self._model) < _SMALL
+            llama_cpp.llama_set_n_threads(self._context, 1 if small else threads, threads)
         size = len(ids)
         self._ids[:size] = ids
         self._positions[:size] = positions
