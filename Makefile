@@ -9,8 +9,8 @@ export PYTHON
 .PHONY: demo test check format bench wheel test-parity clean
 
 demo: $(READY)
-	$(BIN)/lintseq-lsp edit examples/inventory.py --instruction "Add the missing functions to the inventory."
-	$(BIN)/lintseq-lsp complete examples/geometry.py --line 62 --column 4
+	$(BIN)/lintseq-lsp edit examples/inventory.py --instruction "Add the total value and the scarce items."
+	$(BIN)/lintseq-lsp complete examples/inventory.py --line 49 --column 0
 
 test: $(READY)
 	$(BIN)/python -m pytest $(ARGS)
