@@ -47,6 +47,16 @@ def test_the_setting_comes_first(tmp_path: Path, given: str) -> None:
     assert (found.site_packages, found.origin, found.warning) == ((packages,), "setting", None)
 
 
+def test_an_interpreter_that_is_no_environment(tmp_path: Path) -> None:
+    for version in ("3.11", "3.12"):
+        (tmp_path / "lib" / f"python{version}" / "site-packages").mkdir(parents=True)
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "python3.12").touch()
+    found = find_environment(None, str(tmp_path / "bin" / "python3.12"), environ={})
+    assert found.site_packages == (tmp_path / "lib" / "python3.12" / "site-packages",)
+    assert found.python_version == (3, 12)
+
+
 def test_a_setting_relative_to_the_workspace(tmp_path: Path) -> None:
     packages = make_environment(tmp_path / "tools" / "python")
     assert find_environment(tmp_path, "tools/python", environ={}).site_packages == (packages,)

@@ -321,6 +321,17 @@ def test_imports_are_the_users(workspace: Path, start: Start) -> None:
     assert found_in(pool, text, path) == []
 
 
+def test_extension_modules_of_another_python_are_found(tmp_path: Path, start: Start) -> None:
+    suffix = importlib.machinery.EXTENSION_SUFFIXES[0]
+    theirs = suffix.replace(f"{sys.version_info[0]}{sys.version_info[1]}", "399")
+    (tmp_path / f"extension{theirs}").write_bytes(b"no library")
+    text = "import extension\nextension.x\n"
+    assert found_in(start(Environment((), (tmp_path,), (3, 99))), text) == []
+    assert found_in(start(Environment((), (tmp_path,), None)), text) == [
+        "1 E0401 Unable to import 'extension'"
+    ]
+
+
 def plant(folder: Path, marker: Path) -> str:
     """Code that leaves a trace when it runs."""
     folder.mkdir(parents=True, exist_ok=True)

@@ -38,8 +38,8 @@ def find_environment(
     """The setting (an interpreter or an environment's folder), else the workspace's, else our own."""
     roots = _source_roots(workspace_folder)
     warning = None
-    for origin, prefix in _candidates(workspace_folder, setting, environ):
-        found = _installed(prefix)
+    for origin, prefix, version in _candidates(workspace_folder, setting, environ):
+        found = _installed(prefix, version)
         if found is not None:
             packages, version = found
             return Environment(roots, packages, version, origin, warning)
@@ -63,17 +63,23 @@ def _source_roots(folder: Path | None) -> tuple[Path, ...]:
     return tuple(path for path in (folder / "src", folder) if path.is_dir())
 
 
-def _candidates(folder: Path | None, setting: str, environ: Mapping[str, str]) -> Iterator[tuple[str, Path]]:
+def _candidates(
+    folder: Path | None, setting: str, environ: Mapping[str, str]
+) -> Iterator[tuple[str, Path, tuple[int, int] | None]]:
+    """Where to look, and the version where an interpreter's name tells it."""
     if setting:
-        # Never resolved: a virtual environment's python is a link out of it.
         path = (folder or Path()) / Path(setting).expanduser()
-        yield "setting", path if path.is_dir() else _prefix_of(path)
+        if path.is_dir():
+            yield "setting", path, None
+        else:
+            # Its prefix is never resolved: a virtual environment's python is a link out of it.
+            yield "setting", _prefix_of(path), _version(path.resolve().name.removeprefix("python"))
     if folder is not None:
         for name in WORKSPACE_ENVIRONMENTS:
             if (folder / name / "pyvenv.cfg").is_file():
-                yield f"workspace ({name})", folder / name
+                yield f"workspace ({name})", folder / name, None
     if environ.get("VIRTUAL_ENV"):
-        yield "VIRTUAL_ENV", Path(environ["VIRTUAL_ENV"])
+        yield "VIRTUAL_ENV", Path(environ["VIRTUAL_ENV"]), None
 
 
 def _prefix_of(interpreter: Path) -> Path:
@@ -82,10 +88,12 @@ def _prefix_of(interpreter: Path) -> Path:
     return parent.parent if parent.name.lower() in {"bin", "scripts"} else parent
 
 
-def _installed(prefix: Path) -> tuple[tuple[Path, ...], tuple[int, int] | None] | None:
+def _installed(
+    prefix: Path, version: tuple[int, int] | None
+) -> tuple[tuple[Path, ...], tuple[int, int] | None] | None:
     """Site-packages and version of the environment at `prefix`; None when nothing is installed there."""
     config = _read_pyvenv(prefix / "pyvenv.cfg")
-    version = _version(config.get("version_info") or config.get("version") or "")
+    version = _version(config.get("version_info") or config.get("version") or "") or version
     folders = _layouts(prefix, version)
     if not folders:
         return None

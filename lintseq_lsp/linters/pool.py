@@ -104,7 +104,7 @@ class PylintPool:
     def process_id(self) -> int | None:
         """The worker's, None while there is none."""
         worker = self._worker
-        return worker.process.pid if worker else None
+        return worker.process_id if worker else None
 
     def close(self) -> None:
         """Ends the worker. Checks that wait or run get a `failure` report."""
@@ -114,7 +114,8 @@ class PylintPool:
             worker = self._worker
         if worker is not None:
             worker.process.kill()
-        self._thread.join()
+        if threading.current_thread() is not self._thread:  # a callback of a report runs in it
+            self._thread.join()
 
     def _serve(self) -> None:
         while True:
@@ -125,15 +126,22 @@ class PylintPool:
                     break
                 check, future = self._waiting.popleft()
             if future.set_running_or_notify_cancel():
-                future.set_result(self._report(check))
-            if self._worker and self._worker.resident > self._memory_limit:
-                _LOG.info("the linter worker uses %d MB: restarted", self._worker.resident >> 20)
+                future.set_result(self._report_safely(check))
+            if self._worker and self._worker.resident() > self._memory_limit:
+                _LOG.info("the linter worker has passed %d MB: restarted", self._memory_limit >> 20)
                 self._stop()
                 self._start()
         for check, future in self._waiting:
             if future.set_running_or_notify_cancel():
                 future.set_result(_failed(check, "the linter is closed"))
         self._stop()
+
+    def _report_safely(self, check: Check) -> Report:
+        try:
+            return self._report(check)
+        except Exception as error:  # noqa: BLE001 - no check may wait for ever, whatever the reason
+            self._stop()
+            return _failed(check, f"the linter could not be asked: {error}")
 
     def _report(self, check: Check) -> Report:
         start = time.perf_counter()
@@ -192,7 +200,6 @@ class _Worker:
         """Raises OSError when there is no such executable."""
         own = [str(path) for path in server_site_packages()]
         package = str(Path(__file__).resolve().parents[2])
-        self.resident = 0
         self._questions: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
         self._answers: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
         with tempfile.TemporaryFile() as complaints:
@@ -206,6 +213,7 @@ class _Worker:
                 start_new_session=True,  # an interrupt at the server's terminal is the server's
                 creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
             )
+            self.process_id = self.process.pid
             self._complaints = os.fdopen(os.dup(complaints.fileno()), "rb")
         self._threads = [
             threading.Thread(target=target, name="lintseq-linter-pipe", daemon=True)
@@ -223,7 +231,7 @@ class _Worker:
             return f"the linter worker did not start within {timeout:.0f} s"
         if answer is None:
             return f"the linter worker could not start: {self._last_complaint()}"
-        self.resident = answer["resident"]
+        self.process_id = answer["process"]  # another one than we started where that is a launcher (Windows)
         failure: str | None = answer["failure"]
         return failure
 
@@ -238,12 +246,11 @@ class _Worker:
             try:
                 answer = self._answers.get(timeout=min(left, _POLL))
             except queue.Empty:
-                if self._current_resident() > memory_limit * _SURGE:
+                if self.resident() > memory_limit * _SURGE:
                     return f"the check used more than {int(memory_limit * _SURGE) >> 20} MB"
                 continue
             if answer is None:
                 return "linter worker died"
-            self.resident = answer["resident"]
             return Report(
                 findings=tuple(Finding(**finding) for finding in answer["findings"]),
                 tier=Tier(answer["tier"]),
@@ -272,9 +279,10 @@ class _Worker:
                 self._answers.put(message)
         self._answers.put(None)
 
-    def _current_resident(self) -> int:
+    def resident(self) -> int:
+        """Memory in bytes."""
         try:
-            return int(psutil.Process(self.process.pid).memory_info().rss)
+            return int(psutil.Process(self.process_id).memory_info().rss)
         except psutil.Error:
             return 0
 

@@ -22,7 +22,6 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, BinaryIO
 
-import psutil
 from astroid import bases, nodes
 from astroid.brain import brain_numpy_utils
 from astroid.builder import AstroidBuilder
@@ -130,7 +129,7 @@ def main(standard: Sequence[str], own: Sequence[str]) -> None:
     warnings.simplefilter("ignore")
     session = Session(setup, standard, own)
     failure = session.warm()
-    write_message(answers, {"failure": failure, "resident": _resident()})
+    write_message(answers, {"failure": failure, "process": os.getpid()})
     _silence_stderr()
     checks: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
     threading.Thread(target=_receive, args=(messages, checks), daemon=True).start()
@@ -145,7 +144,7 @@ def main(standard: Sequence[str], own: Sequence[str]) -> None:
                 gc.freeze()  # else every full collection walks the standard library's trees
             continue
         report = session.check(Check(asked["text"], asked["path"], Tier(asked["tier"])))
-        write_message(answers, {**dataclasses.asdict(report), "resident": _resident()})
+        write_message(answers, dataclasses.asdict(report))
 
 
 class Session:
@@ -160,8 +159,15 @@ class Session:
         self._passes: dict[Tier, _Pass] = {}
         self._tracked: dict[str, _Tracked] = {}
         self._last_extra: str | None = None
+        # What an import brought in from there stays as it is while we run.
+        self._fixed = (*standard, *(folder for folder in setup.site_packages if _holds_packages(folder)))
         version = _numpy_version(setup.site_packages)
         brain_numpy_utils._get_numpy_version = lambda: version
+        if setup.python_version is not None:
+            spec.ImportlibFinder._SUFFIXES = [
+                *spec.ImportlibFinder._SUFFIXES,
+                *_suffixes(setup.python_version),
+            ]
 
     def warm(self) -> str | None:
         """Loads what checks need; the reason when that fails."""
@@ -280,11 +286,11 @@ class Session:
 
     def _track(self, checked: str) -> None:
         """Notes the workspace's modules that this check brought in; the rest never changes under us."""
-        fixed = (*self._standard, *self._setup.site_packages)
         for name, module in MANAGER.astroid_cache.items():
             if name in self._tracked or name == checked or not module.file or module.file == "<?>":
                 continue
-            if not module.file.startswith(fixed) or module.file.startswith(tuple(self._setup.source_roots)):
+            file = Path(module.file)
+            if _depth(file, self._setup.source_roots) >= _depth(file, self._fixed):
                 self._tracked[name] = _Tracked.of(module)
 
 
@@ -486,6 +492,23 @@ def _stamp(file: str) -> tuple[int, int] | None:
     return status.st_mtime_ns, status.st_size
 
 
+def _depth(file: Path, folders: Sequence[str]) -> int:
+    """Length of the longest of the folders that holds the file; a workspace may be in, or hold, site-packages."""
+    return max((len(folder) for folder in folders if file.is_relative_to(folder)), default=0)
+
+
+def _holds_packages(folder: str) -> bool:
+    """Whether packages are installed there, other than the sources of an editable one."""
+    return Path(folder).name in {"site-packages", "dist-packages"}
+
+
+def _suffixes(version: Sequence[int]) -> list[tuple[str, spec.ModuleType]]:
+    """The names of extension modules for another Python: looked for, never loaded."""
+    ours, theirs = (f"{major}{minor}" for major, minor in (sys.version_info[:2], version))
+    names = [suffix.replace(ours, theirs) for suffix in importlib.machinery.EXTENSION_SUFFIXES]
+    return [(name, spec.ModuleType.C_EXTENSION) for name in names]
+
+
 def _numpy_version(folders: Sequence[str]) -> tuple[str, ...]:
     """As astroid wants it, read from a folder's name: astroid itself would import numpy."""
     for folder in folders:
@@ -517,7 +540,3 @@ def _receive(messages: BinaryIO, checks: "queue.SimpleQueue[dict[str, Any]]") ->
     while (message := read_message(messages)) is not None:
         checks.put(message)
     os._exit(0)  # the server is gone, also when a check is still running
-
-
-def _resident() -> int:
-    return int(psutil.Process().memory_info().rss)
