@@ -145,6 +145,10 @@ def parse(text: str) -> Diff | Malformed:
 def split_stream(text: str) -> Iterator[str]:
     """The fragments of a recorded stream, in which boundaries are the text `<|diff|>`.
 
-    Only a boundary at the beginning of a line counts, so code may hold those characters.
+    Only those at the beginning of a line count, so code may hold those characters.
     """
-    return iter(re.split(r"^<\|diff\|>", text, flags=re.MULTILINE))
+    first, *rest = re.split(r"^((?:<\|diff\|>)+)", text, flags=re.MULTILINE)
+    yield first
+    for boundaries, fragment in zip(rest[::2], rest[1::2], strict=True):
+        yield from [""] * (boundaries.count("<") - 1)
+        yield fragment

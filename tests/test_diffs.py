@@ -173,5 +173,7 @@ def test_a_recorded_stream_has_its_diffs(fragments: list[str]) -> None:
 
 
 def test_only_a_boundary_at_the_beginning_of_a_line_counts() -> None:
-    stream = "@@ -0,0 +1 @@\n+token = '<|diff|>'\n<|diff|><|diff|>"
-    assert list(split_stream(stream)) == ["@@ -0,0 +1 @@\n+token = '<|diff|>'\n", "<|diff|>"]
+    code = "@@ -0,0 +1 @@\n+token = '<|diff|><|diff|>'\n"
+    assert list(split_stream(f"{code}<|diff|>\n<|diff|><|diff|>")) == [code, "\n", "", ""]
+    assert list(split_stream("<|diff|>")) == ["", ""]
+    assert list(split_stream("")) == [""]
