@@ -11,6 +11,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+Version = tuple[int, int]
+
 WORKSPACE_ENVIRONMENTS = (".venv", "venv", "env")
 
 
@@ -24,7 +26,7 @@ class Environment:
 
     source_roots: tuple[Path, ...] = ()
     site_packages: tuple[Path, ...] = ()
-    python_version: tuple[int, int] | None = None
+    python_version: Version | None = None
     origin: str = "server"
     warning: str | None = None
 
@@ -65,7 +67,7 @@ def _source_roots(folder: Path | None) -> tuple[Path, ...]:
 
 def _candidates(
     folder: Path | None, setting: str, environ: Mapping[str, str]
-) -> Iterator[tuple[str, Path, tuple[int, int] | None]]:
+) -> Iterator[tuple[str, Path, Version | None]]:
     """Where to look, and the version where an interpreter's name tells it."""
     if setting:
         path = (folder or Path()) / Path(setting).expanduser()
@@ -88,9 +90,7 @@ def _prefix_of(interpreter: Path) -> Path:
     return parent.parent if parent.name.lower() in {"bin", "scripts"} else parent
 
 
-def _installed(
-    prefix: Path, version: tuple[int, int] | None
-) -> tuple[tuple[Path, ...], tuple[int, int] | None] | None:
+def _installed(prefix: Path, version: Version | None) -> tuple[tuple[Path, ...], Version | None] | None:
     """Site-packages and version of the environment at `prefix`; None when nothing is installed there."""
     config = _read_pyvenv(prefix / "pyvenv.cfg")
     version = _version(config.get("version_info") or config.get("version") or "") or version
@@ -115,12 +115,12 @@ def _read_pyvenv(path: Path) -> dict[str, str]:
     return {key.strip().lower(): value.strip() for key, _, value in pairs}
 
 
-def _version(text: str) -> tuple[int, int] | None:
+def _version(text: str) -> Version | None:
     found = re.match(r"(\d+)\.(\d+)", text)
     return (int(found[1]), int(found[2])) if found else None
 
 
-def _layouts(prefix: Path, version: tuple[int, int] | None) -> tuple[Path, ...]:
+def _layouts(prefix: Path, version: Version | None) -> tuple[Path, ...]:
     minor = f"python{version[0]}.{version[1]}" if version else "python3.*"
     found: dict[Path, None] = {}
     for pattern in (

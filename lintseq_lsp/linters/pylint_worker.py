@@ -158,16 +158,15 @@ class Session:
         self._roots = [Path(root) for root in setup.source_roots]
         self._passes: dict[Tier, _Pass] = {}
         self._tracked: dict[str, _Tracked] = {}
+        self._settled: set[str] = set()
         self._last_extra: str | None = None
         # What an import brought in from there stays as it is while we run.
         self._fixed = (*standard, *(folder for folder in setup.site_packages if _holds_packages(folder)))
         version = _numpy_version(setup.site_packages)
         brain_numpy_utils._get_numpy_version = lambda: version
         if setup.python_version is not None:
-            spec.ImportlibFinder._SUFFIXES = [
-                *spec.ImportlibFinder._SUFFIXES,
-                *_suffixes(setup.python_version),
-            ]
+            more = _suffixes(setup.python_version)
+            spec.ImportlibFinder._SUFFIXES = [*spec.ImportlibFinder._SUFFIXES, *more]
 
     def warm(self) -> str | None:
         """Loads what checks need; the reason when that fails."""
@@ -193,6 +192,7 @@ class Session:
             self._passes.clear()  # a checker that was left in the middle keeps a wrong state
             MANAGER.clear_cache()
             self._tracked.clear()
+            self._settled.clear()
             place = traceback.extract_tb(error.__traceback__)[-1]
             where = f"{Path(place.filename).name}:{place.lineno}"
             return Report(tier=check.tier, failure=f"the linter crashed: {type(error).__name__} in {where}")
@@ -287,10 +287,12 @@ class Session:
     def _track(self, checked: str) -> None:
         """Notes the workspace's modules that this check brought in; the rest never changes under us."""
         for name, module in MANAGER.astroid_cache.items():
-            if name in self._tracked or name == checked or not module.file or module.file == "<?>":
+            if name in self._tracked or name in self._settled or name == checked:
                 continue
-            file = Path(module.file)
-            if _depth(file, self._setup.source_roots) >= _depth(file, self._fixed):
+            file = Path(module.file or "")
+            if not file.is_absolute() or _depth(file, self._setup.source_roots) < _depth(file, self._fixed):
+                self._settled.add(name)
+            else:
                 self._tracked[name] = _Tracked.of(module)
 
 
@@ -493,7 +495,7 @@ def _stamp(file: str) -> tuple[int, int] | None:
 
 
 def _depth(file: Path, folders: Sequence[str]) -> int:
-    """Length of the longest of the folders that holds the file; a workspace may be in, or hold, site-packages."""
+    """Length of the longest folder that holds the file: a workspace may hold site-packages, or lie in it."""
     return max((len(folder) for folder in folders if file.is_relative_to(folder)), default=0)
 
 
