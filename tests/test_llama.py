@@ -1,0 +1,338 @@
+"""The embedded model, really run: caches, masks and cancellation must never change what it writes."""
+
+import itertools
+from collections.abc import Callable, Iterator
+from functools import cache
+from pathlib import Path
+
+import llama_cpp
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lintseq_lsp.backends.base import Piece, Request, Sampling, Stop
+from lintseq_lsp.backends.llama import CANDIDATES, LlamaBackend, draw
+from lintseq_lsp.errors import Cancelled, ModelError, ModelFileError, TokenizerError
+from lintseq_lsp.weights.registry import embedded
+
+MODEL = embedded()[0].path
+WARM = Sampling(temperature=0.8, top_p=0.95, min_p=0.02, seed=7)
+DIFFS = [
+    "read a configuration\n",
+    "@@ -0,0 +1,3 @@\n+import json\n+from pathlib import Path\n+\n",
+    "@@ -3,0 +4,9 @@\n+def read(path: Path) -> dict:\n+    with path.open() as file:\n+        data = json",
+]
+
+
+def never() -> bool:
+    return False
+
+
+def after(polls: int) -> Callable[[], bool]:
+    """True from the call number `polls` (from 0) on."""
+    count = itertools.count()
+    return lambda: next(count) >= polls
+
+
+def text_of(pieces: list[Piece], candidate: int = 0) -> str:
+    return "".join(piece.text for piece in pieces if piece.candidate == candidate)
+
+
+def open_model() -> LlamaBackend:
+    return LlamaBackend(MODEL, threads=1)
+
+
+@pytest.fixture(scope="module")
+def model() -> Iterator[LlamaBackend]:
+    backend = open_model()
+    yield backend
+    backend.close()
+
+
+def prompts() -> st.SearchStrategy[tuple[str, ...]]:
+    """Rewinds, half-typed lines and changed texts of one document."""
+    cut = st.integers(1, len(DIFFS)).flatmap(
+        lambda count: st.integers(1, len(DIFFS[count - 1])).map(
+            lambda size: (*DIFFS[: count - 1], DIFFS[count - 1][:size])
+        )
+    )
+    return cut | cut.map(lambda prompt: ("", *prompt[1:], "\n"))
+
+
+@cache
+def plainly(prompt: tuple[str, ...]) -> str:
+    """What a model that has seen nothing before writes greedily."""
+    backend = open_model()
+    pieces = list(backend.write(Request(prompt, max_tokens=12), never))
+    backend.close()
+    return text_of(pieces)
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    st.lists(st.tuples(prompts(), st.integers(0, 12), st.integers(1, CANDIDATES), st.booleans()), max_size=4),
+    prompts(),
+)
+def test_history_never_changes_an_answer(
+    model: LlamaBackend, history: list[tuple[tuple[str, ...], int, int, bool]], prompt: tuple[str, ...]
+) -> None:
+    for earlier, polls, candidates, close in history:
+        stream = model.write(
+            Request(earlier, sampling=WARM, max_tokens=9, candidates=candidates), after(polls)
+        )
+        try:
+            for _ in stream:
+                if close:
+                    break
+        except Cancelled:
+            pass
+    assert text_of(list(model.write(Request(prompt, max_tokens=12), never))) == plainly(prompt)
+
+
+def test_what_is_typed_is_all_that_is_read(model: LlamaBackend) -> None:
+    typed = "\n+        return x.values"
+    for size in range(len(typed)):
+        list(model.write(Request([*DIFFS, "@@ -9,0 +10,4 @@" + typed[:size]], max_tokens=3), never))
+        if size:
+            assert model.usage.read <= 4
+            assert model.usage.cached > 60
+
+
+@pytest.mark.parametrize("candidate", range(3))
+def test_an_accepted_answer_is_not_read_again(model: LlamaBackend, candidate: int) -> None:
+    request = Request([*DIFFS, ""], begins=["@@ -9,0 +10 @@\n+"], sampling=WARM, max_lines=3, candidates=3)
+    pieces = list(model.write(request, never))
+    answer = text_of(pieces, candidate).rstrip()
+    list(model.write(Request([*DIFFS, answer], max_tokens=1), never))
+    # Now and then the model splits a word otherwise than the tokenizer: read is what follows that.
+    assert model.usage.read < model.count(answer) / 2
+
+
+def test_a_cancelled_reading_is_continued(model: LlamaBackend) -> None:
+    lines = "".join(f"+value_{number} = {number * 7}\n" for number in range(20))
+    request = Request(["quite another text\n", lines], max_tokens=1)
+    total = sum(map(model.count, request.prompt)) + 1
+    list(model.write(Request(["x"], max_tokens=1), never))
+    model._piece = 32
+    with pytest.raises(Cancelled):
+        list(model.write(request, after(2)))
+    read = model.usage.read
+    assert 0 < read < total
+    list(model.write(request, never))
+    assert (model.usage.cached, model.usage.read) == (read, total - read)
+
+
+def test_cancelled_between_tokens(model: LlamaBackend) -> None:
+    list(model.write(Request(DIFFS, max_tokens=1), never))
+    stream = model.write(Request(DIFFS, max_tokens=20), after(4))  # one piece to read, three tokens
+    with pytest.raises(Cancelled):
+        list(stream)
+    assert model.usage.written == 3
+
+
+def test_candidates_are_what_they_would_be_alone(model: LlamaBackend) -> None:
+    together = list(model.write(Request(DIFFS, sampling=WARM, max_tokens=15, candidates=4), never))
+    for index in range(4):
+        sampling = Sampling(WARM.temperature, WARM.top_p, WARM.min_p, WARM.seed + index)
+        alone = list(model.write(Request(DIFFS, sampling=sampling, max_tokens=15), never))
+        mine = [piece for piece in together if piece.candidate == index]
+        assert text_of(alone) == text_of(mine, index)
+        assert sum(piece.tokens for piece in alone) == sum(piece.tokens for piece in mine)
+        assert sum(piece.logprob for piece in alone) == pytest.approx(
+            sum(piece.logprob for piece in mine), abs=0.05
+        )
+        assert [piece.stop is not None for piece in mine] == [False] * (len(mine) - 1) + [True]
+
+
+def test_threads_do_not_change_an_answer(model: LlamaBackend) -> None:
+    expected = text_of(list(model.write(Request(DIFFS, max_tokens=20), never)))
+    model.set_threads(2)
+    try:
+        assert text_of(list(model.write(Request(DIFFS, max_tokens=20), never))) == expected
+    finally:
+        model.set_threads(1)
+
+
+@pytest.mark.parametrize(
+    "begin", ["@@ -9,0 +10,2 @@\n+", "zqx§", "é🙂\u2028", " \t\x0c", "<|diff|>", "\x00", "_value"]
+)
+def test_an_answer_starts_as_asked(model: LlamaBackend, begin: str) -> None:
+    pieces = list(model.write(Request(DIFFS, begins=[begin], sampling=WARM, max_tokens=24), never))
+    assert text_of(pieces).startswith(begin)
+    assert "\ufffd" not in text_of(pieces)[: len(begin)]
+
+
+def test_one_of_many_headers(model: LlamaBackend) -> None:
+    headers = [f"@@ -{a},0 +{a + 1},{n} @@\n+" for a in range(40) for n in range(2, 9)]
+    request = Request([*DIFFS[:2], ""], begins=[*headers, "\n"], sampling=WARM, max_tokens=30, candidates=8)
+    pieces = list(model.write(request, never))
+    for index in range(8):
+        assert text_of(pieces, index).startswith((*headers, "\n"))
+
+
+def test_a_half_typed_token_is_finished(model: LlamaBackend) -> None:
+    whole = "+def f(x):\n+    return"
+    healed = Request(["", whole.removesuffix(" return")], begins=[" retu"], max_lines=1)
+    assert text_of(list(model.write(healed, never))).startswith(" return")
+
+
+def test_logprob_is_of_the_model_without_mask(model: LlamaBackend) -> None:
+    free = list(model.write(Request(DIFFS, max_tokens=8), never))
+    logprob = sum(piece.logprob for piece in free)
+    assert sum(piece.tokens for piece in free) == model.usage.written
+    masked = list(model.write(Request(DIFFS, begins=[text_of(free)], max_tokens=8), never))
+    assert sum(piece.logprob for piece in masked) == pytest.approx(logprob, abs=1e-3)
+    forced = list(model.write(Request(DIFFS, begins=["QQQQ"], max_tokens=3), never))
+    assert sum(piece.logprob for piece in forced) < -10
+
+
+def test_lines_are_limited(model: LlamaBackend) -> None:
+    begins = ["a\nb\nc\nd"]
+    for lines in (1, 2, 3):
+        pieces = list(model.write(Request(DIFFS, begins=begins, max_lines=lines), never))
+        assert text_of(pieces) == "a\nb\nc\n"[: 2 * lines]
+        assert pieces[-1].stop is Stop.LENGTH
+
+
+def test_tokens_are_limited(model: LlamaBackend) -> None:
+    pieces = list(model.write(Request(DIFFS, begins=["x" * 60], max_tokens=5), never))
+    assert (sum(piece.tokens for piece in pieces), pieces[-1].stop) == (5, Stop.LENGTH)
+
+
+def test_the_context_is_limited() -> None:
+    small = LlamaBackend(MODEL, threads=1, context=24)
+    prompt = ["", "+x = 1\n+y = 2"]
+    size = sum(map(small.count, prompt)) + 1
+    pieces = list(small.write(Request(prompt, begins=["z" * 99]), never))
+    assert (size + small.usage.written, pieces[-1].stop) == (small.context, Stop.LENGTH)
+    with pytest.raises(ModelError, match="context is 24"):
+        list(small.write(Request(["+x = 1\n" * 20]), never))
+    small.close()
+
+
+def test_the_context_is_what_the_model_was_trained_for(model: LlamaBackend) -> None:
+    assert model.context == embedded()[0].context
+
+
+@pytest.mark.parametrize("request_", [Request([""]), Request(["x"], candidates=CANDIDATES + 1)])
+def test_what_cannot_be_asked(model: LlamaBackend, request_: Request) -> None:
+    with pytest.raises(ModelError):
+        list(model.write(request_, never))
+
+
+def test_a_failure_of_the_library_is_survived(model: LlamaBackend, monkeypatch: pytest.MonkeyPatch) -> None:
+    expected = text_of(list(model.write(Request(DIFFS, max_tokens=9), never)))
+    with monkeypatch.context() as patch:
+        patch.setattr(llama_cpp, "llama_decode", lambda *_: 1)
+        with pytest.raises(ModelError, match="code 1"):
+            list(model.write(Request(DIFFS), never))
+    assert text_of(list(model.write(Request(DIFFS, max_tokens=9), never))) == expected
+
+
+def test_nothing_is_written_to_the_descriptors(capfd: pytest.CaptureFixture[str]) -> None:
+    backend = open_model()
+    list(backend.write(Request(DIFFS, max_tokens=3), never))
+    backend.close()
+    assert capfd.readouterr() == ("", "")
+
+
+def test_closed(model: LlamaBackend) -> None:
+    backend = open_model()
+    stream = backend.write(Request(DIFFS), never)
+    next(stream)
+    stream.close()  # type: ignore[attr-defined]
+    backend.close()
+    backend.close()
+    with pytest.raises(ModelError, match="closed"):
+        next(backend.write(Request(DIFFS), never))
+    with pytest.raises(ModelError, match="closed"):
+        backend.count("x")
+    assert model.count("x") == 1
+
+
+# Files that are no model
+
+
+def changed(folder: Path, change: Callable[[bytearray], bytes | bytearray]) -> Path:
+    path = folder / "changed.gguf"
+    path.write_bytes(change(bytearray(MODEL.read_bytes())))
+    return path
+
+
+@pytest.mark.parametrize("keep", [0, 3, 4, 10, 24, 100, 60_000, 125_000, 130_000, 3_000_000, -1])
+def test_truncated(tmp_path: Path, keep: int) -> None:
+    path = changed(tmp_path, lambda data: data[:keep])
+    with pytest.raises(ModelFileError, match=r"changed\.gguf"):
+        LlamaBackend(path)
+
+
+@pytest.mark.parametrize("garbage", [b"", b"PK\x03\x04" * 99, b"GGUF" + b"\xff" * 999, b"GGUF" + bytes(999)])
+def test_garbage(tmp_path: Path, garbage: bytes) -> None:
+    with pytest.raises(ModelFileError):
+        LlamaBackend(changed(tmp_path, lambda _: garbage))
+
+
+def test_not_there_or_a_folder(tmp_path: Path) -> None:
+    for path in (tmp_path / "none.gguf", tmp_path):
+        with pytest.raises(ModelFileError, match="cannot be read"):
+            LlamaBackend(path)
+
+
+def test_a_tokenizer_without_the_boundary(tmp_path: Path) -> None:
+    path = changed(tmp_path, lambda data: data.replace(b"<|diff|>", b"<|dixx|>"))
+    with pytest.raises(TokenizerError, match=r"<\|diff\|>"):
+        LlamaBackend(path)
+
+
+def test_damaged_weights(tmp_path: Path) -> None:
+    def spoil(data: bytearray) -> bytearray:
+        data[1_000_000:] = b"\xff" * (len(data) - 1_000_000)
+        return data
+
+    with pytest.raises(ModelError, match="weights are damaged"):
+        list(LlamaBackend(changed(tmp_path, spoil)).write(Request(DIFFS), never))
+
+
+def test_the_boundarys_characters_are_text(tmp_path: Path, model: LlamaBackend) -> None:
+    def make_user_defined(data: bytearray) -> bytearray:
+        """As other converters store it: llama.cpp then takes it out of any text."""
+        key = b"tokenizer.ggml.token_type"
+        types = data.index(key) + len(key) + 4 + 4 + 8
+        boundary = types + 4 * model._boundary
+        data[boundary : boundary + 4] = (4).to_bytes(4, "little")
+        return data
+
+    other = LlamaBackend(changed(tmp_path, make_user_defined), threads=1)
+    for text in ("<|diff|>", "a<|diff|><|diff|>b", "<|diff|<|diff|>|>", '+print("<|diff|>")\n'):
+        for backend in (model, other):
+            ids = backend._prompt_ids([text])
+            assert backend._boundary not in ids
+            assert b"".join(backend._text[token] for token in ids) == text.encode()
+            assert backend._prompt_ids(["", text]) == [backend._boundary, *ids]
+    other.close()
+
+
+@given(
+    st.lists(st.floats(-20, 20, width=32), min_size=1, max_size=30),
+    st.floats(0.25, 2),
+    st.sampled_from([0.1, 0.5, 0.9, 0.999, 1.0]),
+    st.sampled_from([0.0, 0.01, 0.3, 1.0]),
+    st.floats(0, 1, exclude_max=True),
+)
+def test_draw_keeps_to_nucleus_and_floor(
+    logits: list[float], temperature: float, top_p: float, min_p: float, chance: float
+) -> None:
+    drawn = draw(np.array(logits, np.float32), Sampling(temperature, top_p, min_p), chance)
+    weights = np.exp((np.array(logits) - max(logits)) / temperature)
+    likelier = weights[weights > weights[drawn] * (1 + 1e-4)].sum() / weights.sum()
+    assert likelier <= top_p + 1e-4
+    assert weights[drawn] >= min_p * (1 - 1e-4)
+
+
+def test_draw_follows_the_distribution() -> None:
+    logits = np.log(np.array([0.1, 0.2, 0.7], np.float32))
+    counts = np.bincount([draw(logits, Sampling(1.0), (i + 0.5) / 1000) for i in range(1000)])
+    assert counts.tolist() == pytest.approx([100, 200, 700], abs=1)
+    sharp = [draw(logits, Sampling(1.0, top_p=0.85), (i + 0.5) / 900) for i in range(900)]
+    assert np.bincount(sharp).tolist() == pytest.approx([0, 200, 700], abs=1)
