@@ -433,23 +433,24 @@ def test_the_import_guard() -> None:
 
 
 def test_a_trusted_configuration_counts(workspace: Path, start: Start, tmp_path: Path) -> None:
-    (workspace / "plugin.py").write_text(
+    (workspace / "tools").mkdir()
+    (workspace / "tools" / "aid.py").write_text("")
+    (workspace / "tools" / "plugin.py").write_text(
         "from pathlib import Path\n\n\ndef register(linter):\n"
         f"    Path({str(tmp_path / 'plugin-ran')!r}).touch()\n"
     )
     (workspace / ".pylintrc").write_text(
-        f"[MAIN]\ninit-hook=open({str(tmp_path / 'hook-ran')!r}, 'w').close()\nload-plugins=plugin\n"
+        "[MAIN]\ninit-hook=import sys; sys.path.append('tools')\nload-plugins=plugin\n"
         "ignored-modules=absent\n[MESSAGES CONTROL]\ndisable=no-member,syntax-error\nenable=C,R,W\n"
         "[TYPECHECK]\ngenerated-members=made\n"
     )
     pool = start(find_environment(workspace, environ={}), trusted=True, configuration_folder=workspace)
-    text = "import top\nimport absent\nimport other\ntop.no\nmissing\n"
+    text = "import top, aid\nimport absent\nimport other\ntop.no\nmissing\n"
     assert found_in(pool, text, workspace / "a.py") == [
         "3 E0401 Unable to import 'other'",
         "5 E0602 Undefined variable 'missing'",
     ]
     assert not report_of(pool, "x = (\n").parsed
-    assert (tmp_path / "hook-ran").exists()
     assert (tmp_path / "plugin-ran").exists()
 
 

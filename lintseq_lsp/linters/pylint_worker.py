@@ -229,7 +229,8 @@ class Session:
             ours = [*self._standard, *self._own]
             sys.path[:] = ours  # pylint derives the names of its own modules from it
             self._passes[tier] = _Pass(tier, self._setup)
-            self._hooked = [folder for folder in sys.path if folder not in ours]  # by a trusted init-hook
+            base = Path(self._setup.configuration_folder or "")
+            self._hooked = [str(base / folder) for folder in sys.path if folder not in ours]  # by init-hook
         return self._passes[tier]
 
     def _search_path(self, extra: str | None) -> list[str]:
@@ -419,7 +420,8 @@ class _ImportGuard:
             return None
         find = importlib.machinery.PathFinder.find_spec
         if path is None:
-            return find(name, [*self._standard, *self._trusted], target)
+            hooked = sys.path if self._trusted else ()  # what a trusted init-hook has put there
+            return find(name, [*self._standard, *self._trusted, *hooked], target)
         allowed = [folder for folder in path if self._trusted or (folder + os.sep).startswith(self._own)]
         return find(name, allowed, target) if allowed else None
 
