@@ -23,8 +23,8 @@ find_python() {
             return
         fi
     done
-    fail "Python 3.11 or newer is needed, and ${PYTHON:-python3} is none:" \
-        "install one, or name it: make demo PYTHON=/path/to/python3.12"
+    fail "Python 3.11 or newer is needed, and ${PYTHON:-python3} is older or not there:" \
+        "install it, or name it: make demo PYTHON=/path/to/python3.12"
 }
 
 if ! recent .venv/bin/python; then
@@ -47,7 +47,7 @@ processor() {
     grep -m 1 -E '^(flags|Features)' /proc/cpuinfo 2>/dev/null || sysctl -n machdep.cpu.brand_string 2>/dev/null || true
 }
 
-compiles() { echo 'int main() { return 0; }' | "$1" -x "$2" -o .venv/compiled - 2>/dev/null; }
+compiles() { echo 'int main() { return 0; }' | "$1" -x "$2" -o .venv/compiled - 2>/dev/null && rm .venv/compiled; }
 
 # Shows how many files are compiled: on one line of a terminal, else every tenth.
 show_progress() {
@@ -76,7 +76,7 @@ if [ "$installed" != "$version" ]; then
                 "Fedora: dnf install gcc-c++; macOS: xcode-select --install)"
         cores=$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)
         say "building llama.cpp with $cores processes: this takes minutes, and only once on this machine"
-        rm -rf .venv/wheel .venv/compiled
+        rm -rf .venv/wheel
         CMAKE_ARGS="-DLLAVA_BUILD=OFF '-DCMAKE_PROJECT_llama_cpp_INCLUDE=$PWD/setup/llama-cpp.cmake' ${CMAKE_ARGS:-}" \
             CMAKE_BUILD_PARALLEL_LEVEL="${CMAKE_BUILD_PARALLEL_LEVEL:-$cores}" \
             pip wheel --verbose --no-cache-dir --no-deps --wheel-dir .venv/wheel "llama_cpp_python==$version" 2>&1 |
