@@ -101,10 +101,12 @@ class _Entry:
             before, after = self._renamed(texts[self.old], texts[self.new])
         # A copy has nothing before it, nor has what became Python by its new name.
         began = self.old is not None and self.old.endswith(_PYTHON) and not self.copied
+        source = "" if self.new is None else _source(after)
+        if source is None:
+            raise PatchError(f"{path} would not be text in the encoding that it declares")
+        # Of a text that cannot be decoded no finding is known, so none is forgiven.
         return FileChange(
-            path,
-            _source(path, before) if began else None,
-            None if self.new is None else _source(path, after),
+            path, (_source(before) or "") if began else None, None if self.new is None else source
         )
 
     def _held(self, place: Path) -> str | None:
@@ -225,14 +227,13 @@ def _read(place: Path) -> str | None:
         raise PatchError(f"{place} cannot be read: {error.strerror}") from None
 
 
-def _source(path: str, text: str) -> str:
-    """The text in the encoding that it declares, as Python reads it."""
+def _source(text: str) -> str | None:
+    """The text in the encoding that it declares, as Python reads it; None when it is not."""
     data = text.encode("utf-8", "surrogateescape")
     try:
-        encoding, _ = tokenize.detect_encoding(io.BytesIO(data).readline)
-        return data.decode(encoding)
-    except (SyntaxError, UnicodeDecodeError) as error:
-        raise PatchError(f"{path} is not text in the encoding that it declares: {error}") from None
+        return data.decode(tokenize.detect_encoding(io.BytesIO(data).readline)[0])
+    except (SyntaxError, UnicodeDecodeError):
+        return None
 
 
 # Reading the patch

@@ -248,6 +248,8 @@ def test_declared_encodings_and_byte_order_marks(repository: Path) -> None:
     write(repository, {"x.py": b"x = '\xff'\n"})
     with pytest.raises(PatchError, match=r"x\.py.*encoding"):
         changes(unified("x = '\udcff'\n", "x = '\udcfe'\n"), repository)
+    mended = changes(unified("x = '\udcff'\n", "x = 'ÿ'\n"), repository)
+    assert mended == [FileChange("x.py", "", "x = 'ÿ'\n")]
 
 
 def test_a_tree_with_crlf_takes_patches_in_lf(tmp_path: Path) -> None:
