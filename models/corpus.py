@@ -128,7 +128,7 @@ def archives(folders: list[Path]) -> dict[tuple[str, str], Path]:
 def listed() -> list[Package]:
     """The packages of corpus.txt."""
     rows = [line.split("\t") for line in LIST.read_text().splitlines() if line and not line.startswith("#")]
-    return [Package(*pin.split("=="), licence, split) for pin, licence, split in rows]
+    return [Package(*pin.split("==", 1), *rest) for pin, *rest in rows]  # type: ignore[arg-type]
 
 
 # ---- cleaning: pure functions from text to text

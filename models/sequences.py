@@ -101,7 +101,7 @@ def _read_block(module: Module, body: Sequence[ast.stmt], above: int, parent: in
     places: list[int] = []
     nodes: list[tuple[ast.stmt, int]] = []
     for node in body:
-        code = min([node.lineno, *(d.lineno for d in getattr(node, "decorator_list", []))]) - 1
+        code = first_line(node)
         last = node.end_lineno or node.lineno
         if code < above or (parent >= 0 and code == module.statements[parent].code):
             above = max(above, last)
@@ -143,10 +143,16 @@ def _read_block(module: Module, body: Sequence[ast.stmt], above: int, parent: in
 
 def _header_end(module: Module, begin: int, first: ast.stmt) -> int:
     """The line behind the last non-blank, non-comment line above a body's first statement."""
-    line = min([first.lineno, *(d.lineno for d in getattr(first, "decorator_list", []))]) - 1
+    line = first_line(first)
     while line > begin and is_blank_or_comment(module.lines[line - 1]):
         line -= 1
     return line
+
+
+def first_line(node: ast.stmt) -> int:
+    """The zero-based line of a statement, decorators included."""
+    decorators: list[ast.expr] = getattr(node, "decorator_list", [])
+    return min([node.lineno, *(decorator.lineno for decorator in decorators)]) - 1
 
 
 def is_blank_or_comment(line: str) -> bool:
@@ -229,7 +235,7 @@ def step(module: Module, before: list[int], after: list[int]) -> str:
 
 
 def choose(rng: random.Random, weights: dict[Any, float]) -> Any:
-    return rng.choices(list(weights), weights.values())[0]
+    return rng.choices(list(weights), list(weights.values()))[0]
 
 
 def growth(
