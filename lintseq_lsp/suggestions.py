@@ -7,7 +7,7 @@ absent: how suggestions come about (engine.py), and how a protocol writes them (
 import itertools
 from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from lintseq_lsp import edits
@@ -95,33 +95,32 @@ class Memory:
 
     def recall_inline(self, document: Document, offset: int) -> list[tuple[Suggestion, Replacement]]:
         """Suggestions that the document is on the way to, and what is left of them from `offset` on."""
-        before, after = document.text[:offset], document.text[offset:]
+        before, below = document.text[:offset], _below(document, offset)
         found = []
-        for (path, _, _), shown in reversed(self._inline.items()):
+        # A copy: another thread may remember something meanwhile.
+        for (path, _, _), shown in reversed(list(self._inline.items())):
             if path != document.path or not before.startswith(shown.before):
                 continue
-            if not shown.final.startswith(before) or len(shown.final) <= len(document.text):
+            if not shown.final.startswith(before) or self.is_unwanted(path, shown.final):
                 continue
-            if self.is_unwanted(path, shown.final):
-                continue
-            rest = shown.final[len(before) :]
             # The line's rest may be replaced (a closing bracket that is written anew); what is below may not.
-            keep = after.find("\n") if "\n" in after else len(after)
-            tail = after[keep:]
-            if rest.endswith(after) and len(rest) > len(after):
-                left = Replacement(offset, offset, rest[: len(rest) - len(after)])
-            elif rest.endswith(tail) and len(rest) > len(after):
-                left = Replacement(offset, offset + keep, rest[: len(rest) - len(tail)])
-            else:
+            rest = shown.final[offset:]
+            if below != _below(shown.suggestion.base, len(shown.before)) or not rest.endswith(below):
                 continue
-            found.append((shown.suggestion, left))
+            text, end = rest[: len(rest) - len(below)], len(document.text) - len(below)
+            right = document.text[offset:end]
+            if text.endswith(right):
+                text, end = text[: len(text) - len(right)], offset
+            if text:
+                found.append((shown.suggestion, Replacement(offset, end, text)))
         return found
 
     def remember_next(self, before: str, suggestion: Suggestion) -> None:
         self._put(self._next, (suggestion.base.path, before), suggestion)
 
     def recall_next(self, document: Document) -> Suggestion | None:
-        return self._next.get((document.path, document.text))
+        known = self._next.get((document.path, document.text))
+        return known and replace(known, base=document)
 
     def reject(self, suggestion: Suggestion) -> None:
         """The user saw it and did something else: it is not offered again."""
@@ -135,3 +134,9 @@ class Memory:
         entries.move_to_end(key)
         while len(entries) > self._most:
             entries.popitem(last=False)
+
+
+def _below(document: Document, offset: int) -> str:
+    """What follows the line at `offset`, its line end included."""
+    line, _ = document.position(offset)
+    return document.text[document.starts[line] + len(document.lines[line]) :]
