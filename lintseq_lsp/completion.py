@@ -15,9 +15,12 @@ from lintseq_lsp.text import Document, indentation
 
 _COMPOUND = re.compile(r"(?:async|class|def|elif|else|except|finally|for|if|match|case|try|while|with)\b|@\w")
 _STRINGS = re.compile(
-    r'#[^\n\r]*|[rbuft]{0,2}("""|\'\'\')(?:\\.|.)*?(?:\1|\Z)|"(?:\\.|[^"\\\n\r])*(?:"|$)|\'(?:\\.|[^\'\\\n\r])*(?:\'|$)',
-    re.IGNORECASE | re.DOTALL | re.MULTILINE,
+    r"""\#[^\n\r]*
+    |(\"{3}|'{3})(?:\\.|.)*?(\1|\Z)
+    |(["'])(?:\\(?:\r\n|.|\Z)|(?!\3)[^\\\n\r])*(\3)?""",
+    re.DOTALL | re.VERBOSE,
 )
+"""Comments and string literals without their prefix. Groups 2 and 4 are the quotes that close them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,17 +59,9 @@ def in_string_or_comment(cursor: Cursor) -> bool:
     for match in _STRINGS.finditer(cursor.document.text):
         if match.start() >= offset:
             return False
-        text = match.group()
-        if offset < match.end():
+        # At its very end one is still inside of a comment, and of a string that is not closed.
+        if offset < match.end() or (offset == match.end() and not (match[2] or match[4])):
             return True
-        if offset == match.end():
-            # At its very end one is still inside of a comment, and of a string that is not closed.
-            quote = match[1] or text[-1]
-            body = text.lstrip("rbuftRBUFT")
-            closed = (
-                body.endswith(quote) and len(body) >= 2 * len(quote) and quote in ('"', "'", '"""', "'''")
-            )
-            return text.startswith("#") or not closed
     return False
 
 
@@ -95,7 +90,7 @@ def answers(cursor: Cursor, added: Sequence[str]) -> Iterator[Replacement]:
     """What the lines `added`, the first of which begins with `typed`, mean at the cursor: longest first.
 
     Each is one replacement that starts at the cursor. Lines that leave the cursor's block, and those
-    that stand below the cursor already, are cut off. None when the text right of the cursor cannot
+    that stand below the cursor already, are cut off. Nothing when the text right of the cursor cannot
     be brought together with the answer.
     """
     first, rest = added[0][len(cursor.typed) :].rstrip(), _wanted(cursor, added)
