@@ -4,7 +4,6 @@ Every call blocks and belongs to the same thread. Deliberately absent: queues, p
 choice of model and linter (runtime.py).
 """
 
-import logging
 import time
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterator, Sequence
@@ -17,9 +16,9 @@ from lintseq_lsp.completion import Cursor, cursor_at
 from lintseq_lsp.diffs import Malformed
 from lintseq_lsp.edits import apply, replacement_between, unmap
 from lintseq_lsp.excerpt import Excerpt, excerpt_around, replace_lines
-from lintseq_lsp.gate import Baseline, Gate, Reason, Verdict, malformed, new_findings
-from lintseq_lsp.generation import RESAMPLING, Ended, Limits, Proposal, State, Step, generate, propose, wait
-from lintseq_lsp.linters.base import Check, Report
+from lintseq_lsp.gate import Baseline, Gate, Reason, Verdict, malformed, new_findings, wait
+from lintseq_lsp.generation import RESAMPLING, Ended, Limits, Proposal, State, Step, generate, propose
+from lintseq_lsp.linters.base import Report
 from lintseq_lsp.prompts import (
     Opening,
     PromptFormat,
@@ -31,7 +30,6 @@ from lintseq_lsp.settings import Settings
 from lintseq_lsp.suggestions import Evidence, Memory, Outcome, Suggestion
 from lintseq_lsp.text import Document, indentation
 
-_log = logging.getLogger(__name__)
 
 _Cancelled = Callable[[], bool]
 _TOKENS_A_LINE = 24
@@ -98,7 +96,7 @@ class Engine:
             return Outcome(reason=Reason.NO_FIT, detail="inside of a word")
         if not self.settings.strings_and_comments and completion.in_string_or_comment(cursor):
             return Outcome(reason=Reason.IN_STRING_OR_COMMENT)
-        baseline = self.gate.baseline(document, cursor.line)
+        baseline = self.gate.baseline(document, cursor.line, cancelled)
         if baseline.failure:
             return Outcome(reason=Reason.LINTER_FAILED, detail=baseline.failure)
         request = self._request(cursor)
@@ -200,7 +198,7 @@ class Engine:
             if self.memory.is_unwanted(document.path, known.text):
                 return Outcome(reason=Reason.REJECTED_BEFORE)
             return Outcome((known,), Reason.ACCEPTED, cached=True)
-        baseline = self.gate.baseline(document)
+        baseline = self.gate.baseline(document, None, cancelled)
         if not baseline.parsed:
             return Outcome(reason=Reason.BASE_DOES_NOT_PARSE)
         line = document.position(offset)[0]
@@ -261,7 +259,7 @@ class Engine:
         With `lines` (zero-based, inclusive) the first one goes inside of those or right around them.
         """
         limits = Limits(steps=8, lines=max(self.settings.max_lines, 12), tries=self.settings.tries)
-        baseline = self.gate.baseline(document)
+        baseline = self.gate.baseline(document, None, cancelled)
         state = self._state(document, lines[1] if lines else len(document.lines) - 1, instruction, limits)
         places = None
         if lines is not None:
@@ -284,7 +282,7 @@ class Engine:
         return self._explain(document, lambda clock: self._resolve(document, action, clock, cancelled))
 
     def _resolve(self, document: Document, action: Action, clock: "_Clock", cancelled: _Cancelled) -> Outcome:
-        baseline = self.gate.baseline(document, action.first_line)
+        baseline = self.gate.baseline(document, action.first_line, cancelled)
         if baseline.failure:
             return Outcome(reason=Reason.LINTER_FAILED, detail=baseline.failure)
         insertion: Insertion | Outcome | None
@@ -310,9 +308,7 @@ class Engine:
         """The document without the lines of `action`, by LintSeq's backward step."""
 
         def lint(text: str) -> Report:
-            policy = self.gate.policy
-            check = Check(text, document.path, policy.tier(len(document.lines)), policy.timeout)
-            report = wait(self.gate.linter.submit(check), cancelled)
+            report = wait(self.gate.check(text, document.path, baseline.tier), cancelled)
             return replace(report, findings=new_findings(baseline.findings, report.findings))
 
         seeds = [

@@ -10,11 +10,14 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from enum import Enum
-from typing import Any
+from typing import Any, TypeVar
 
 from lintseq_lsp.diffs import Malformed
+from lintseq_lsp.errors import Cancelled
 from lintseq_lsp.linters.base import Check, Finding, Linter, Report, Tier
 from lintseq_lsp.text import Document, indentation, split_lines
+
+_T = TypeVar("_T")
 
 
 class Reason(Enum):
@@ -164,14 +167,19 @@ class Gate:
     _baselines: OrderedDict[tuple[str, str, Tier], Report] = field(default_factory=OrderedDict)
     _parsed: OrderedDict[str, Report] = field(default_factory=OrderedDict)
 
-    def baseline(self, document: Document, line: int | None = None) -> Baseline:
-        """What `document` already has; `line` is the one being typed. Waits for the linter when unknown."""
+    def baseline(
+        self, document: Document, line: int | None = None, cancelled: Callable[[], bool] = lambda: False
+    ) -> Baseline:
+        """What `document` already has; `line` is the one being typed.
+
+        Waits for the linter when that is not known. Raises `Cancelled`.
+        """
         tier = self.policy.tier(len(document.lines))
         for text in lint_base(document, line):
             quick = self.syntax(text)
             if not quick.parsed:
                 continue
-            report = self._report(text, document.path, tier)
+            report = self._report(text, document.path, tier, cancelled)
             if report.failure:
                 return Baseline(Counter(), report.tier, failure=report.failure)
             if report.parsed:
@@ -195,10 +203,13 @@ class Gate:
         elif early and not (quick := self._quick(candidate, baseline)).accepted:
             verdict.set_result(quick)
         else:
-            tier = self.policy.tier(len(candidate.lines))
-            check = Check(candidate.text, candidate.path, tier, self.policy.timeout)
-            self.linter.submit(check).add_done_callback(lambda done: _settle(verdict, baseline, done))
+            report = self.check(candidate.text, candidate.path, baseline.tier)
+            report.add_done_callback(lambda done: _settle(verdict, baseline, done))
         return verdict
+
+    def check(self, text: str, path: str, tier: Tier) -> Future[Report]:
+        """The linter's own report, without a baseline. Some of pylint's checks want a file name."""
+        return self.linter.submit(Check(text, path or "untitled.py", tier, self.policy.timeout))
 
     def _quick(self, candidate: Document, baseline: Baseline) -> Verdict:
         report = self.syntax(candidate.text)
@@ -207,11 +218,11 @@ class Gate:
         known = baseline.quick if baseline.parsed else Counter(map(finding_key, report.findings))
         return judge(replace(baseline, findings=known), report)
 
-    def _report(self, text: str, path: str, tier: Tier) -> Report:
+    def _report(self, text: str, path: str, tier: Tier, cancelled: Callable[[], bool]) -> Report:
         key = (path, text, tier)
         report = self._baselines.get(key)
         if report is None or report.failure:
-            report = self.linter.submit(Check(text, path, tier, self.policy.timeout)).result()
+            report = wait(self.check(text, path, tier), cancelled)
         self._remember(self._baselines, key, report)
         return report
 
@@ -234,6 +245,16 @@ def _settle(verdict: Future[Verdict], baseline: Baseline, done: Future[Report]) 
         verdict.set_result(Verdict(Reason.LINTER_FAILED, detail=f"{type(error).__name__}: {error}"))
     else:
         verdict.set_result(judge(baseline, done.result()))
+
+
+def wait(future: Future[_T], cancelled: Callable[[], bool]) -> _T:
+    """What the linter's process computes, as soon as it is there. Raises `Cancelled` within 20 ms."""
+    while True:
+        try:
+            return future.result(timeout=0.02)
+        except TimeoutError:
+            if cancelled():
+                raise Cancelled from None
 
 
 def malformed(diff: Malformed) -> Verdict:

@@ -9,17 +9,13 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TypeVar
 
 from lintseq_lsp.backends.base import Backend, Piece, Request, Sampling, Stop
 from lintseq_lsp.diffs import Diff, DiffStream, Malformed, render
-from lintseq_lsp.errors import Cancelled
 from lintseq_lsp.excerpt import Excerpt, apply_diff
-from lintseq_lsp.gate import Baseline, Gate, Reason, Verdict, malformed
+from lintseq_lsp.gate import Baseline, Gate, Reason, Verdict, malformed, wait
 from lintseq_lsp.prompts import END, Opening, next_headers, open_block
 from lintseq_lsp.text import Document
-
-_T = TypeVar("_T")
 
 RESAMPLING = Sampling(temperature=0.7, top_p=0.95, min_p=0.02)
 """How a second answer is sampled, after the greedy one was rejected."""
@@ -275,16 +271,6 @@ def _finished(proposal: Proposal) -> Diff | Malformed:
 
 def _is_rejected(pending: _Pending | None) -> bool:
     return pending is not None and pending.verdict.done() and not pending.verdict.result().accepted
-
-
-def wait(future: Future[_T], cancelled: Callable[[], bool]) -> _T:
-    """What the linter's process computes, as soon as it is there. Raises `Cancelled` within 20 ms."""
-    while True:
-        try:
-            return future.result(timeout=0.02)
-        except TimeoutError:
-            if cancelled():
-                raise Cancelled from None
 
 
 def _step(
