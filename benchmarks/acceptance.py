@@ -229,6 +229,8 @@ def _try_place(
     typed = removed.strip()[: rng.choice([0, 0, 2, 5, 9])]
     without = "".join(lines[:first] + lines[end:])
     blank = "".join([*lines[:first], indent + newline, *lines[end:]])
+    # An empty block is no Python, so pylint says nothing else of it: `pass` shows what there was before.
+    known = "".join([*lines[:first], indent + "pass" + newline, *lines[end:]])
     client.notify(
         "textDocument/didOpen",
         {"textDocument": {"uri": uri, "languageId": "python", "version": 1, "text": blank}},
@@ -265,7 +267,7 @@ def _try_place(
             got["inline"] += 1
             edit = {"range": item["range"], "text": item["insertText"]}
             assert item["range"]["start"]["line"] == item["range"]["end"]["line"] == first
-            _judge("inline", blank, applied(now, [edit], client.encoding), folder, bad)
+            _judge("inline", known, applied(now, [edit], client.encoding), folder, bad)
         client.notify(
             "textDocument/didChange",
             {"textDocument": {"uri": uri, "version": 100}, "contentChanges": [{"text": without}]},

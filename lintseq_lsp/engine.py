@@ -30,7 +30,6 @@ from lintseq_lsp.settings import Settings
 from lintseq_lsp.suggestions import Evidence, Memory, Outcome, Suggestion
 from lintseq_lsp.text import Document, indentation
 
-
 _Cancelled = Callable[[], bool]
 _TOKENS_A_LINE = 24
 """Room for an answer of so many tokens a line. Lines of real programs have 12 in the mean."""
