@@ -30,7 +30,7 @@ class ResponseError(Exception):
 
 
 class Client:
-    """One server process. `answers` has a function of the parameters for each method the server may ask for."""
+    """One server process. `answers` has a function of the parameters for what the server may ask for."""
 
     def __init__(
         self,
@@ -48,6 +48,7 @@ class Client:
             cwd=cwd,
         )
         self.received: list[Json] = []
+        self.sent: dict[int, str] = {}  # methods of requests by id
         self.answers: dict[str, Callable[[Any], Any]] = {}
         self.stderr = b""
         self._ids = itertools.count(1)
@@ -130,6 +131,7 @@ class Client:
     def begin(self, method: str, params: Any) -> int:
         """Sends a request; its id."""
         number = next(self._ids)
+        self.sent[number] = method
         self.send({"jsonrpc": "2.0", "id": number, "method": method, "params": params})
         return number
 

@@ -7,6 +7,7 @@ end), `# below: TEXT` (a line below the cursor's), `# next: LINE TEXT` (a line i
 Every call is a line of standard error.
 """
 
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -140,6 +141,7 @@ def outcome(suggestions: tuple[Suggestion, ...]) -> Outcome:
 def open_engine(settings: Settings, folder: Path | None = None) -> Any:
     log(f"open {settings.model} {folder} {settings.trusted}")
     log(f"heavy {[name for name in HEAVY if name in sys.modules]}")
+    log(f"standard input {os.read(0, 1)!r}")
     print("a library that writes to standard output")  # noqa: T201
     if settings.model == "broken":
         raise ModelFileError("the model broken is no model: choose another one")

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 from lsp_client import Client, ResponseError, position, span
+from lsprotocol import types
+from lsprotocol.converters import get_converter
 
 FAKE = [sys.executable, "-m", "tests.lsp_fake"]
 ROOT = Path(__file__).parent.parent
@@ -155,7 +157,9 @@ def test_standard_output_is_the_protocols_alone(client):
     wait_for_log(client, "open")
     client.open(URI, "# offer: 1\nx = \n")
     assert ask_inline(client, URI, 1, 4)[0]["insertText"] == "1"
-    assert "a library that writes to standard output" in client.stderr.decode()
+    client.shutdown()
+    assert b"a library that writes to standard output" in client.stderr
+    assert b"standard input b''" in client.stderr
 
 
 # Malformed and unknown
@@ -301,6 +305,17 @@ def test_what_is_known_is_answered_while_the_model_is_busy(client):
     client.cancel(busy)
     with pytest.raises(ResponseError, match="-32800"):
         client.result(busy)
+
+
+def test_accepting_a_word_keeps_the_rest(client):
+    client.open(URI, "# offer: one two three\nx = \n")
+    (item,) = ask_inline(client, URI, 1, 4)
+    client.tell("textDocument/didShowCompletion", {"item": item})
+    client.tell("textDocument/didPartiallyAcceptCompletion", {"item": item, "acceptedLength": 4})
+    client.change(URI, 2, insert(1, 4, "one "))
+    (rest,) = ask_inline(client, URI, 1, 8)
+    assert rest["insertText"] == "two three"
+    assert rest["command"] == item["command"]
 
 
 def test_typing_over_a_shown_suggestion_rejects_it(client):
@@ -728,6 +743,7 @@ class Editor:
         self.edits = []
         self.refuses_from = 99
         self.tells_first = True
+        self.applied = threading.Event()
         client.answers["workspace/applyEdit"] = self.apply
 
     def apply(self, params):
@@ -745,6 +761,7 @@ class Editor:
             self.client.change(URI, self.version, *changes)
         else:
             threading.Timer(0.05, self.client.change, (URI, self.version, *changes)).start()
+        self.applied.set()
         return {"applied": True}
 
     def run(self):
@@ -780,11 +797,25 @@ def test_the_command_stops_when_the_user_types():
         client.open(URI, text)
         editor = Editor(client, text)
         number = editor.run()
-        client.wait_for("workspace/applyEdit")
+        assert editor.applied.wait(60)
         wait_for_log(client, "waiting")
         client.change(URI, 3, insert(0, 0, "\n"))
         assert client.result(number)["reason"] == "stale"
         assert editor.text == text + "a = 1\n"
+
+
+def test_the_command_does_not_wait_for_a_change_that_something_else_overtook():
+    with started(capabilities=APPLIES) as client:
+        text = "# step: a = 1\n# block\n"
+        client.open(URI, text)
+        editor = Editor(client, text)
+
+        def overtaken(_params):
+            client.change(URI, 2, insert(0, 0, "\n"))
+            return {"applied": True}
+
+        client.answers["workspace/applyEdit"] = overtaken
+        assert client.result(editor.run()) == {"steps": 0, "reason": "stale"}
 
 
 def test_the_command_can_be_cancelled_and_keeps_what_it_applied():
@@ -850,6 +881,19 @@ def wait_for_configuration(client, count):
             return
         poll.wait(0.01)
     raise AssertionError
+
+
+def test_requests_wait_for_the_settings_and_the_model():
+    with Client(FAKE, cwd=ROOT) as client:
+        asked = threading.Event()
+        client.answers["workspace/configuration"] = lambda _: asked.wait(60) and [{"maxLines": 2}]
+        client.initialize(capabilities={"workspace": {"configuration": True}})
+        client.open(URI, "# offer: 1\nx = \n")
+        number = client.begin("textDocument/inlineCompletion", inline(URI, 1, 4))
+        explain(client)
+        asked.set()
+        assert len(client.result(number)["items"]) == 1
+        wait_for_log(client, "complete /work/a.py 1 2")
 
 
 def test_a_client_that_never_answers_holds_nothing_up():
@@ -999,6 +1043,58 @@ def test_a_cell_is_completed_with_the_cells_before_it(client):
         {"notebookDocument": {"uri": notebook["uri"]}, "cellTextDocuments": [{"uri": uri} for uri in cells]},
     )
     assert ask_inline(client, cells[1], 1, 4) == []
+
+
+# The protocol's types, from an independent source
+
+CAPABLE = {
+    **APPLIES,
+    **RESOLVES,
+    "general": {"positionEncodings": ["utf-16"]},
+    "window": {"workDoneProgress": True},
+}
+
+
+def test_everything_sent_is_of_the_protocols_types():
+    with Client(FAKE, cwd=ROOT) as client:
+        client.answers["window/workDoneProgress/create"] = lambda _: None
+        client.initialize({"completionItems": True, "colour": 1}, capabilities=CAPABLE)
+        text = STEPS + "# offer: 1\n" + FUNCTION + "x = \n"
+        client.open(URI, text)
+        line = text.count("\n") - 1
+        ask_inline(client, URI, line, 4)
+        where = {"textDocument": {"uri": URI}, "position": position(line, 4)}
+        assert client.ask("textDocument/completion", where)["items"]
+        for action in actions(client, 5) + actions(client, line - 1, diagnostics=[DIAGNOSTIC]):
+            client.ask("codeAction/resolve", action)
+        editor = Editor(client, text)
+        assert client.result(editor.run())["steps"] == 2
+        client.shutdown()
+        methods = check_types(client)
+    assert methods >= {
+        "initialize",
+        "textDocument/inlineCompletion",
+        "textDocument/completion",
+        "textDocument/codeAction",
+        "codeAction/resolve",
+        "workspace/executeCommand",
+        "workspace/applyEdit",
+        "window/showMessage",
+        "window/workDoneProgress/create",
+        "$/progress",
+    }
+
+
+def check_types(client):
+    """Structures every message that was received as lsprotocol's type for it; which methods there were."""
+    converter = get_converter()
+    methods = set()
+    for message in client.received:
+        method = message.get("method") or client.sent[message["id"]]
+        request, response, *_ = types.METHOD_TO_TYPES[method]
+        converter.structure(message, request if "method" in message else response)
+        methods.add(method)
+    return methods
 
 
 # Sockets

@@ -5,7 +5,7 @@ Whatever ends the work, what was clean by then stays.
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from lintseq_lsp.edits import Replacement, replacement_between
@@ -40,11 +40,8 @@ async def edit(session: Session, raw: Any) -> Json:
         }
     running = Running(session, snapshot, params)
     encoding = session.documents.encoding
-    async with (
-        running.progress(params.work_done_token) as report,
-        contextlib.aclosing(running.steps()) as steps,
-    ):
-        async for before, change in steps:
+    async with running.at_work(params.work_done_token) as report:
+        async for before, change in running.steps():
             report(f"step {running.count}")
             if params.partial_result_token is not None:
                 value = {"step": running.count, "edits": [text_edit(before, change, encoding)]}
@@ -67,8 +64,8 @@ async def edit_command(session: Session, arguments: Sequence[Any], token: Any) -
         return {"steps": 0, "reason": snapshot.value}
     running = Running(session, snapshot, params)
     applied = 0
-    async with running.progress(token) as report, contextlib.aclosing(running.steps()) as steps:
-        async for before, change in steps:
+    async with running.at_work(token) as report:
+        async for before, change in running.steps():
             report(f"step {running.count}")
             if not await running.apply(before, change):
                 break
@@ -93,8 +90,9 @@ class Running:
         self._session = session
         self._snapshot = snapshot
         self._title = f"LintSeq: {' '.join(params.instruction.split())[:_LABEL_LENGTH]}"
+        self._rejected: list[Verdict] = []
         self._states = {snapshot.own.text}
-        self._expected: asyncio.Future[None] | None = None
+        self._expected: asyncio.Future[bool] | None = None
         self._stream: Stream[Step | Ended] = Stream(
             session.worker,
             lambda engine, cancelled: engine.edit(
@@ -103,37 +101,52 @@ class Running:
             slot=("edit", snapshot.uri),
         )
 
-    def progress(self, token: Any) -> contextlib.AbstractAsyncContextManager[Any]:
+    @contextlib.asynccontextmanager
+    async def at_work(self, token: Any) -> AsyncIterator[Callable[[str], None]]:
+        """Shows the progress under `token`, listens to changes, and ends the work with the block."""
+        session, uri = self._session, self._snapshot.uri
+        session.running[uri] = self
         shown = token if isinstance(token, int | str) else None
-        return self._session.progress(self._title, shown, lambda: self.stop(Reason.CANCELLED))
+        try:
+            async with session.progress(self._title, shown, lambda: self.stop(Reason.CANCELLED)) as report:
+                yield report
+        finally:
+            self._stream.stop()
+            if session.running.get(uri) is self:
+                del session.running[uri]
+            session.outcomes[uri] = Outcome(reason=self.reason, rejected=self._rejected)
 
     def stop(self, reason: Reason) -> None:
         """Ends the work; what is clean stays."""
         if not self._stream.stopped:
             self.reason = reason
             self._stream.stop()
+            self._arrived(False)
 
     def document_changed(self, now: Document) -> bool:
         """Whether the change is a clean step that the client has made. By any other one, the work ends."""
         if now.text not in self._states:
             self.stop(Reason.STALE)
             return False
-        if now.text == self.own.text and self._expected is not None and not self._expected.done():
-            self._expected.set_result(None)
+        if now.text == self.own.text:
+            self._arrived(True)
         return True
 
-    async def steps(self) -> AsyncGenerator[tuple[Document, Replacement], None]:
+    def _arrived(self, own: bool, /) -> None:
+        if self._expected is not None and not self._expected.done():
+            self._expected.set_result(own)
+
+    async def steps(self) -> AsyncIterator[tuple[Document, Replacement]]:
         """Each clean step as a change of the client's document, and that document before it."""
         from lintseq_lsp.generation import Ended
 
-        snapshot, rejected = self._snapshot, list[Verdict]()
-        self._session.running[snapshot.uri] = self
+        snapshot = self._snapshot
         try:
             async for item in self._stream:
                 if isinstance(item, Ended):
                     self.reason = item.reason
                 elif not item.verdict.accepted:
-                    rejected.append(item.verdict)
+                    self._rejected.append(item.verdict)
                 else:
                     above = item.document.text[: snapshot.shift]
                     if above != snapshot.document.text[: snapshot.shift]:
@@ -154,10 +167,6 @@ class Running:
             self.reason = Reason.CANCELLED
         except LintSeqError:
             self.reason = Reason.NO_MODEL
-        finally:
-            if self._session.running.get(snapshot.uri) is self:
-                del self._session.running[snapshot.uri]
-            self._session.outcomes[snapshot.uri] = Outcome(reason=self.reason, rejected=rejected)
 
     async def apply(self, before: Document, change: Replacement) -> bool:
         """Whether the client has made the change, and its document is what was expected."""
@@ -173,8 +182,7 @@ class Running:
             self.stop(Reason.CANCELLED)
             return False
         try:
-            await asyncio.wait_for(self._expected, _ARRIVAL_TIMEOUT)
+            return await asyncio.wait_for(self._expected, _ARRIVAL_TIMEOUT)
         except TimeoutError:
             self.stop(Reason.STALE)
             return False
-        return True

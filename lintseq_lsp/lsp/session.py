@@ -277,7 +277,7 @@ class Session:
 
     async def _prepare(self, uri: str, line: int | None) -> None:
         snapshot = self.documents.snapshot(uri)
-        if snapshot is None or self.refusal(snapshot) is not None or self.worker.engine is None:
+        if snapshot is None or self.refusal(snapshot) is not None:
             return
         document = snapshot.document
         typed = None if line is None else line + snapshot.lines_above

@@ -54,7 +54,7 @@ class _Job:
 
 
 class Worker:
-    """Runs jobs one by one. All methods belong to the event loop's thread.
+    """Runs jobs one by one, from the first `load` on. All methods belong to the event loop's thread.
 
     `on_busy` hears in that thread when a job other than idle work begins, and when the last has ended.
     """
@@ -66,13 +66,19 @@ class Worker:
         self._numbers = itertools.count()
         self._slots: dict[Hashable, _Job] = {}
         self._pending: set[int] = set()
+        self._early: list[_Job] | None = []
         self._on_busy = on_busy
         self._thread = threading.Thread(target=self._serve, name="inference", daemon=True)
         self._thread.start()
 
     async def load(self, open_engine: "Callable[[], Engine]") -> None:
         """Replaces the engine. Raises what `open_engine` raises; then there is none."""
-        await self._run(Priority.LOAD, lambda _: self._load(open_engine))
+        try:
+            await self._run(Priority.LOAD, lambda _: self._load(open_engine))
+        finally:
+            early, self._early = self._early, None
+            for job in early or ():
+                self._queue.put(job)
 
     async def run(
         self, priority: Priority, work: Work[_T], *, slot: Hashable = None, delay: float = 0.0
@@ -115,10 +121,10 @@ class Worker:
             self._slots[slot] = job
         if priority is not Priority.IDLE:
             self._begun(job)
-        timer = self._loop.call_later(delay, self._queue.put, job)
+        timer = self._loop.call_later(delay, self._put, job)
         if delay <= 0:
             timer.cancel()
-            self._queue.put(job)
+            self._put(job)
         try:
             return await job.done
         finally:
@@ -127,6 +133,12 @@ class Worker:
             if self._slots.get(slot) is job:
                 del self._slots[slot]
             self._ended(job)
+
+    def _put(self, job: _Job) -> None:
+        if self._early is not None and job.priority is not Priority.LOAD:
+            self._early.append(job)
+        else:
+            self._queue.put(job)
 
     def _begun(self, job: _Job) -> None:
         self._pending.add(job.number)
