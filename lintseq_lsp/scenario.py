@@ -10,7 +10,9 @@
     +    return math.pi * radius**2
     <|diff|>
 
-Tests, bug reports and the demonstration without weights use them; a section may be left out.
+Tests, bug reports and the demonstration without weights use them; a section may be left out. What
+stands above the first one is a remark. A document whose last line has no line end is written as in
+patches, with a line `\\ No newline at end of file` below it.
 """
 
 import re
@@ -19,7 +21,8 @@ from dataclasses import dataclass
 
 from lintseq_lsp.errors import LintSeqError
 
-_SECTION = re.compile(r"^== ([a-z-]+)\n", re.MULTILINE)
+_SECTION = re.compile(r"^== ([a-z-]+)\r?\n", re.MULTILINE)
+_UNENDED = re.compile(r"(?:\r\n|\n|\r)\\ No newline at end of file\r?\n\Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +42,7 @@ def parse_scenario(text: str) -> Scenario:
     if "stream" not in sections:
         raise LintSeqError("a scenario needs a section `== stream` with what the model wrote")
     return Scenario(
-        sections.pop("document", ""),
+        _UNENDED.sub("", sections.pop("document", "")),
         sections.pop("instruction", "").strip(),
         sections.pop("stream"),
         sections,
