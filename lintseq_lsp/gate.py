@@ -54,6 +54,8 @@ class GatePolicy:
     pylint_lines: int = 2500
     names_lines: int = 6000
     timeout: float = 2.0
+    baseline_timeout: float = 20.0
+    """For a text whose imports were perhaps never read: nobody waits for it while typing."""
 
     def tier(self, lines: int) -> Tier:
         if lines <= self.pylint_lines:
@@ -207,9 +209,10 @@ class Gate:
             report.add_done_callback(lambda done: _settle(verdict, baseline, done))
         return verdict
 
-    def check(self, text: str, path: str, tier: Tier) -> Future[Report]:
+    def check(self, text: str, path: str, tier: Tier, timeout: float | None = None) -> Future[Report]:
         """The linter's own report, without a baseline. Some of pylint's checks want a file name."""
-        return self.linter.submit(Check(text, path or "untitled.py", tier, self.policy.timeout))
+        seconds = self.policy.timeout if timeout is None else timeout
+        return self.linter.submit(Check(text, path or "untitled.py", tier, seconds))
 
     def _quick(self, candidate: Document, baseline: Baseline) -> Verdict:
         report = self.syntax(candidate.text)
@@ -222,7 +225,7 @@ class Gate:
         key = (path, text, tier)
         report = self._baselines.get(key)
         if report is None or report.failure:
-            report = wait(self.check(text, path, tier), cancelled)
+            report = wait(self.check(text, path, tier, self.policy.baseline_timeout), cancelled)
         self._remember(self._baselines, key, report)
         return report
 
