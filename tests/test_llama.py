@@ -104,7 +104,8 @@ def test_an_accepted_answer_is_not_read_again(model: LlamaBackend, candidate: in
     request = Request([*DIFFS, ""], begins=["@@ -9,0 +10 @@\n+"], sampling=WARM, max_lines=3, candidates=3)
     pieces = list(model.write(request, never))
     answer = text_of(pieces, candidate).rstrip()
-    list(model.write(Request([*DIFFS, answer], max_tokens=1), never))
+    goes_on = list(model.write(Request([*DIFFS, answer], max_tokens=12), never))
+    assert text_of(goes_on) == plainly((*DIFFS, answer))
     # Now and then the model splits a word otherwise than the tokenizer: read is what follows that.
     assert model.usage.read < model.count(answer) / 2
 
@@ -183,6 +184,9 @@ def test_logprob_is_of_the_model_without_mask(model: LlamaBackend) -> None:
     assert sum(piece.tokens for piece in free) == model.usage.written
     masked = list(model.write(Request(DIFFS, begins=[text_of(free)], max_tokens=8), never))
     assert sum(piece.logprob for piece in masked) == pytest.approx(logprob, abs=1e-3)
+    [one] = model.write(Request(DIFFS, max_tokens=1), never)
+    logits = model._logits(-1).astype(np.float64)
+    assert one.logprob == pytest.approx(-np.log(np.exp(logits - logits.max()).sum()), abs=1e-4)
     forced = list(model.write(Request(DIFFS, begins=["QQQQ"], max_tokens=3), never))
     assert sum(piece.logprob for piece in forced) < -10
 
@@ -228,6 +232,7 @@ def test_a_failure_of_the_library_is_survived(model: LlamaBackend, monkeypatch: 
         with pytest.raises(ModelError, match="code 1"):
             list(model.write(Request(DIFFS), never))
     assert text_of(list(model.write(Request(DIFFS, max_tokens=9), never))) == expected
+    assert model.usage.cached == 0
 
 
 def test_nothing_is_written_to_the_descriptors(capfd: pytest.CaptureFixture[str]) -> None:

@@ -6,7 +6,7 @@ logits and sampling, which choose among the tokens that are allowed here.
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
-from itertools import groupby
+from itertools import takewhile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,7 @@ class Vocabulary:
         pairs = sorted((piece, token) for token, piece in enumerate(pieces) if piece)
         self.pieces = [piece for piece, _ in pairs]
         self.ids: Ids = np.array([token for _, token in pairs], dtype=np.intp)
+        self.size = len(pieces)
         self.longest = max(map(len, self.pieces), default=0)
 
 
@@ -28,7 +29,7 @@ class Begins:
     """The texts, one of which an answer has to start with; behind it the answer is free.
 
     `allowed(written)` costs about eight look-ups for each begin, or one for each token that starts
-    with a byte that is possible next, whichever are fewer; results are kept, since answers of one place
+    as begins do, whichever are fewer; results are kept, since answers of one place
     begin alike.
     """
 
@@ -57,16 +58,22 @@ class Begins:
                 found = self._by_begins(written, low, high)
             else:
                 found = self._by_tokens(written, candidates)
-            ids = np.unique(vocabulary.ids[found])
-            self._known[written] = ids
+            possible = np.zeros(vocabulary.size, dtype=np.bool_)
+            possible[vocabulary.ids[found]] = True
+            ids = self._known[written] = np.flatnonzero(possible)
         return ids
 
     def _buckets(self, written: bytes, low: int, high: int) -> Iterator[tuple[int, int]]:
-        """Ranges of the vocabulary whose tokens start with a byte that is possible next."""
+        """Ranges of the vocabulary that hold all that can be possible: for each byte that may be next,
+        the tokens inside of what the begins with it have in common, and those that go on behind it."""
+        pieces, done = self._vocabulary.pieces, len(written)
         while low < high:
-            following = self._begins[low][len(written) : len(written) + 1]
-            yield _with_prefix(self._vocabulary.pieces, following)
-            low = _with_prefix(self._begins, written + following)[1]
+            first, low = self._begins[low], _with_prefix(self._begins, self._begins[low][: done + 1])[1]
+            both = zip(first, self._begins[low - 1], strict=False)
+            common = first[done : sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], both))]
+            for size in range(1, len(common)):
+                yield bisect_left(pieces, common[:size]), bisect_right(pieces, common[:size])
+            yield _with_prefix(pieces, common)
 
     def _by_begins(self, written: bytes, low: int, high: int) -> Ids:
         pieces, found = self._vocabulary.pieces, list[Ids]()
@@ -96,7 +103,7 @@ class Begins:
 def _without_extensions(texts: Sequence[bytes]) -> list[bytes]:
     """`texts` (sorted) without those that start with another: the shorter one asks for less."""
     kept: list[bytes] = []
-    for text, _ in groupby(texts):
+    for text in texts:
         if not kept or not text.startswith(kept[-1]):
             kept.append(text)
     return kept
