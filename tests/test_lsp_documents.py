@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from lintseq_lsp.edits import Replacement
 from lintseq_lsp.lsp.convert import Encoding
-from lintseq_lsp.lsp.documents import Documents, Snapshot, is_ignored, path_of
+from lintseq_lsp.lsp.documents import Documents, Snapshot, is_ignored, path_of, with_ends
 from lintseq_lsp.lsp.messages import (
     Cell,
     CellArray,
@@ -79,12 +79,15 @@ def test_incremental_changes_are_those_of_the_reference(history):
     encoding, text, changes = history
     documents = Documents(encoding)
     documents.open(TextDocumentItem(URI, "python", 1, text))
-    documents.change(TextDocument(URI, 2), changes)
+    half = len(changes) // 2
+    documents.change(TextDocument(URI, 1), changes[:half])
+    documents.change(TextDocument(URI, 2), changes[half:])
     for change in changes:
         text = reference(text, change, encoding)
     document = documents.document(URI)
     assert document is not None
     assert document.text == text
+    assert documents._texts[URI].lines == with_ends(text)
     assert document.version == 2
     assert document.path == "/work/a.py"
 

@@ -12,16 +12,18 @@ from pathlib import PurePosixPath
 from urllib.parse import unquote, urlsplit
 
 from lintseq_lsp.edits import Replacement
-from lintseq_lsp.lsp.convert import Encoding, offset_at
+from lintseq_lsp.lsp.convert import Encoding, column_from_units
 from lintseq_lsp.lsp.messages import (
     Cell,
     Change,
     DidChangeNotebook,
     DidOpenNotebook,
+    Position,
+    Range,
     TextDocument,
     TextDocumentItem,
 )
-from lintseq_lsp.text import Document
+from lintseq_lsp.text import Document, split_lines
 
 _log = logging.getLogger(__name__)
 
@@ -57,8 +59,11 @@ class Snapshot:
 
 @dataclass(slots=True)
 class _Text:
+    """`lines` have their ends; the last one has none, and may be empty."""
+
     language: str
     document: Document
+    lines: list[str]
 
 
 @dataclass(slots=True)
@@ -70,7 +75,8 @@ class Documents:
     _notebooks: dict[str, list[Cell]] = field(default_factory=dict)
 
     def open(self, item: TextDocumentItem) -> None:
-        self._texts[item.uri] = _Text(item.language_id, Document(item.text, item.version, path_of(item.uri)))
+        document = Document(item.text, item.version, path_of(item.uri))
+        self._texts[item.uri] = _Text(item.language_id, document, with_ends(item.text))
 
     def change(self, name: TextDocument, changes: Iterable[Change]) -> None:
         text = self._texts.get(name.uri)
@@ -78,7 +84,11 @@ class Documents:
             _log.warning("a document was changed that is not open")
             return
         for change in changes:
-            text.document = changed(text.document, change, self.encoding, name.version)
+            if change.range is None:
+                text.lines = with_ends(change.text)
+            else:
+                replace_range(text.lines, change.range, change.text, self.encoding)
+        text.document = Document("".join(text.lines), name.version, text.document.path)
 
     def close(self, uri: str) -> None:
         self._texts.pop(uri, None)
@@ -136,14 +146,32 @@ class Documents:
             self.close(cell.uri)
 
 
-def changed(document: Document, change: Change, encoding: Encoding, version: int | None) -> Document:
-    """`document` after one change."""
-    if change.range is None:
-        return Document(change.text, version, document.path)
-    start = offset_at(document, change.range.start, encoding)
-    end = max(start, offset_at(document, change.range.end, encoding))
-    text = document.text[:start] + change.text + document.text[end:]
-    return Document(text, version, document.path)
+def with_ends(text: str) -> list[str]:
+    """The lines of `text`, each with its end."""
+    return [line + end for line, end in zip(*split_lines(text), strict=True)]
+
+
+def replace_range(lines: list[str], where: Range, text: str, encoding: Encoding) -> None:
+    """Changes `lines` in place: only those that the change touches are split anew."""
+    start = _place(lines, where.start, encoding)
+    end = max(start, _place(lines, where.end, encoding))
+    first, last = start[0], end[0]
+    touched = lines[first][: start[1]] + text + lines[last][end[1] :]
+    if first > 0 and touched.startswith("\n"):  # may join a \r above
+        first -= 1
+        touched = lines[first] + touched
+    new = with_ends(touched)
+    if last + 1 < len(lines):
+        new.pop()  # nothing, behind the end of the last line touched
+    lines[first : last + 1] = new
+
+
+def _place(lines: list[str], position: Position, encoding: Encoding) -> tuple[int, int]:
+    """(line, column) in code points, clamped."""
+    if position.line >= len(lines):
+        return len(lines) - 1, len(lines[-1])
+    line = max(0, position.line)
+    return line, column_from_units(lines[line].rstrip("\r\n"), position.character, encoding)
 
 
 def path_of(uri: str) -> str:

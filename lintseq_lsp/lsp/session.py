@@ -197,7 +197,8 @@ class Session:
             return Reason.IGNORED
         if is_ignored(snapshot.uri, self.settings.ignore):
             return Reason.IGNORED
-        if len(snapshot.document.lines) > self.settings.max_file_lines:
+        lines = snapshot.document.lines
+        if len(lines) - (not lines[-1]) > self.settings.max_file_lines:
             return Reason.TOO_LONG
         return Reason.STALE if version is not None and version != snapshot.own.version else None
 
