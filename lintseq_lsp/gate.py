@@ -49,13 +49,15 @@ class Reason(Enum):
 
 @dataclass(frozen=True, slots=True)
 class GatePolicy:
-    """Which tier judges files of how many lines, and how long (in seconds) one check may take."""
+    """Which tier judges files of how many lines, and how long (in seconds) one check may take.
+
+    A baseline may take longer: its imports were perhaps never read, and nobody waits for it.
+    """
 
     pylint_lines: int = 2500
     names_lines: int = 6000
     timeout: float = 2.0
     baseline_timeout: float = 20.0
-    """For a text whose imports were perhaps never read: nobody waits for it while typing."""
 
     def tier(self, lines: int) -> Tier:
         if lines <= self.pylint_lines:

@@ -4,12 +4,13 @@ from collections import Counter
 from concurrent.futures import Future
 
 import pytest
-from fakes import ImmediateLinter, ManualLinter, finding, gate_of, lint_bad, python_gate
+from fakes import ImmediateLinter, ManualLinter, finding, gate_of, lint_bad, lint_nothing, python_gate
 from hypothesis import given
 from hypothesis import strategies as st
 
 from lintseq_lsp.gate import (
     Baseline,
+    Gate,
     GatePolicy,
     Reason,
     added_pragma,
@@ -248,9 +249,20 @@ def test_long_files_are_judged_by_a_lower_tier() -> None:
         Tier.NAMES,
         Tier.SYNTAX,
     ]
-    linter = ImmediateLinter()
+    linter = ImmediateLinter(lambda _: Report((), Tier.SYNTAX))
     gate = gate_of(linter)
     long = Document("x = 1\n" * 20_000)
-    gate.submit(long, Document(long.text + "y = 2\n"), baseline()).result(timeout=0)
-    assert linter.checks[0].tier is Tier.SYNTAX
-    assert linter.checks[0].timeout == gate.policy.timeout
+    found = gate.baseline(long)
+    gate.submit(long, Document(long.text + "y = 2\n"), found).result(timeout=0)
+    assert [check.tier for check in linter.checks] == [Tier.SYNTAX] * 2
+    assert linter.checks[1].timeout == gate.policy.timeout
+
+
+def test_a_candidate_is_judged_by_the_tier_of_its_base() -> None:
+    """A file that grows over a bound is not compared with what another tier found."""
+    linter = ImmediateLinter()
+    gate = Gate(linter, lint_nothing, GatePolicy(pylint_lines=3))
+    before = Document("a\nb\n")
+    found = gate.baseline(before)
+    gate.submit(before, Document("a\nb\nc\nd\n"), found).result(timeout=0)
+    assert [check.tier for check in linter.checks] == [Tier.PYLINT, Tier.PYLINT]
