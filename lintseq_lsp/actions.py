@@ -142,17 +142,18 @@ def _stub(
     body = function.body[1:] if docstring is not None else function.body
     if len(body) > 1 or not all(_is_placeholder(statement) for statement in body):
         return None
-    last_header = function.body[0].end_lineno if docstring is not None else None
-    typed = indentation(document.lines[function.body[0].lineno - 1])
+    if not all(_begins_its_line(statement, document) for statement in function.body):
+        return None
     if body:
         first, end = body[0].lineno - 1, body[0].end_lineno or body[0].lineno
-        if first < (last_header or 0) or not document.lines[first].startswith(typed):
-            return None  # on the signature's own line
-        if document.lines[first][: body[0].col_offset].strip():
-            return None
     else:
-        first = end = last_header or function.lineno
+        first = end = function.body[0].end_lineno or function.body[0].lineno
+    typed = indentation(document.lines[function.body[0].lineno - 1])
     return Stub(function.name, docstring or "", first, first if has_added else end, typed)
+
+
+def _begins_its_line(statement: ast.stmt, document: Document) -> bool:
+    return statement.col_offset == len(indentation(document.lines[statement.lineno - 1]))
 
 
 def _is_placeholder(statement: ast.stmt) -> bool:
