@@ -34,6 +34,9 @@ _Cancelled = Callable[[], bool]
 _TOKENS_A_LINE = 24
 """Room for an answer of so many tokens a line. Lines of real programs have 12 in the mean."""
 
+_PATIENCE = 300.0
+"""Milliseconds after which a next edit that is clean does not wait for the ones behind it."""
+
 
 class Engine:
     """Answers requests on documents. Not thread-safe."""
@@ -208,8 +211,10 @@ class Engine:
         for item in generate(state, self.backend, self.gate, baseline, limits=limits, cancelled=cancelled):
             if isinstance(item, Ended):
                 reason = item.reason
-            else:
-                steps.append(item)
+                break
+            steps.append(item)
+            if item.verdict.accepted and clock.milliseconds > _PATIENCE:
+                break  # one clean edit now is better than three later
         rejected = [step.verdict for step in steps if not step.verdict.accepted]
         accepted = [step for step in steps if step.verdict.accepted]
         suggestions = self._chained(document, accepted, len(steps), clock)
