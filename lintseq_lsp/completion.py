@@ -7,6 +7,7 @@ how an item must look (lsp/).
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import dropwhile, islice
 
 from lintseq_lsp.edits import Replacement
 from lintseq_lsp.excerpt import Excerpt
@@ -147,9 +148,9 @@ def _is_subword(word: str, text: str) -> bool:
 
 
 def stands_there_already(cursor: Cursor, replacement: Replacement) -> bool:
-    """Whether the answer only repeats the line above or below the cursor."""
-    lines = (cursor.typed + replacement.text).split(cursor.document.newline)
-    around = [line for line in cursor.document.lines[max(cursor.line - 1, 0) : cursor.line] if line.strip()]
-    below = (line for line in cursor.document.lines[cursor.line + 1 :] if line.strip())
-    around += [line for line in [next(below, "")] if line]
-    return len(lines) == 1 and lines[0].strip() in {line.strip() for line in around}
+    """Whether the answer only repeats the line above the cursor, or what follows below it."""
+    written = [line.strip() for line in (cursor.typed + replacement.text).split(cursor.document.newline)]
+    lines = cursor.document.lines
+    following = dropwhile(lambda line: not line.strip(), lines[cursor.line + 1 :])
+    below = [line.strip() for line in islice(following, len(written))]
+    return written in (below, [lines[cursor.line - 1].strip()] if cursor.line else below)

@@ -102,6 +102,8 @@ class Engine:
         if baseline.failure:
             return Outcome(reason=Reason.LINTER_FAILED, detail=baseline.failure)
         request = self._request(cursor)
+        if request is None:
+            return Outcome(reason=Reason.TOO_LONG, detail="the line does not fit the model's context")
         found: dict[str, Suggestion] = {}
         rejected: dict[str, Verdict] = {}
         reasons: list[Reason] = []
@@ -130,21 +132,22 @@ class Engine:
             return Outcome(reason=reasons[0], rejected=verdicts, prompt_tokens_read=read)
         return Outcome(tuple(found.values()), Reason.ACCEPTED, rejected=verdicts, prompt_tokens_read=read)
 
-    def _request(self, cursor: Cursor) -> Request:
-        """What to ask of the model for the statement at the cursor."""
+    def _request(self, cursor: Cursor) -> Request | None:
+        """What to ask of the model for the statement at the cursor; None when the context is too small."""
         tokens = self.settings.max_lines * _TOKENS_A_LINE
         excerpt = completion.shown(cursor, self._excerpt(cursor.document, cursor.line, "", tokens))
         opening = completion.opening_at(cursor, excerpt, self.settings.max_lines)
         fragment, begins = open_block(opening)
         shown = history(excerpt.lines(cursor.document), opening.above, self._format)
+        prompt = (instruction_fragment(""), *shown, fragment)
+        fixed = [*prompt, max(begins, key=len)]
+        room = self.backend.context - sum(self.backend.count(part) + 1 for part in fixed)
+        if room < _TOKENS_A_LINE:
+            return None
         # A header that is still to be written is a line of its own.
         lines = 1 if opening.fewest == opening.most else opening.most + 1
-        return Request(
-            (instruction_fragment(""), *shown, fragment),
-            begins,
-            max_tokens=2 * _TOKENS_A_LINE if lines == 1 else tokens,
-            max_lines=lines,
-        )
+        tokens = min(room, 2 * _TOKENS_A_LINE if lines == 1 else tokens)
+        return Request(prompt, begins, max_tokens=tokens, max_lines=lines)
 
     def _judged(
         self,
@@ -166,7 +169,7 @@ class Engine:
         if proposal.stop is Stop.LENGTH and not proposal.written.endswith("\n"):
             added = added[:-1]  # cut off in the middle of a line
         if not added:
-            return Reason.COMPLETE
+            return Reason.LIMIT if proposal.stop is Stop.LENGTH else Reason.COMPLETE
         reason = Reason.NO_FIT if cursor.right.strip() else Reason.COMPLETE
         for checked, replacement in enumerate(completion.answers(cursor, added), 1):
             if completion.stands_there_already(cursor, replacement):
@@ -201,6 +204,8 @@ class Engine:
                 return Outcome(reason=Reason.REJECTED_BEFORE)
             return Outcome((known,), Reason.ACCEPTED, cached=True)
         baseline = self.gate.baseline(document, None, cancelled)
+        if baseline.failure:
+            return Outcome(reason=Reason.LINTER_FAILED, detail=baseline.failure)
         if not baseline.parsed:
             return Outcome(reason=Reason.BASE_DOES_NOT_PARSE)
         line = document.position(offset)[0]
