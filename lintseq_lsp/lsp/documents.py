@@ -8,6 +8,7 @@ import os
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import PurePosixPath
 from urllib.parse import unquote, urlsplit
 
@@ -193,6 +194,7 @@ def is_ignored(uri: str, globs: Iterable[str]) -> bool:
     return any(_glob(pattern).fullmatch(path) for pattern in globs)
 
 
+@lru_cache(maxsize=256)
 def _glob(pattern: str) -> re.Pattern[str]:
     """Case does not matter: a secret is one in capitals, too."""
     parts = []

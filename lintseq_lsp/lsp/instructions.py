@@ -108,7 +108,9 @@ class Running:
         session.running[uri] = self
         shown = token if isinstance(token, int | str) else None
         try:
-            async with session.progress(self._title, shown, lambda: self.stop(Reason.CANCELLED)) as report:
+            async with session.progress.shown(
+                self._title, shown, lambda: self.stop(Reason.CANCELLED)
+            ) as report:
                 yield report
         finally:
             self._stream.stop()

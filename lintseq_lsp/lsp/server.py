@@ -152,4 +152,4 @@ async def execute_command(session: Session, raw: Any) -> Any:
 
 
 def cancel_progress(session: Session, raw: Any) -> None:
-    session.cancel_progress(read(ProgressCancelParams, raw).token)
+    session.progress.cancel(read(ProgressCancelParams, raw).token)

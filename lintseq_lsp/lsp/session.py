@@ -5,10 +5,9 @@ Deliberately absent: the methods of the protocol, which have a module each.
 
 import asyncio
 import contextlib
-import itertools
 import logging
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import urlsplit
@@ -20,6 +19,7 @@ from lintseq_lsp.lsp.convert import Json, negotiated
 from lintseq_lsp.lsp.documents import Documents, Snapshot, is_ignored, path_of
 from lintseq_lsp.lsp.feedback import Feedback
 from lintseq_lsp.lsp.messages import TextDocument
+from lintseq_lsp.lsp.progress import Progress
 from lintseq_lsp.lsp.rpc import Endpoint, RpcError
 from lintseq_lsp.lsp.worker import NoModel, Priority, Superseded, Worker
 from lintseq_lsp.settings import Settings
@@ -54,6 +54,7 @@ class Session:
         self.documents = Documents()
         self.feedback = Feedback(self._reject)
         self.worker = Worker(self._on_busy)
+        self.progress = Progress(endpoint)
         self.outcomes: dict[str, Outcome] = {}
         self.running: dict[str, Running] = {}
         self.model_error = ""
@@ -72,8 +73,6 @@ class Session:
         self._changed_at: dict[str, float] = {}
         self._idle: dict[str, asyncio.TimerHandle] = {}
         self._latency = 0.0
-        self._on_cancel: dict[int | str, Callable[[], None]] = {}
-        self._tokens = itertools.count(1)
 
     # The client
 
@@ -81,6 +80,7 @@ class Session:
         """Takes what `initialize` says."""
         capabilities = params.get("capabilities")
         self._capabilities = capabilities if isinstance(capabilities, dict) else {}
+        self.progress.can_create = bool(self.supports("window", "workDoneProgress"))
         self.documents.encoding = negotiated(self.supports("general", "positionEncodings"))
         options = params.get("initializationOptions")
         self._initial = client_settings.section(options)
@@ -171,7 +171,7 @@ class Session:
             return
         self._loaded = wanted
         loading = asyncio.ensure_future(self.worker.load(lambda: _open_engine(settings, folder)))
-        async with self.progress("LintSeq: loading the model"):
+        async with self.progress.shown("LintSeq: loading the model"):
             try:
                 await loading
             except Exception as error:  # noqa: BLE001 - whatever a library raises, the server lives on
@@ -291,40 +291,7 @@ class Session:
         if self.worker.engine is not None:
             self.worker.engine.memory.reject(suggestion)
 
-    # Progress and status
-
-    @contextlib.asynccontextmanager
-    async def progress(
-        self, title: str, token: int | str | None = None, on_cancel: Callable[[], None] | None = None
-    ) -> AsyncIterator[Callable[[str], None]]:
-        """Shows work of some length under the client's `token`, or one that the client accepts.
-
-        Yields what reports a message. `on_cancel` is called when the user cancels it.
-        """
-        if token is None and self.supports("window", "workDoneProgress"):
-            token = f"lintseq-progress-{next(self._tokens)}"
-            try:
-                await self.endpoint.ask("window/workDoneProgress/create", {"token": token}, timeout=1.0)
-            except (RpcError, TimeoutError):
-                token = None
-
-        def report(value: Json) -> None:
-            if token is not None:
-                self.endpoint.tell("$/progress", {"token": token, "value": value})
-
-        if token is not None and on_cancel is not None:
-            self._on_cancel[token] = on_cancel
-        report({"kind": "begin", "title": title, "cancellable": on_cancel is not None})
-        try:
-            yield lambda message: report({"kind": "report", "message": message})
-        finally:
-            if token is not None:
-                self._on_cancel.pop(token, None)
-            report({"kind": "end"})
-
-    def cancel_progress(self, token: object) -> None:
-        if isinstance(token, int | str) and (on_cancel := self._on_cancel.get(token)) is not None:
-            on_cancel()
+    # Status
 
     def _on_busy(self, busy: bool) -> None:
         self._busy = busy

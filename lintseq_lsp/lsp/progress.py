@@ -1,0 +1,59 @@
+"""Work of some length, shown in the client where it can be, and cancelled from there."""
+
+import contextlib
+import itertools
+from collections.abc import AsyncIterator, Callable
+
+from lintseq_lsp.lsp.convert import Json
+from lintseq_lsp.lsp.rpc import Endpoint, RpcError
+
+_CREATE_TIMEOUT = 1.0
+
+
+class Progress:
+    """`can_create` is what the client says: it takes progress that it did not ask for."""
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self.can_create = False
+        self._endpoint = endpoint
+        self._on_cancel: dict[int | str, Callable[[], None]] = {}
+        self._tokens = itertools.count(1)
+
+    @contextlib.asynccontextmanager
+    async def shown(
+        self, title: str, token: int | str | None = None, on_cancel: Callable[[], None] | None = None
+    ) -> AsyncIterator[Callable[[str], None]]:
+        """Shows the block's work under the client's `token`, or under one that the client accepts.
+
+        Yields what reports a message. `on_cancel` is called when the user cancels the work.
+        """
+        if token is None and self.can_create:
+            token = await self._created()
+
+        def report(value: Json) -> None:
+            if token is not None:
+                self._endpoint.tell("$/progress", {"token": token, "value": value})
+
+        if token is not None and on_cancel is not None:
+            self._on_cancel[token] = on_cancel
+        report({"kind": "begin", "title": title, "cancellable": on_cancel is not None})
+        try:
+            yield lambda message: report({"kind": "report", "message": message})
+        finally:
+            if token is not None:
+                self._on_cancel.pop(token, None)
+            report({"kind": "end"})
+
+    def cancel(self, token: object) -> None:
+        if isinstance(token, int | str) and (on_cancel := self._on_cancel.get(token)) is not None:
+            on_cancel()
+
+    async def _created(self) -> str | None:
+        token = f"lintseq-progress-{next(self._tokens)}"
+        try:
+            await self._endpoint.ask(
+                "window/workDoneProgress/create", {"token": token}, timeout=_CREATE_TIMEOUT
+            )
+        except (RpcError, TimeoutError):
+            return None
+        return token

@@ -1,0 +1,371 @@
+"""Inline completion, next edits and completion items, over a process whose engine obeys the documents."""
+
+import pytest
+from lsp_client import Client, ResponseError, position, span
+from lsp_editor import (
+    FAKE,
+    OTHER,
+    ROOT,
+    URI,
+    ask_inline,
+    explain,
+    inline,
+    insert,
+    next_edits,
+    started,
+    wait_for_log,
+)
+
+
+@pytest.fixture
+def client():
+    with Client(FAKE, cwd=ROOT) as running:
+        running.initialize()
+        yield running
+
+
+@pytest.fixture(scope="module")
+def shared():
+    with Client(FAKE, cwd=ROOT) as running:
+        running.initialize()
+        yield running
+
+
+# Inline completion
+
+
+def test_an_item_as_clients_want_it(client):
+    client.open(URI, "# offer: 1\nx = \n")
+    (item,) = ask_inline(client, URI, 1, 4, version=1)
+    assert item["insertText"] == "1"
+    assert item["range"] == span(1, 4, 4)
+    assert item["command"]["command"] == "lintseq.accept"
+    assert client.ask("workspace/executeCommand", item["command"]) is None
+
+
+def test_a_suggestion_on_the_next_line_begins_at_the_cursor(client):
+    client.open(URI, "# below:     pass\ndef f():\n")
+    (item,) = ask_inline(client, URI, 1, 8)
+    assert (item["insertText"], item["range"]) == ("\n    pass", span(1, 8, 8))
+
+
+def test_several_candidates_when_asked_by_hand(client):
+    client.open(URI, "# offer: 1\n# offer: 2\n# offer: 3\n# offer: 4\nx = \n")
+    assert len(ask_inline(client, URI, 4, 4)) == 1
+    items = ask_inline(client, URI, 4, 4, kind=1)
+    assert [item["insertText"] for item in items] == ["1", "2", "3"]
+    assert len({item["command"]["arguments"][0] for item in items}) == 3
+
+
+def test_what_is_on_the_screen_stays_first(client):
+    client.open(URI, "# offer: 1\n# offer: 2\n# offer: 3\nx = \n")
+    ask_inline(client, URI, 3, 4)
+    for kind in (1, 2, 1, 2):
+        items = ask_inline(client, URI, 3, 4, kind=kind)
+        assert [item["insertText"] for item in items] == ["1", "2", "3"]
+
+
+def test_what_is_known_is_answered_while_the_model_is_busy(client):
+    client.open(URI, "# offer: 12\nx = \n")
+    assert ask_inline(client, URI, 1, 4)[0]["insertText"] == "12"
+    client.open(OTHER, "# block\n")
+    busy = client.begin("textDocument/inlineCompletion", inline(OTHER, 1, 0))
+    wait_for_log(client, "waiting")
+    client.change(URI, 2, insert(1, 4, "1"))
+    (item,) = ask_inline(client, URI, 1, 5, version=2)
+    assert (item["insertText"], item["range"]) == ("2", span(1, 5, 5))
+    assert explain(client)["cached"]
+    client.cancel(busy)
+    with pytest.raises(ResponseError, match="-32800"):
+        client.result(busy)
+
+
+def test_accepting_a_word_keeps_the_rest(client):
+    client.open(URI, "# offer: one two three\nx = \n")
+    (item,) = ask_inline(client, URI, 1, 4)
+    client.tell("textDocument/didShowCompletion", {"item": item})
+    client.tell("textDocument/didPartiallyAcceptCompletion", {"item": item, "acceptedLength": 4})
+    client.change(URI, 2, insert(1, 4, "one "))
+    (rest,) = ask_inline(client, URI, 1, 8)
+    assert rest["insertText"] == "two three"
+    assert rest["command"] == item["command"]
+
+
+def test_typing_over_a_shown_suggestion_rejects_it(client):
+    client.open(URI, "# offer: 1\nx = \n")
+    (item,) = ask_inline(client, URI, 1, 4)
+    client.tell("textDocument/didShowCompletion", {"item": item})
+    client.change(URI, 2, insert(1, 4, "2"))
+    client.change(URI, 3, {"range": span(1, 4, 5), "text": ""})
+    assert ask_inline(client, URI, 1, 4) == []
+    assert explain(client)["reason"] == "rejected-before"
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "utf-32"])
+def test_positions_are_in_the_agreed_encoding(encoding):
+    def units(text):
+        codec, size = {"utf-8": ("utf-8", 1), "utf-16": ("utf-16-le", 2), "utf-32": ("utf-32-le", 4)}[
+            encoding
+        ]
+        return len(text.encode(codec)) // size
+
+    with started(encodings=[encoding]) as client:
+        client.open(URI, "# offer: '😀')\nf('é😀あ', )\n# next: 1 é = 😀\n")
+        typed = "f('é😀あ', "
+        (item,) = ask_inline(client, URI, 1, units(typed))
+        start, end = item["range"]["start"], item["range"]["end"]
+        assert (start["line"], start["character"]) == (1, units(typed))
+        assert end == start
+        assert item["insertText"] == "'😀')"
+        client.change(
+            URI,
+            2,
+            {"range": span(1, units("f('é"), units("f('é😀")), "text": "𝒳"},
+            insert(0, units("# offer: '😀'"), "あ"),
+        )
+        (item,) = ask_inline(client, URI, 1, units("f('é𝒳あ', "))
+        assert item["range"] == span(1, units("f('é𝒳あ', "), units("f('é𝒳あ', "))
+        assert item["insertText"] == "'😀'あ)"
+
+
+def test_lines_end_only_where_the_protocol_says(client):
+    client.open(URI, "# offer: 1\nx = '\x0c\u2028\x85'\r\ny = \rz = 1\n")
+    (item,) = ask_inline(client, URI, 2, 4)
+    assert item["range"] == span(2, 4, 4)
+
+
+def test_an_item_extends_what_is_selected_in_the_pop_up(client):
+    client.open(URI, "# offer: (1)\npri\n")
+    selected = {"range": span(1, 0, 3), "text": "print"}
+    (item,) = ask_inline(client, URI, 1, 3, selected=selected)
+    assert (item["insertText"], item["range"]) == ("print(1)", span(1, 0, 3))
+    assert ask_inline(client, URI, 1, 3, selected={"range": span(1, 0, 3), "text": "sprint"}) == []
+    assert explain(client)["reason"] == "no-fit"
+
+
+def test_a_new_request_supersedes_the_one_before(client):
+    client.open(URI, "# block\nx = \n")
+    first = client.begin("textDocument/inlineCompletion", inline(URI, 1, 4))
+    wait_for_log(client, "waiting")
+    second = client.begin("textDocument/inlineCompletion", inline(URI, 1, 3))
+    assert client.result(first) == {"items": []}
+    client.cancel(second)
+    with pytest.raises(ResponseError, match="-32800"):
+        client.result(second)
+    assert explain(client)["reason"] == "cancelled"
+    assert len(client.responses(first)) == len(client.responses(second)) == 1
+
+
+def test_inline_and_next_edit_requests_leave_each_other_alone(client, tmp_path):
+    go = tmp_path / "go"
+    client.open(URI, f"# wait: {go}\n# offer: 1\n# next: 3 y = 2\nx = \n")
+    one = client.begin("textDocument/inlineCompletion", inline(URI, 3, 4))
+    wait_for_log(client, "waiting")
+    other = client.begin(
+        "textDocument/copilotInlineEdit", {"textDocument": {"uri": URI}, "position": position(3, 4)}
+    )
+    explain(client)
+    go.touch()
+    assert client.result(one)["items"][0]["insertText"] == "1"
+    assert client.result(other)["edits"][0]["text"] == "y = 2\n"
+
+
+def test_inline_requests_go_before_next_edits(client, tmp_path):
+    go = tmp_path / "go"
+    client.open(URI, f"# wait: {go}\n")
+    client.open(OTHER, "# offer: 1\nx = \n")
+    busy = client.begin("textDocument/inlineCompletion", inline(URI, 1, 0))
+    wait_for_log(client, "waiting")
+    later = client.begin(
+        "textDocument/copilotInlineEdit", {"textDocument": {"uri": OTHER}, "position": position(1, 4)}
+    )
+    first = client.begin("textDocument/inlineCompletion", inline(OTHER, 1, 4, kind=1))
+    assert explain(client, OTHER) is None  # so that all three have arrived
+    go.touch()
+    for number in (busy, later, first):
+        client.result(number)
+    log = client.stderr.decode()
+    assert log.index("complete /work/b.py") < log.index("next_edit /work/b.py")
+
+
+def test_two_documents_do_not_supersede_each_other(client, tmp_path):
+    go = tmp_path / "go"
+    client.open(URI, f"# wait: {go}\n# offer: 1\nx = \n")
+    client.open(OTHER, f"# wait: {go}\n# offer: 2\nx = \n")
+    numbers = [client.begin("textDocument/inlineCompletion", inline(uri, 2, 4)) for uri in (URI, OTHER)]
+    wait_for_log(client, "waiting")
+    go.touch()
+    assert [client.result(number)["items"][0]["insertText"] for number in numbers] == ["1", "2"]
+
+
+def test_a_hundred_cancelled_requests(client):
+    client.open(URI, "# block\n")
+    client.open(OTHER, "# offer: 1\nx = \n")
+    numbers = []
+    for _ in range(100):
+        numbers.append(client.begin("textDocument/inlineCompletion", inline(URI, 1, 0, kind=1)))
+        client.cancel(numbers[-1])
+    for number in numbers:
+        with pytest.raises(ResponseError, match="-32800"):
+            client.result(number)
+    assert ask_inline(client, OTHER, 1, 4)[0]["insertText"] == "1"
+    assert all(len(client.responses(number)) == 1 for number in numbers)
+
+
+def test_a_document_that_changes_while_the_model_writes(client, tmp_path):
+    go = tmp_path / "go"
+    client.open(URI, f"# wait: {go}\n# offer: 1\nx = \n")
+    number = client.begin("textDocument/inlineCompletion", inline(URI, 2, 4, version=1))
+    wait_for_log(client, "waiting")
+    client.change(URI, 2, insert(0, 0, "y = 1\n"))
+    go.touch()
+    assert client.result(number) == {"items": []}
+    assert explain(client)["reason"] == "stale"
+
+
+def test_a_stale_version_is_answered_with_nothing(client):
+    client.open(URI, "# offer: 1\n# next: 2 y = 1\nx = \n", version=7)
+    assert ask_inline(client, URI, 2, 4, version=6) == []
+    assert explain(client)["reason"] == "stale"
+    stale = {"textDocument": {"uri": URI, "version": 6}, "position": position(1, 4)}
+    assert client.ask("textDocument/copilotInlineEdit", stale) == {"edits": []}
+    assert len(ask_inline(client, URI, 2, 4, version=7)) == 1
+
+
+@pytest.mark.parametrize(
+    ("uri", "language", "reason"),
+    [
+        ("file:///work/.env", "python", "ignored"),
+        ("git:/work/a.py", "python", "ignored"),
+        ("output:x", "python", "ignored"),
+        ("file:///work/a.js", "javascript", "ignored"),
+        ("untitled:Untitled-1", "python", "accepted"),
+    ],
+)
+def test_what_is_left_alone(shared, uri, language, reason):
+    shared.open(uri, "# offer: 1\nx = \n", language=language)
+    assert bool(ask_inline(shared, uri, 1, 4)) == (reason == "accepted")
+    assert explain(shared, uri)["reason"] == reason
+
+
+def test_a_document_that_is_not_open_is_left_alone(shared):
+    assert ask_inline(shared, "file:///work/never.py", 0, 0) == []
+    assert explain(shared, "file:///work/never.py")["reason"] == "ignored"
+
+
+def test_long_files_and_switched_off():
+    with started(options={"maxFileLines": 3, "debounce": 0}) as client:
+        client.open(URI, "# offer: 1\nx = \n")
+        client.open(OTHER, "# offer: 1\nx = \n\n\n")
+        assert len(ask_inline(client, URI, 1, 4)) == 1
+        assert ask_inline(client, OTHER, 1, 4) == []
+        assert explain(client, OTHER)["reason"] == "too-long"
+    with started(options={"enabled": False}) as client:
+        client.open(URI, "# offer: 1\nx = \n")
+        assert ask_inline(client, URI, 1, 4) == []
+        assert explain(client)["reason"] == "off"
+        assert b"fake: open" not in client.stderr
+
+
+# Next edits
+
+
+def test_next_edits_are_of_the_requested_version(client):
+    client.open(URI, "# next: 2 a = 1\n# next: 3 b = 2\nx = 1\ny = 2\n")
+    diagnostics = [{"severity": "error", "message": "no", "range": span(0, 0, 1)}]
+    edits = next_edits(client, URI, 2, context={"triggerKind": 2}, diagnostics=diagnostics)
+    assert [(edit["text"], edit["range"]) for edit in edits] == [
+        ("a = 1\n", span(2, 0, 0)),
+        ("b = 2\n", span(3, 0, 0)),
+    ]
+    assert all(edit["textDocument"] == {"uri": URI, "version": 1} for edit in edits)
+    client.tell("textDocument/didShowInlineEdit", {"item": edits[0]})
+    assert client.ask("workspace/executeCommand", edits[0]["command"]) is None
+
+
+def test_next_edits_end_before_one_that_overlaps(client):
+    client.open(URI, "# next: 3 a = 1\n# next: 3 b = 2\n# next: 4 c = 3\nx = 1\ny = 2\n")
+    assert [edit["text"] for edit in next_edits(client, URI, 3)] == ["a = 1\n"]
+
+
+def test_next_edits_can_be_switched_off():
+    with started(options={"nextEdit": False}) as client:
+        client.open(URI, "# next: 1 a = 1\nx = 1\n")
+        assert next_edits(client, URI, 1) == []
+        assert explain(client)["reason"] == "off"
+
+
+# Completion items
+
+
+def test_completion_items_for_clients_without_ghost_text():
+    with Client(FAKE, cwd=ROOT) as client:
+        assert client.initialize({"completionItems": True})["completionProvider"] == {}
+        client.open(URI, "# offer: urn x\\n\ndef f(x):\n    ret\n")
+        params = {"textDocument": {"uri": URI}, "position": position(2, 7)}
+        result = client.ask("textDocument/completion", params)
+        assert result["isIncomplete"]
+        (item,) = result["items"]
+        assert item["label"] == "return x"
+        assert item["textEdit"] == {"range": span(2, 4, 7), "newText": "return x\n"}
+        assert item["filterText"].startswith("ret")
+        assert item["command"]["command"] == "lintseq.accept"
+
+
+def test_completion_items_are_announced_when_the_setting_comes_later():
+    capabilities = {
+        "workspace": {"configuration": True},
+        "textDocument": {"completion": {"dynamicRegistration": True}},
+    }
+    with Client(FAKE, cwd=ROOT) as client:
+        client.answers["workspace/configuration"] = lambda _: [{"completionItems": True}]
+        client.answers["client/registerCapability"] = lambda _: None
+        assert "completionProvider" not in client.initialize(capabilities=capabilities)
+        (registration,) = client.wait_for("client/registerCapability")["registrations"]
+        assert registration["method"] == "textDocument/completion"
+
+
+# Notebooks
+
+
+def test_a_cell_is_completed_with_the_cells_before_it(client):
+    cells = [f"vscode-notebook-cell:/work/n.ipynb#{name}" for name in "AB"]
+    items = [
+        {"uri": cells[0], "languageId": "python", "version": 1, "text": "# offer: 1\n# next: 0 a = 1\n"},
+        {"uri": cells[1], "languageId": "python", "version": 1, "text": "é = 1\nx = "},
+    ]
+    notebook = {
+        "uri": "file:///work/n.ipynb",
+        "notebookType": "jupyter-notebook",
+        "version": 1,
+        "cells": [{"kind": 2, "document": uri} for uri in cells],
+    }
+    client.tell("notebookDocument/didOpen", {"notebookDocument": notebook, "cellTextDocuments": items})
+    (item,) = ask_inline(client, cells[1], 1, 4)
+    assert (item["insertText"], item["range"]) == ("1", span(1, 4, 4))
+    assert next_edits(client, cells[1], 1) == []  # it would change the first cell
+    client.tell(
+        "notebookDocument/didChange",
+        {
+            "notebookDocument": {"uri": notebook["uri"], "version": 2},
+            "change": {
+                "cells": {
+                    "textContent": [
+                        {
+                            "document": {"uri": cells[1], "version": 2},
+                            "changes": [insert(0, 0, "# next: 4 b = 1\n")],
+                        }
+                    ]
+                }
+            },
+        },
+    )
+    params = {"textDocument": {"uri": cells[1], "version": 2}, "position": position(1, 0)}
+    client.ask("lintseq/explain", params)
+    edits = client.ask("textDocument/copilotInlineEdit", params)["edits"]
+    assert edits == []  # the edit of the first cell comes first
+    client.tell(
+        "notebookDocument/didClose",
+        {"notebookDocument": {"uri": notebook["uri"]}, "cellTextDocuments": [{"uri": uri} for uri in cells]},
+    )
+    assert ask_inline(client, cells[1], 1, 4) == []
