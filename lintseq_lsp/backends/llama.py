@@ -24,10 +24,11 @@ from lintseq_lsp.backends.base import Piece, Prompt, Request, Sampling, Stop, Us
 from lintseq_lsp.backends.begins import Begins, Vocabulary
 from lintseq_lsp.errors import Cancelled, ModelError, ModelFileError, TokenizerError
 
-# Before llama.cpp is loaded. Its threads must sleep while they wait for each other: one that spins
-# takes the core from the thread it waits for as soon as a linter runs too (measured: ten times slower
-# than one thread). And an abort would start a debugger and print a stack with the user's text in it.
-os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+# Before llama.cpp is loaded. Its threads wait for each other hundreds of times a token. One that spins
+# takes the core from the thread it waits for as soon as the machine is busy (measured: a hundred times
+# slower), one that sleeps at once makes two threads slower than one: so they spin a little, then sleep.
+os.environ.setdefault("GOMP_SPINCOUNT", "2000")
+# An abort would start a debugger and print a stack with the user's text in it.
 os.environ.setdefault("GGML_NO_BACKTRACE", "1")
 
 import llama_cpp
@@ -40,7 +41,8 @@ _EXTRA_CELLS = 128  # for each candidate but the first, behind the shared prompt
 _BATCH = 512  # longest piece of a prompt
 _PIECE_SECONDS = 0.035  # aim for one piece of a prompt, so that a cancellation is seen within 50 ms
 _FRAGMENTS = 4096  # whose tokens are remembered
-_SMALL = 32 << 20  # bytes of weights, below which a second thread costs more than it gives for one token
+_SMALL = 32 << 20  # bytes of weights, below which a second thread costs more than it gives
+_MANY = 8  # tokens in a batch, from which on it pays to wait for further threads
 _LEVEL_ERROR = 4  # GGML_LOG_LEVEL_ERROR in ggml.h
 
 _log = logging.getLogger(__name__)
@@ -68,8 +70,9 @@ class LlamaBackend:
     one. Of a piece that ends a candidate at `<|diff|>` or the end of the sequence, `tokens` and
     `logprob` include that token, so that the sum is the log-probability of the whole answer.
 
-    `context` can lower what the model was trained for, never raise it. `threads` defaults to half
-    of the processors that the system counts (often two of them are one core): at least two, at most four.
+    `context` can lower what the model was trained for, never raise it. `threads` read prompts, half as
+    many write, since writing waits for memory and the linter runs meanwhile; a small model has one. The
+    default is half of the processors that the system counts: at least two, at most four.
     """
 
     def __init__(self, path: Path, *, threads: int | None = None, context: int | None = None) -> None:
@@ -84,6 +87,7 @@ class LlamaBackend:
             cores = os.cpu_count() or 1
             self._threads = threads or max(min(2, cores), min(4, cores // 2))
             self._threads_set = 0
+            self._small = llama_cpp.llama_model_size(self._model) < _SMALL
             self._open()
         except BaseException:
             self.close()
@@ -296,11 +300,11 @@ class LlamaBackend:
         outputs: int | Sequence[int],
     ) -> None:
         """Puts token i at `positions[i]` of `sequences[i]`; logits come of those with `outputs[i]`."""
-        if self._threads != self._threads_set:
-            self._threads_set = threads = self._threads
-            small = llama_cpp.llama_model_size(self._model) < _SMALL
-            llama_cpp.llama_set_n_threads(self._context, 1 if small else threads, threads)
         size = len(ids)
+        threads = 1 if self._small else self._threads if size >= _MANY else max(1, self._threads // 2)
+        if threads != self._threads_set:
+            self._threads_set = threads
+            llama_cpp.llama_set_n_threads(self._context, threads, threads)
         self._ids[:size] = ids
         self._positions[:size] = positions
         self._sequences[:size] = sequences
