@@ -42,7 +42,7 @@ _BATCH = 512  # longest piece of a prompt
 _PIECE_SECONDS = 0.035  # aim for one piece of a prompt, so that a cancellation is seen within 50 ms
 _FRAGMENTS = 4096  # whose tokens are remembered
 _SMALL = 32 << 20  # bytes of weights, below which a second thread costs more than it gives
-_MANY = 8  # tokens in a batch, from which on it pays to wait for further threads
+_MANY = 4  # tokens in a batch, from which on it pays to wait for further threads
 _LEVEL_ERROR = 4  # GGML_LOG_LEVEL_ERROR in ggml.h
 
 _log = logging.getLogger(__name__)
