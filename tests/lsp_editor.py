@@ -1,4 +1,4 @@
-"""What the tests of the server share: requests, an editor that applies edits, and the fake engine's command."""
+"""What the server's tests share: requests, an editor that applies edits, and the fake engine's command."""
 
 import sys
 import threading
