@@ -16,9 +16,9 @@ from lintseq_lsp.completion import Cursor, cursor_at
 from lintseq_lsp.diffs import Malformed
 from lintseq_lsp.edits import apply, replacement_between, unmap
 from lintseq_lsp.excerpt import Excerpt, excerpt_around, replace_lines
-from lintseq_lsp.gate import Baseline, Gate, Reason, Verdict, malformed, new_findings, wait
+from lintseq_lsp.gate import Baseline, Gate, Reason, Verdict, finding_key, malformed, new_findings, wait
 from lintseq_lsp.generation import RESAMPLING, Ended, Limits, Proposal, State, Step, generate, propose
-from lintseq_lsp.linters.base import Report
+from lintseq_lsp.linters.base import Finding, Report
 from lintseq_lsp.prompts import (
     Opening,
     PromptFormat,
@@ -291,6 +291,8 @@ class Engine:
         return self._explain(document, lambda clock: self._resolve(document, action, clock, cancelled))
 
     def _resolve(self, document: Document, action: Action, clock: "_Clock", cancelled: _Cancelled) -> Outcome:
+        if action.last_line >= len(document.lines):
+            return Outcome(reason=Reason.STALE)
         baseline = self.gate.baseline(document, action.first_line, cancelled)
         if baseline.failure:
             return Outcome(reason=Reason.LINTER_FAILED, detail=baseline.failure)
@@ -325,6 +327,8 @@ class Engine:
             for number in range(action.first_line, action.last_line + 1)
             if document.lines[number].strip()
         ]
+        if not seeds:
+            return Outcome(reason=Reason.STALE)
         removed = lintseq.backward_step(document.lines, seeds, lint, max_checks=12)
         if isinstance(removed, lintseq.Failure):
             return Outcome(reason=Reason.LINTER_FAILED, detail=removed.reason)
@@ -345,6 +349,8 @@ class Engine:
         most = max(self.settings.max_lines, 12)
         limits = Limits(steps=1, lines=most, tries=self.settings.tries, tokens=most * _TOKENS_A_LINE)
         state = self._state(insertion.document, insertion.above, insertion.instruction, limits)
+        # LintSeq's states have no outer blank lines; what separates the insertion from the rest stays.
+        state = replace(state, excerpt=state.excerpt.reaching(insertion.above))
         opening = Opening(state.excerpt.above(insertion.above), insertion.typed, 1, most)
         rejected: list[Verdict] = []
         states = 0
@@ -362,7 +368,8 @@ class Engine:
                 cancelled=cancelled,
             ):
                 if isinstance(item, Ended):
-                    reason = item.reason
+                    if not item.accepted:
+                        reason = item.reason
                     continue
                 states += 1
                 if not item.verdict.accepted:
@@ -376,7 +383,7 @@ class Engine:
                 confidence = item.logprob / max(item.tokens, 1)
                 suggestion = Suggestion(document, (change,), evidence, confidence)
                 return Outcome((suggestion,), Reason.ACCEPTED, rejected=rejected)
-            if reason is not Reason.LIMIT and reason is not Reason.NOTHING_NEW:
+            if reason is not Reason.NOTHING_NEW:
                 break
         return Outcome(reason=reason, rejected=rejected)
 
@@ -427,9 +434,12 @@ class _Clock:
 
 
 def _without(baseline: Baseline, action: Action) -> tuple[Baseline, bool]:
-    """The baseline in which the finding that `action` is to fix is new, and whether it was found there."""
-    for key in baseline.findings:
-        symbol, message = key
-        if symbol == action.symbol or (message and message in action.message):
-            return replace(baseline, findings=baseline.findings - Counter([key])), True
-    return baseline, False
+    """The baseline in which the finding that `action` is to fix is new, and whether it was found there.
+
+    Clients' messages are often longer than the linter's; a symbol alone must be unmistakable.
+    """
+    symbol, message = finding_key(Finding(action.symbol, "", action.message, action.first_line + 1))
+    said = [key for key in baseline.findings if key[1] and key[1] in message]
+    alike = [key for key in baseline.findings if key[0] == symbol]
+    fixed = said[:1] or (alike if len(alike) == 1 else [])
+    return replace(baseline, findings=baseline.findings - Counter(fixed)), bool(fixed)
