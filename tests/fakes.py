@@ -1,8 +1,11 @@
-"""Linters that say what a test wants, when it wants it."""
+"""Linters and a model that say what a test wants, when it wants it."""
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 
+from lintseq_lsp.backends.base import Piece, Request, Usage
+from lintseq_lsp.backends.scripted import ScriptedBackend
 from lintseq_lsp.gate import Gate, GatePolicy
 from lintseq_lsp.linters.base import Check, Finding, Report, Tier
 from lintseq_lsp.linters.syntax import check_syntax
@@ -73,3 +76,50 @@ def gate_of(linter: ImmediateLinter | None = None, syntax: Callable[[str], Repor
 def python_gate() -> Gate:
     """A gate whose linter is the cheap tier: no process, and real Python."""
     return Gate(ImmediateLinter(check_syntax), check_syntax, GatePolicy())
+
+
+class LineModel:
+    """A model that writes given lines where it is asked to, the half-typed one from its beginning on.
+
+    Each candidate of a request takes the next answer; when none is left it writes nothing.
+    """
+
+    name = "lines"
+
+    def __init__(self, *answers: Sequence[str], context: int = 1024) -> None:
+        self.context = context
+        self.usage = Usage()
+        self.requests: list[Request] = []
+        self._answers = list(answers)
+
+    def count(self, text: str) -> int:
+        return ScriptedBackend([]).count(text)
+
+    def write(self, request: Request, cancelled: Callable[[], bool]) -> Iterator[Piece]:
+        self.requests.append(request)
+        count = min(request.candidates, len(self._answers))
+        fragments = [_continuation(request, self._answers.pop(0)) for _ in range(count)]
+        backend = ScriptedBackend(["<|diff|>".join([*fragments, ""])] if fragments else [])
+        for piece in backend.write(request, cancelled):
+            yield piece
+        self.usage = backend.usage
+
+    def close(self) -> None:
+        pass
+
+
+def _continuation(request: Request, lines: Sequence[str]) -> str:
+    fragment = request.prompt[-1]
+    headers = [(fragment + begin).split("\n")[0] for begin in request.begins]
+    if not fragment + "".join(request.begins):
+        return "\n"
+    wanted = [header for header in headers if _count(header) == len(lines)] or headers
+    whole = "\n".join([wanted[-1], *(f"+{line}" for line in lines)]) + "\n"
+    assert whole.startswith(fragment), f"{whole!r} does not begin with {fragment!r}"
+    return whole[len(fragment) :]
+
+
+def _count(header: str) -> int:
+    match = re.fullmatch(r"@@ -\d+,0 \+\d+(?:,(\d+))? @@", header)
+    assert match, header
+    return int(match[1] or 1)

@@ -1,0 +1,545 @@
+"""Requests on documents, from the question to suggestions that are clean."""
+
+from collections.abc import Callable, Sequence
+
+import pytest
+from fakes import ImmediateLinter, LineModel, finding, gate_of, lint_bad, python_gate
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lintseq_lsp.actions import Action, ActionKind, Problem, actions_at
+from lintseq_lsp.backends.base import Backend
+from lintseq_lsp.backends.scripted import ScriptedBackend
+from lintseq_lsp.diffs import Diff, Hunk, render
+from lintseq_lsp.edits import apply
+from lintseq_lsp.engine import Engine
+from lintseq_lsp.errors import Cancelled
+from lintseq_lsp.gate import Gate, Reason
+from lintseq_lsp.generation import Ended, Step
+from lintseq_lsp.linters.base import Report, Tier
+from lintseq_lsp.prompts import END, PromptFormat
+from lintseq_lsp.settings import Settings
+from lintseq_lsp.suggestions import Outcome
+from lintseq_lsp.text import Document
+
+
+def engine_of(
+    backend: Backend,
+    gate: Gate | None = None,
+    settings: Settings | None = None,
+    prompt_format: PromptFormat = PromptFormat.PAPER,
+) -> Engine:
+    return Engine(
+        backend, gate or gate_of(), prompt_format=prompt_format, settings=settings or Settings(tries=4)
+    )
+
+
+def place(text: str) -> tuple[Document, int]:
+    """The document, and where `|` stands in it."""
+    offset = text.index("|")
+    return Document(text.replace("|", "", 1), 1, "a.py"), offset
+
+
+def complete(engine: Engine, text: str, *, candidates: int = 1) -> Outcome:
+    document, offset = place(text)
+    return engine.complete(document, offset, candidates=candidates)
+
+
+def answer(text: str, *lines: str, gate: Gate | None = None) -> str | Reason:
+    """The document with the suggestion for one answer of the model, or why there is none."""
+    outcome = complete(engine_of(LineModel(lines), gate), text)
+    return outcome.suggestions[0].text if outcome.suggestions else outcome.reason
+
+
+# At the cursor
+
+
+@pytest.mark.parametrize("prompt_format", PromptFormat)
+@pytest.mark.parametrize(
+    ("text", "lines", "final"),
+    [
+        ("|", ["x = 1"], "x = 1"),
+        ("a\n|\nb\n", ["x = 1"], "a\nx = 1\nb\n"),
+        ("a\n|\nb\n", ["x = 1", "y = 2"], "a\nx = 1\ny = 2\nb\n"),
+        ("a\nx = |\nb\n", ["x = 1"], "a\nx = 1\nb\n"),
+        ("a\nx = ret|", ["x = return_value"], "a\nx = return_value"),
+        ("a\r\nif x|\r\nb\r\n", ["if x:", "    y()"], "a\r\nif x:\r\n    y()\r\nb\r\n"),
+        ("def f():\n    |\n", ["    x = 1", "    return x"], "def f():\n    x = 1\n    return x\n"),
+        ("def f():\n\t|\n", ["\treturn 'é🦉\u2028'"], "def f():\n\treturn 'é🦉\u2028'\n"),
+        ("x = f(|)\n", ["x = f(1, 2)"], "x = f(1, 2)\n"),
+        ("x = [|]  \n", ["x = [1]"], "x = [1]  \n"),
+        ("\n\n|\n\nx\n", ["y = 1"], "\n\ny = 1\n\nx\n"),
+    ],
+)
+def test_completion(text: str, lines: Sequence[str], final: str, prompt_format: PromptFormat) -> None:
+    outcome = complete(engine_of(LineModel(lines), prompt_format=prompt_format), text)
+    assert [suggestion.text for suggestion in outcome.suggestions] == [final]
+    assert outcome.reason is Reason.ACCEPTED
+    (suggestion,) = outcome.suggestions
+    (replacement,) = suggestion.replacements
+    assert replacement.start == text.index("|")
+    assert suggestion.evidence.new_findings == 0
+    assert suggestion.evidence.tier is Tier.PYLINT
+    assert suggestion.logprob == -1.0
+
+
+def test_the_longest_clean_beginning_is_offered() -> None:
+    lines = ["    x = 1", "    y = 2", "    bad = 3", "    z = 4"]
+    engine = engine_of(LineModel(lines))
+    outcome = complete(engine, "def f():\n    |\n")
+    assert outcome.suggestions[0].text == "def f():\n    x = 1\n    y = 2\n"
+    assert outcome.suggestions[0].evidence.states == 3
+    assert [verdict.reason for verdict in outcome.rejected] == [Reason.NEW_FINDINGS] * 2
+
+
+def test_lines_that_stand_below_are_trimmed() -> None:
+    assert answer("a\n|\nc\nd\n", "b", "c", "d") == "a\nb\nc\nd\n"
+    assert answer("a\n|\nc\nd\n", "c", "d") is Reason.NOTHING_NEW
+    assert answer("a\n|\nc\n", "a") is Reason.NOTHING_NEW
+
+
+def test_the_scope_ends_the_answer() -> None:
+    assert answer("def f():\n    |\n", "    x = 1", "def g():", "    pass") == "def f():\n    x = 1\n"
+
+
+def test_no_model_is_asked_where_nothing_is_wanted() -> None:
+    backend = LineModel(["x"])
+    engine = engine_of(backend)
+    assert complete(engine, "fo|o").reason is Reason.NO_FIT
+    assert complete(engine, "x = 'a|'").reason is Reason.IN_STRING_OR_COMMENT
+    assert complete(engine, "# a|").reason is Reason.IN_STRING_OR_COMMENT
+    assert backend.requests == []
+    wanted = engine_of(LineModel(["# a remark"]), settings=Settings(strings_and_comments=True))
+    assert complete(wanted, "# a|").suggestions[0].text == "# a remark"
+
+
+def test_why_there_is_nothing() -> None:
+    assert answer("x = |\n", "x = ") is Reason.COMPLETE
+    assert answer("f(|)\n", "f(x") is Reason.NO_FIT
+    assert answer("x = |\n", "x = bad") is Reason.NEW_FINDINGS
+    assert answer("x = |\n", "x = broken") is Reason.DOES_NOT_PARSE
+    assert answer("x = |\n", "x = 1  # noqa") is Reason.PRAGMA
+    assert answer("x = |\n", "x = " + "y" * 1000) is Reason.LIMIT
+
+
+def test_what_is_malformed_is_said() -> None:
+    outcome = complete(engine_of(ScriptedBackend(["1 @@\nno plus\n<|diff|>"] * 5)), "|")
+    assert outcome.reason is Reason.MALFORMED
+    assert outcome.rejected[0].detail
+
+
+def test_when_the_first_is_rejected_several_are_sampled_and_the_likeliest_clean_one_wins() -> None:
+    backend = LineModel(["x = bad"], ["x = bad"], ["x = 1"], ["x = 2"], ["x = 3"])
+    outcome = complete(engine_of(backend), "x = |")
+    assert outcome.suggestions[0].text == "x = 1"
+    greedy, retry = backend.requests
+    assert greedy.candidates == 1
+    assert greedy.sampling.temperature == 0
+    assert retry.candidates == 4
+    assert retry.sampling.temperature > 0
+    assert retry.prompt == greedy.prompt
+
+
+def test_tries_are_bounded() -> None:
+    backend = LineModel(*[["x = bad"]] * 99)
+    outcome = complete(engine_of(backend), "x = |")
+    assert outcome.reason is Reason.NEW_FINDINGS
+    assert [request.candidates for request in backend.requests] == [1, 4]
+    assert len(outcome.rejected) == 1  # the same text is judged once
+
+
+def test_alternatives_differ() -> None:
+    backend = LineModel(["x = 1"], ["x = 1"], ["x = bad"], ["x = 2"], ["x = 3"], ["x = 4"])
+    outcome = complete(engine_of(backend), "x = |", candidates=3)
+    assert [suggestion.text for suggestion in outcome.suggestions] == ["x = 1", "x = 2", "x = 3"]
+
+
+def test_typing_along_asks_no_model() -> None:
+    backend = LineModel(["x = foo(1)", "y = 2"], ["x = other"])
+    engine = engine_of(backend)
+    first = complete(engine, "a\n|\n")
+    assert not first.cached
+    for typed in ("x", "x = foo", "x = foo(", "x = foo(1)"):
+        outcome = complete(engine, f"a\n{typed}|\n")
+        assert outcome.cached
+        assert outcome.suggestions[0].text == "a\nx = foo(1)\ny = 2\n"
+        assert outcome.suggestions[0].id == first.suggestions[0].id
+    assert complete(engine, "a\nx = foo(|)\n").cached
+    assert len(backend.requests) == 1
+    document, offset = place("a\nx = |\n")
+    recalled = engine.recall(document, offset)
+    assert recalled is not None
+    assert recalled.suggestions[0].base is document
+    assert engine.recall(Document("other\n", path="a.py"), 0) is None
+
+
+def test_more_candidates_than_are_known_ask_the_model() -> None:
+    backend = LineModel(["x = 1"], ["x = 1"], ["x = 2"], ["x = 3"])
+    engine = engine_of(backend)
+    complete(engine, "x = |")
+    outcome = complete(engine, "x = |", candidates=2)
+    assert len(outcome.suggestions) == 2
+
+
+def test_what_was_declined_is_not_offered_again() -> None:
+    backend = LineModel(["x = 1"], ["x = 1"], ["x = 1"], ["x = 2"])
+    engine = engine_of(backend)
+    declined = complete(engine, "x = |").suggestions[0]
+    engine.memory.reject(declined)
+    assert complete(engine, "x = |").suggestions[0].text == "x = 2"
+    engine = engine_of(LineModel(*[["x = 1"]] * 5))
+    engine.memory.reject(declined)
+    assert complete(engine, "x = |").reason is Reason.REJECTED_BEFORE
+
+
+def failing(word: str) -> Callable[[str], Report]:
+    return lambda text: Report(failure="killed") if word in text else lint_bad(text)
+
+
+def test_a_linter_that_fails_offers_nothing() -> None:
+    backend = LineModel(["x = 1"])
+    outcome = complete(engine_of(backend, gate_of(ImmediateLinter(failing("a")))), "a\n|\n")
+    assert (outcome.reason, outcome.detail) == (Reason.LINTER_FAILED, "killed")
+    assert backend.requests == []
+    gate = gate_of(ImmediateLinter(failing("x")))
+    assert answer("a\n|\n", "x = 1", gate=gate) is Reason.LINTER_FAILED
+
+
+def test_findings_that_were_there_do_not_block() -> None:
+    assert answer("bad one\n|\n", "x = 1") == "bad one\nx = 1\n"
+    assert answer("bad one\n|\n", "bad two") is Reason.NEW_FINDINGS
+
+
+def test_a_file_that_does_not_parse_elsewhere() -> None:
+    assert answer("x = (\n|\n", "y = 1", gate=python_gate()) is Reason.DOES_NOT_PARSE
+    assert answer("x = (\n|\n", "1)", gate=python_gate()) == "x = (\n1)\n"
+
+
+def test_a_half_typed_line_is_no_obstacle() -> None:
+    assert answer("import os\nprint(os.|\n", "print(os.name)", gate=python_gate()) == (
+        "import os\nprint(os.name)\n"
+    )
+
+
+def test_cancelling() -> None:
+    backend = LineModel(["x = 1"])
+    engine = engine_of(backend)
+    document, offset = place("x = |")
+    with pytest.raises(Cancelled):
+        engine.complete(document, offset, cancelled=lambda: bool(backend.requests))
+    explained = engine.explain("a.py")
+    assert explained is not None
+    assert explained.reason is Reason.CANCELLED
+
+
+def test_explaining_the_last_request() -> None:
+    engine = engine_of(LineModel(["x = bad"], ["x = bad"]))
+    assert engine.explain("a.py") is None
+    outcome = complete(engine, "x = |")
+    explained = engine.explain("a.py")
+    assert explained == outcome
+    assert outcome.rejected[0].findings == [finding("x = bad")]
+    assert outcome.milliseconds > 0
+    assert engine.explain("b.py") is None
+
+
+def test_a_long_file() -> None:
+    text = "".join(f"def f{number}(x):\n    y = {number}\n    return y\n\n" for number in range(5000))
+    middle = text.index("    return y\n", len(text) // 2)
+    backend = LineModel(["    z = y"])
+    outcome = complete(engine_of(backend), f"{text[:middle]}    |\n{text[middle:]}")
+    assert outcome.suggestions[0].text == f"{text[:middle]}    z = y\n{text[middle:]}"
+    (request,) = backend.requests
+    used = sum(backend.count(fragment) + 1 for fragment in request.prompt)
+    assert backend.context // 2 < used < backend.context - request.max_tokens
+
+
+@pytest.mark.parametrize("text", ["x = " + "1 + " * 5000 + "|", "if " + "x and " * 5000 + "y:\n    |\n"])
+def test_what_does_not_fit_the_context_is_not_asked(text: str) -> None:
+    backend = LineModel(["x"])
+    assert complete(engine_of(backend), text).reason is Reason.TOO_LONG
+    assert backend.requests == []
+
+
+written = st.lists(
+    st.tuples(
+        st.sampled_from(["", "    ", "        "]), st.sampled_from(["x = 1", "bad", "y", "", "broken", "c"])
+    ).map("".join),
+    min_size=1,
+    max_size=5,
+)
+
+
+@given(written, st.lists(written, min_size=1, max_size=5), st.data())
+def test_whatever_is_offered_is_clean_and_keeps_the_other_lines(
+    content: list[str], answers: list[list[str]], data: st.DataObject
+) -> None:
+    document = Document("\n".join(content), 1, "a.py")
+    line = data.draw(st.integers(0, len(content) - 1))
+    typed = content[line]
+    backend = LineModel(*([typed + first, *rest] for first, *rest in answers))
+    engine = engine_of(backend)
+    outcome = engine.complete(document, document.offset(line, len(typed)), candidates=2)
+    before = {found.message for found in lint_bad(document.text).findings}
+    for suggestion in outcome.suggestions:
+        report = lint_bad(suggestion.text)
+        assert report.parsed
+        assert {found.message for found in report.findings} <= before
+        assert suggestion.text.startswith(document.text[: suggestion.replacements[0].start])
+        assert suggestion.text.endswith(document.text[suggestion.replacements[0].end :])
+    assert bool(outcome.suggestions) == (outcome.reason is Reason.ACCEPTED)
+
+
+# Anywhere in the document
+
+
+def stream(*diffs: str) -> str:
+    return "".join(f"{diff}<|diff|>" for diff in diffs)
+
+
+def insertion(above: int, *added: str) -> str:
+    return render(Diff((Hunk(above, added),)))
+
+
+def test_the_next_edits() -> None:
+    document = Document("a\nb\nc\n", 4, "a.py")
+    backend = ScriptedBackend([stream(insertion(3, "d"), insertion(0, "z"), END, END)])
+    engine = engine_of(backend)
+    outcome = engine.next_edit(document, 0)
+    assert [suggestion.replacements[0].text for suggestion in outcome.suggestions] == ["d\n", "z\n"]
+    assert all(suggestion.base == document for suggestion in outcome.suggestions)
+    everything = [replacement for each in outcome.suggestions for replacement in each.replacements]
+    assert apply(document.text, everything) == "z\na\nb\nc\nd\n"
+
+
+def test_the_rest_of_a_sequence_waits_under_its_text() -> None:
+    document = Document("a\n", 4, "a.py")
+    backend = ScriptedBackend([stream(insertion(1, "b"), insertion(2, "c"), END, END)])
+    engine = engine_of(backend)
+    outcome = engine.next_edit(document, 0)
+    assert [suggestion.text for suggestion in outcome.suggestions] == ["a\nb\n"]
+    asked = len(backend.requests)
+    following = Document("a\nb\n", 5, "a.py")
+    outcome = engine.next_edit(following, 0)
+    assert outcome.cached
+    assert [suggestion.text for suggestion in outcome.suggestions] == ["a\nb\nc\n"]
+    assert outcome.suggestions[0].base == following
+    assert len(backend.requests) == asked
+    assert engine.next_edit(Document("a\nb\nc\n", 6, "a.py"), 0).reason is Reason.COMPLETE
+
+
+def test_a_next_edit_that_was_declined() -> None:
+    document = Document("a\n", 4, "a.py")
+    engine = engine_of(ScriptedBackend([stream(insertion(1, "b"), END, END)]))
+    declined = engine.next_edit(document, 0).suggestions[0]
+    engine.memory.reject(declined)
+    assert engine.next_edit(document, 0).reason is Reason.REJECTED_BEFORE
+
+
+def test_why_there_is_no_next_edit() -> None:
+    document = Document("a\n", 4, "a.py")
+    assert engine_of(ScriptedBackend([])).next_edit(document, 0).reason is Reason.COMPLETE
+    rejected = engine_of(ScriptedBackend([stream(*[insertion(1, "bad")] * 4)])).next_edit(document, 0)
+    assert rejected.reason is Reason.NEW_FINDINGS
+    assert len(rejected.rejected) == 4
+    broken = engine_of(ScriptedBackend([]), python_gate()).next_edit(Document("x = (\n"), 0)
+    assert broken.reason is Reason.BASE_DOES_NOT_PARSE
+    backend = ScriptedBackend([])
+    failed = engine_of(backend, gate_of(ImmediateLinter(failing("a")))).next_edit(document, 0)
+    assert (failed.reason, failed.detail) == (Reason.LINTER_FAILED, "killed")
+    assert backend.requests == []
+
+
+@given(
+    st.lists(st.sampled_from(["a", "b", "", "    c", "bad"]), max_size=8),
+    st.sampled_from(["\n", "\r\n"]),
+    st.lists(
+        st.tuples(
+            st.integers(0, 10), st.lists(st.sampled_from(["x", "y", "", "bad"]), min_size=1, max_size=3)
+        ),
+        max_size=6,
+    ),
+    st.data(),
+)
+def test_next_edits_are_closed_under_prefixes(
+    content: list[str], newline: str, diffs: list[tuple[int, list[str]]], data: st.DataObject
+) -> None:
+    """After the first edit, after the first two, and after all, the document is a state that was accepted."""
+    document = Document(newline.join(content), 1, "a.py")
+    linter = ImmediateLinter()
+    engine = engine_of(
+        ScriptedBackend([stream(*(insertion(above, *added) for above, added in diffs))]), gate_of(linter)
+    )
+    outcome = engine.next_edit(document, data.draw(st.integers(0, len(document.text))))
+    clean = {check.text for check in linter.checks if not new_bad(document.text, check.text)}
+    for count in range(1, len(outcome.suggestions) + 1):
+        first = [suggestion.replacements[0] for suggestion in outcome.suggestions[:count]]
+        assert apply(document.text, first) in clean
+    for suggestion in outcome.suggestions:
+        assert suggestion.base == document
+        assert len(suggestion.replacements) == 1
+
+
+def new_bad(before: str, after: str) -> bool:
+    return len(lint_bad(after).findings) > len(lint_bad(before).findings)
+
+
+# On demand
+
+
+def run_edit(engine: Engine, text: str, *, lines: tuple[int, int] | None = None) -> tuple[list[Step], Ended]:
+    *steps, ended = engine.edit(Document(text, 1, "a.py"), "Do it.", lines=lines)
+    assert isinstance(ended, Ended)
+    return [step for step in steps if isinstance(step, Step)], ended
+
+
+def test_an_instruction_comes_first() -> None:
+    backend = ScriptedBackend([stream(insertion(1, "b"), END, END)])
+    steps, ended = run_edit(engine_of(backend), "a\n")
+    assert len(steps) == 1
+    assert ended.document.text == "a\nb\n"
+    assert backend.requests[0].prompt[0] == "Do it.\n"
+
+
+def test_an_instruction_for_some_lines() -> None:
+    backend = ScriptedBackend([stream(insertion(2, "x"), END, END)])
+    run_edit(engine_of(backend), "\na\nb\nc\nd\n", lines=(2, 3))
+    begins = backend.requests[0].begins[1:]
+    assert {begin.split(",")[0] for begin in begins} == {"@@ -1", "@@ -2", "@@ -3"}
+
+
+# At a place
+
+
+def resolve(
+    engine: Engine, text: str, kind: ActionKind, first: int, last: int | None = None, *problems: Problem
+) -> Outcome:
+    document = Document(text, 1, "a.py")
+    last = first if last is None else last
+    (action,) = [action for action in actions_at(document, first, last, problems) if action.kind is kind]
+    return engine.resolve(document, action)
+
+
+def resolved(
+    text: str, kind: ActionKind, first: int, last: int | None = None, *answers: Sequence[str]
+) -> str | Reason:
+    outcome = resolve(engine_of(LineModel(*answers), python_gate()), text, kind, first, last)
+    return outcome.suggestions[0].text if outcome.suggestions else outcome.reason
+
+
+def test_implementing() -> None:
+    text = 'def area(r):\n    """The area."""\n    pass\n\n\nprint(area(1))\n'
+    backend = LineModel(["    return 3 * r", "    # done"])
+    outcome = resolve(engine_of(backend, python_gate()), text, ActionKind.IMPLEMENT, 0)
+    assert outcome.suggestions[0].text == text.replace("    pass", "    return 3 * r\n    # done")
+    assert len(outcome.suggestions[0].replacements) == 1
+    assert backend.requests[0].prompt[0] == "The area.\n"
+    assert resolved("def f():", ActionKind.IMPLEMENT, 0, None, ["    return 1"]) == "def f():\n    return 1"
+
+
+def test_continuing_a_comment() -> None:
+    text = "def f(x):\n    # Sort them.\n    return x\n"
+    assert resolved(text, ActionKind.CONTINUE, 1, None, ["    x = sorted(x)"]) == (
+        "def f(x):\n    # Sort them.\n    x = sorted(x)\n    return x\n"
+    )
+
+
+def test_rewriting() -> None:
+    text = "a = 1\nb = 2\nc = 3\n"
+    assert resolved(text, ActionKind.REWRITE, 0, 1, ["a = b = 0"]) == "a = b = 0\nc = 3\n"
+
+
+@pytest.mark.parametrize("end", ["\n", "", "\n\n", "\r\n"])
+def test_rewriting_the_end_of_a_file(end: str) -> None:
+    text = f"a = 1\n\n\ndef f():\n    x = 1\n    return x{end}"
+    found = resolved(text, ActionKind.REWRITE, 3, 5, ["def f():", "    return 1"])
+    assert isinstance(found, str)
+    assert found.rstrip() == "a = 1\n\n\ndef f():\n    return 1"
+
+
+def test_rewriting_the_beginning_of_a_file() -> None:
+    assert resolved("a = 1\nb = 2\n\n\nc = 3\n", ActionKind.REWRITE, 0, 1, ["a = b = 0"]) == (
+        "a = b = 0\n\n\nc = 3\n"
+    )
+
+
+def test_rewriting_all_of_a_file() -> None:
+    found = resolved("\na = 1\nb = 2\n", ActionKind.REWRITE, 1, 2, ["a = b = 0"])
+    assert isinstance(found, str)
+    assert found.split() == ["a", "=", "b", "=", "0"]
+
+
+def test_what_is_written_as_it_was_is_nothing_new() -> None:
+    answers = [["a = 1", "b = 2"]] * 9
+    assert resolved("a = 1\nb = 2\nc = 3\n", ActionKind.REWRITE, 0, 1, *answers) is Reason.NOTHING_NEW
+
+
+def test_a_second_try_after_nothing_new() -> None:
+    answers = [["a = 1", "b = 2"], ["a = 0", "b = 0"]]
+    assert resolved("a = 1\nb = 2\nc = 3\n", ActionKind.REWRITE, 0, 1, *answers) == "a = 0\nb = 0\nc = 3\n"
+
+
+def test_the_model_is_not_asked_without_end() -> None:
+    backend = LineModel(*[["print(missing)"]] * 99)
+    outcome = resolve(engine_of(backend, python_gate()), "a = 1\nb = 2\n", ActionKind.REWRITE, 0, 1)
+    assert outcome.reason is Reason.NEW_FINDINGS
+    assert len(backend.requests) <= 8
+
+
+UNDEFINED = "undefined-variable"
+
+
+def test_fixing() -> None:
+    text = "print(found)\nprint(missing)\nx = 1\n"
+    problem = Problem(1, UNDEFINED, "Undefined variable 'missing'")
+    engine = engine_of(LineModel(["print('mended')"]), python_gate())
+    outcome = resolve(engine, text, ActionKind.FIX, 1, None, problem)
+    assert outcome.suggestions[0].text == "print(found)\nprint('mended')\nx = 1\n"
+    assert outcome.proved
+
+
+def test_a_fix_that_keeps_the_finding_is_none() -> None:
+    problem = Problem(0, UNDEFINED, "Undefined variable 'missing'")
+    engine = engine_of(LineModel(*[["y = missing"]] * 9), python_gate())
+    outcome = resolve(engine, "print(missing)\nx = 1\n", ActionKind.FIX, 0, None, problem)
+    assert outcome.reason is Reason.NEW_FINDINGS
+    assert not outcome.proved
+
+
+def test_a_fix_for_what_our_linter_does_not_know_is_not_proved() -> None:
+    problem = Problem(0, "SomeRule", "Prefer another name")
+    engine = engine_of(LineModel(["y = 1"]), python_gate())
+    outcome = resolve(engine, "z = 0\nx = 1\n", ActionKind.FIX, 0, None, problem)
+    assert outcome.suggestions[0].text == "y = 1\nx = 1\n"
+    assert not outcome.proved
+
+
+def test_an_action_whose_lines_are_gone() -> None:
+    engine = engine_of(LineModel(["x"]), python_gate())
+    for kind in ActionKind:
+        assert engine.resolve(Document("a = 1\n"), Action(kind, 1, 2, "")).reason is Reason.STALE
+    for kind in (ActionKind.REWRITE, ActionKind.FIX):
+        assert engine.resolve(Document("a = 1\n\n"), Action(kind, 1, 1, "")).reason is Reason.STALE
+    text = "def f():\n    return 1\n"
+    assert engine.resolve(Document(text), Action(ActionKind.IMPLEMENT, 0, 0, "")).reason is Reason.NOTHING_NEW
+
+
+def test_actions_are_explained() -> None:
+    engine = engine_of(LineModel(["a = 0"]), python_gate())
+    outcome = resolve(engine, "a = 1\nb = 2\n", ActionKind.REWRITE, 0, 1)
+    assert engine.explain("a.py") == outcome
+
+
+def test_preparing_makes_the_baseline_known() -> None:
+    linter = ImmediateLinter()
+    engine = engine_of(LineModel(["x = 1"]), gate_of(linter))
+    document, offset = place("a\n|\n")
+    engine.prepare(document)
+    engine.complete(document, offset)
+    assert [check.text for check in linter.checks] == ["a\n\n", "a\nx = 1\n"]
+
+
+def test_closing_closes_both() -> None:
+    linter = ImmediateLinter()
+    engine_of(LineModel(), gate_of(linter)).close()
+    assert linter.closed
