@@ -100,8 +100,7 @@ class LineModel:
         count = min(request.candidates, len(self._answers))
         fragments = [_continuation(request, self._answers.pop(0)) for _ in range(count)]
         backend = ScriptedBackend(["<|diff|>".join([*fragments, ""])] if fragments else [])
-        for piece in backend.write(request, cancelled):
-            yield piece
+        yield from backend.write(request, cancelled)
         self.usage = backend.usage
 
     def close(self) -> None:

@@ -40,11 +40,17 @@ newlines = st.sampled_from(["\n", "\r\n", "\r"])
 
 
 @st.composite
-def texts(draw: st.DrawFn, *, most: int = 12) -> str:
-    """Documents with one kind of line end or several, with and without a last one."""
-    kinds = draw(st.lists(newlines, min_size=1, max_size=3))
+def texts(draw: st.DrawFn, *, most: int = 12, ended: bool = False, meeting: bool = True) -> str:
+    """Documents with one kind of line end or several, with and without a last one.
+
+    Without `meeting`, no `\\r` can become one line end with a `\\n` that is inserted behind it.
+    """
+    several = st.lists(newlines, min_size=1, max_size=3)
+    apart = st.sampled_from([["\n"], ["\r\n"], ["\r"], ["\n", "\r\n"]])
+    kinds = draw(several if meeting else apart)
     shown = draw(st.lists(st.tuples(lines, st.sampled_from(kinds)), max_size=most))
-    return "".join(line + end for line, end in shown) + draw(st.one_of(st.just(""), lines))
+    last = "" if ended else draw(st.one_of(st.just(""), lines))
+    return "".join(line + end for line, end in shown) + last
 
 
 @st.composite

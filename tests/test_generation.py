@@ -13,8 +13,8 @@ from lintseq_lsp.backends.scripted import ScriptedBackend
 from lintseq_lsp.diffs import Diff, Hunk, Malformed, render
 from lintseq_lsp.errors import Cancelled
 from lintseq_lsp.excerpt import Excerpt
-from lintseq_lsp.gate import Baseline, Gate, Reason, finding_key
-from lintseq_lsp.generation import Ended, Limits, Proposal, State, Step, generate, propose, wait
+from lintseq_lsp.gate import Baseline, Gate, Reason, finding_key, wait
+from lintseq_lsp.generation import Ended, Limits, Proposal, State, Step, generate, propose
 from lintseq_lsp.linters.base import Report, Tier
 from lintseq_lsp.prompts import END, Opening, PromptFormat, history, instruction_fragment
 from lintseq_lsp.text import Document
