@@ -1,0 +1,138 @@
+"""The benchmark of the gate: what it adds to a sequence, and what one check costs."""
+
+import time
+from collections import Counter
+from collections.abc import Iterable
+from concurrent.futures import Future
+
+from lintseq_lsp.backends.base import Backend
+from lintseq_lsp.bench_llama import RecordedLlama
+from lintseq_lsp.bench_texts import texts
+from lintseq_lsp.bench_values import Plan, Result, Results, Target
+from lintseq_lsp.errors import LintSeqError
+from lintseq_lsp.excerpt import excerpt_around
+from lintseq_lsp.gate import Gate
+from lintseq_lsp.generation import Limits, State, Step, generate
+from lintseq_lsp.linters.base import Check, Linter, Report, Tier
+from lintseq_lsp.prompts import PromptFormat, chunk, history, instruction_fragment
+from lintseq_lsp.runtime import open_gate, open_linter
+from lintseq_lsp.settings import Settings
+from lintseq_lsp.text import Document
+from lintseq_lsp.weights.random_model import random_model
+
+_NEW_LINES = (
+    "",
+    "",
+    "def added_{number}(values):",
+    "    first = sum(value * {number} for value in values)",
+    "    second = max(values, default=first)",
+    "    return first + second",
+)
+"""One step of the recorded sequence: of a usual length, and clean in any module."""
+
+
+def sequence(plan: Plan) -> Results:
+    """Five clean steps at 150M with the gate and without it, turn by turn.
+
+    The weights are random, and the text is a recording: see `RecordedLlama`. The history is in the
+    cache, so that reading it does not cover what the gate costs.
+    """
+    document = texts(200)[0]
+    gate = open_gate(Settings())
+    backend: RecordedLlama | None = None
+    try:
+        backend = RecordedLlama(random_model())
+        state, limits = _start(backend, document), Limits(steps=5)
+        open_door = Gate(_Trusting(), lambda _: Report())
+        pairs = []
+        for _ in range(plan.times(9, 2) + 1):
+            seconds, final = _five_steps(backend, gate, state, limits)
+            pairs.append((seconds, _five_steps(backend, open_door, state, limits)[0]))
+        checks = _checks(gate.linter, final, plan.times(9, 3))
+    finally:
+        if backend is not None:
+            backend.close()
+        gate.linter.close()
+    gated, free = (tuple(times) for times in zip(*pairs[1:], strict=True))  # the first pair reads the history
+    note = f"{len(document.lines)} lines, random weights that do the work, text from a recording"
+    without = Result("five steps, no gate, 150M", "ms", free, note=note)
+    check = Result("one warm check of the last state", "ms", _milliseconds(checks))
+    yield without
+    yield check
+    limit = 1.25 * (without.statistic("p50") or 0.0) + (check.statistic("p50") or 0.0)
+    yield Result("five clean steps with the gate, 150M", "ms", gated, (Target("p50", limit),), note)
+
+
+def _start(backend: Backend, document: Document) -> State:
+    """The document as a history, seen from its end."""
+    last = len(document.lines) - 1
+    budget = backend.context - 6 * Limits().tokens
+    excerpt = excerpt_around(document, last, budget, lambda line: backend.count(f"+{line}\n") + 2)
+    fragments = history(excerpt.lines(document), len(excerpt.numbers), PromptFormat.PAPER)
+    return State(document, excerpt, (instruction_fragment(""), *fragments))
+
+
+def _five_steps(backend: RecordedLlama, gate: Gate, state: State, limits: Limits) -> tuple[float, Document]:
+    """Milliseconds, and the last state."""
+    shown = len(state.excerpt.numbers)
+    diffs = iter(
+        [
+            chunk([line.format(number=number) for line in _NEW_LINES], shown + number * len(_NEW_LINES))
+            for number in range(5)
+        ]
+    )
+    backend.answer = lambda: next(diffs)
+    baseline = gate.baseline(state.document)
+    start = time.perf_counter()
+    items = list(generate(state, backend, gate, baseline, limits=limits))
+    milliseconds = (time.perf_counter() - start) * 1000
+    steps = [item for item in items if isinstance(item, Step)]
+    verdicts = [step.verdict for step in steps]
+    if len(steps) != 5 or not all(verdict.accepted for verdict in verdicts):
+        raise LintSeqError(f"the recorded steps are not clean: {verdicts}")
+    return milliseconds, steps[-1].document
+
+
+class _Trusting:
+    """No gate at all."""
+
+    def submit(self, check: Check) -> Future[Report]:
+        done: Future[Report] = Future()
+        done.set_result(Report(tier=check.tier))
+        return done
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
+def check(plan: Plan) -> Results:
+    """One warm check in the worker, of a text that it has not seen."""
+    linter = open_linter(Settings(), None)
+    try:
+        for lines in (20, 200, 2000):
+            documents = texts(lines)
+            reports = []
+            for document in documents:
+                reports += _checks(linter, document, plan.times(3 if lines > 200 else 15, 2))
+            targets = (Target("p50", 100),) if lines == 200 else ()
+            lengths = [len(document.lines) for document in documents]
+            failures = Counter(report.failure for report in reports if report.failure)
+            notes = [f"{len(documents)} files of {min(lengths)} to {max(lengths)} lines"]
+            notes += [f"{count} times: {failure}" for failure, count in failures.items()]
+            name, note = f"one warm check, {lines:,} lines", "; ".join(notes)
+            yield Result(name, "ms", _milliseconds(reports), targets, note)
+    finally:
+        linter.close()
+
+
+def _checks(linter: Linter, document: Document, repetitions: int) -> list[Report]:
+    """The first check is left out: it meets imports that were never resolved."""
+    reports = []
+    for number in range(repetitions + 1):
+        text = f"{document.text}\nadded_{number} = {number}\n"
+        reports.append(linter.submit(Check(text, document.path, Tier.PYLINT, timeout=10.0)).result())
+    return reports[1:]
+
+
+def _milliseconds(reports: Iterable[Report]) -> tuple[float, ...]:
+    return tuple(report.milliseconds for report in reports if not report.failure)
