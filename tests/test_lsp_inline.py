@@ -218,6 +218,7 @@ def test_a_document_that_changes_while_the_model_writes(client, tmp_path):
     number = client.begin("textDocument/inlineCompletion", inline(URI, 2, 4, version=1))
     wait_for_log(client, "waiting")
     client.change(URI, 2, insert(0, 0, "y = 1\n"))
+    explain(client)  # so that the change has arrived
     go.touch()
     assert client.result(number) == {"items": []}
     assert explain(client)["reason"] == "stale"
