@@ -46,12 +46,16 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Insertion:
-    """`document`, and what the model is to insert: below its first `above` lines, beginning with `typed`."""
+    """What the model is to insert into `document`: below its first `above` lines, beginning with `typed`.
+
+    When that document is not clean, the model is `shown` another one, and so many lines of it above.
+    """
 
     document: Document
     above: int
     typed: str
     instruction: str = ""
+    shown: tuple[Document, int] | None = None
 
 
 def actions_at(

@@ -13,7 +13,7 @@ from lintseq_lsp import actions, completion, lintseq
 from lintseq_lsp.actions import Action, ActionKind, Insertion
 from lintseq_lsp.backends.base import Backend, Request, Sampling, Stop
 from lintseq_lsp.completion import Cursor, cursor_at
-from lintseq_lsp.diffs import Malformed
+from lintseq_lsp.diffs import Diff, Malformed
 from lintseq_lsp.edits import apply, replacement_between, unmap
 from lintseq_lsp.excerpt import Excerpt, excerpt_around, replace_lines
 from lintseq_lsp.gate import Baseline, Gate, Reason, Verdict, finding_key, malformed, new_findings, wait
@@ -316,7 +316,10 @@ class Engine:
     def _taken_out(
         self, document: Document, action: Action, baseline: Baseline, cancelled: _Cancelled
     ) -> Insertion | Outcome:
-        """The document without the lines of `action`, by LintSeq's backward step."""
+        """The document without the lines of `action`, by LintSeq's backward step.
+
+        What only had to go with them is not the model's to delete: it is there again around the answer.
+        """
 
         def lint(text: str) -> Report:
             report = wait(self.gate.check(text, document.path, baseline.tier), cancelled)
@@ -333,9 +336,12 @@ class Engine:
         if isinstance(removed, lintseq.Failure):
             return Outcome(reason=Reason.LINTER_FAILED, detail=removed.reason)
         first = seeds[0]
-        typed = indentation(document.lines[first])
-        rest = replace_lines(document, [(number, 1, ()) for number in sorted(removed)])
-        return Insertion(rest, first - sum(number < first for number in removed), typed)
+        blocks = lintseq.blocks(document.lines)
+        end = max(number for seed in seeds for number in blocks[seed] if document.lines[number].strip()) + 1
+        asked = replace_lines(document, [(first, end - first, ())])
+        clean = replace_lines(document, [(number, 1, ()) for number in sorted(removed)])
+        shown = (clean, first - sum(number < first for number in removed))
+        return Insertion(asked, first, indentation(document.lines[first]), shown=shown)
 
     def _inserted(
         self,
@@ -348,15 +354,15 @@ class Engine:
         """The first accepted state that differs from `document`, by more tries if need be."""
         most = max(self.settings.max_lines, 12)
         limits = Limits(steps=1, lines=most, tries=self.settings.tries, tokens=most * _TOKENS_A_LINE)
-        state = self._state(insertion.document, insertion.above, insertion.instruction, limits)
-        # LintSeq's states have no outer blank lines; what separates the insertion from the rest stays.
-        state = replace(state, excerpt=state.excerpt.reaching(insertion.above))
-        opening = Opening(state.excerpt.above(insertion.above), insertion.typed, 1, most)
+        shown, above = insertion.shown or (insertion.document, insertion.above)
+        state = self._state(shown, above, insertion.instruction, limits)
+        opening = Opening(state.excerpt.above(above), insertion.typed, 1, most)
         rejected: list[Verdict] = []
         states = 0
         reason = Reason.LIMIT
         for attempt in range(self.settings.tries):
             sampling = replace(RESAMPLING, seed=attempt) if attempt else None
+            again = False
             for item in generate(
                 state,
                 self.backend,
@@ -375,15 +381,27 @@ class Engine:
                 if not item.verdict.accepted:
                     rejected.append(item.verdict)
                     continue
-                change = replacement_between(document.text, item.document.text)
-                if change is None or self.memory.is_unwanted(document.path, item.document.text):
-                    reason = Reason.NOTHING_NEW
+                assert isinstance(item.diff, Diff)
+                added = item.diff.hunks[0].added
+                final = replace_lines(insertion.document, [(insertion.above, 0, added)])
+                verdict = item.verdict
+                if final.text != item.document.text:
+                    # The model was shown less, or without the blank lines around.
+                    verdict = wait(self.gate.submit(document, final, baseline), cancelled)
+                    states += 1
+                if not verdict.accepted:
+                    rejected.append(verdict)
+                    reason, again = verdict.reason, True
                     continue
-                evidence = Evidence(states, 0, item.verdict.tier, clock.milliseconds)
+                change = replacement_between(document.text, final.text)
+                if change is None or self.memory.is_unwanted(document.path, final.text):
+                    reason, again = Reason.NOTHING_NEW, True
+                    continue
+                evidence = Evidence(states, 0, verdict.tier, clock.milliseconds)
                 confidence = item.logprob / max(item.tokens, 1)
                 suggestion = Suggestion(document, (change,), evidence, confidence)
                 return Outcome((suggestion,), Reason.ACCEPTED, rejected=rejected)
-            if reason is not Reason.NOTHING_NEW:
+            if not again:
                 break
         return Outcome(reason=reason, rejected=rejected)
 

@@ -7,7 +7,7 @@ excerpt lines; `apply_diff` brings them back. Deliberately absent: how an excerp
 import itertools
 import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from lintseq_lsp.diffs import Diff, Malformed
 from lintseq_lsp.text import Document, indentation
@@ -15,15 +15,9 @@ from lintseq_lsp.text import Document, indentation
 
 @dataclass(frozen=True, slots=True)
 class Excerpt:
-    """`numbers[i]` is the zero-based document line that excerpt line i shows. Ascending.
-
-    `top` and `bottom` are the document lines above which an insertion goes at the excerpt's ends;
-    None is right at its outermost line.
-    """
+    """`numbers[i]` is the zero-based document line that excerpt line i shows. Ascending."""
 
     numbers: tuple[int, ...]
-    top: int | None = None
-    bottom: int | None = None
 
     def lines(self, document: Document) -> list[str]:
         return [document.lines[number] for number in self.numbers]
@@ -34,17 +28,9 @@ class Excerpt:
 
     def document_above(self, above: int) -> int:
         """How many document lines stand above an insertion below `above` excerpt lines."""
-        if above == len(self.numbers) and self.bottom is not None:
-            return self.bottom
-        if above == 0:
-            return self.top if self.top is not None else (*self.numbers, 0)[0]
-        return self.numbers[above - 1] + 1
-
-    def reaching(self, line: int) -> "Excerpt":
-        """With `line` as the end at which it lies outside of the lines shown, if it does."""
-        if not self.numbers or line > self.numbers[-1]:
-            return replace(self, bottom=line)
-        return replace(self, top=line) if line < self.numbers[0] else self
+        if above:
+            return self.numbers[above - 1] + 1
+        return self.numbers[0] if self.numbers else 0
 
 
 def excerpt_around(

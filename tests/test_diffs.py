@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from strategies import diffs_of, edited, lines
-from unidiff import PatchSet
+from unidiff.patch import PatchSet
 
 from lintseq_lsp.diffs import Diff, DiffStream, Hunk, Malformed, header, parse, render, split_stream
 

@@ -449,12 +449,17 @@ def test_rewriting() -> None:
     assert resolved(text, ActionKind.REWRITE, 0, 1, ["a = b = 0"]) == "a = b = 0\nc = 3\n"
 
 
-@pytest.mark.parametrize("end", ["\n", "", "\n\n", "\r\n"])
-def test_rewriting_the_end_of_a_file(end: str) -> None:
-    text = f"a = 1\n\n\ndef f():\n    x = 1\n    return x{end}"
-    found = resolved(text, ActionKind.REWRITE, 3, 5, ["def f():", "    return 1"])
-    assert isinstance(found, str)
-    assert found.rstrip() == "a = 1\n\n\ndef f():\n    return 1"
+@pytest.mark.parametrize("end", ["\n", "", "\n\n", "\n\n\ny = 2\n"])
+@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+def test_rewriting_keeps_the_blank_lines_around(end: str, newline: str) -> None:
+    text = f"a = 1\n\n\ndef f():\n    x = 1\n\n    return x{end}".replace("\n", newline)
+    found = resolved(text, ActionKind.REWRITE, 3, 6, ["def f():", "    return 1"])
+    assert found == f"a = 1\n\n\ndef f():\n    return 1{end}".replace("\n", newline)
+
+
+def test_rewriting_statements_with_a_blank_line_between_them() -> None:
+    text = "a = 1\n\nb = 2\nc = 3\n"
+    assert resolved(text, ActionKind.REWRITE, 0, 2, ["a = b = 0"]) == "a = b = 0\nc = 3\n"
 
 
 def test_rewriting_the_beginning_of_a_file() -> None:
@@ -464,9 +469,33 @@ def test_rewriting_the_beginning_of_a_file() -> None:
 
 
 def test_rewriting_all_of_a_file() -> None:
-    found = resolved("\na = 1\nb = 2\n", ActionKind.REWRITE, 1, 2, ["a = b = 0"])
-    assert isinstance(found, str)
-    assert found.split() == ["a", "=", "b", "=", "0"]
+    assert resolved("\na = 1\nb = 2\n", ActionKind.REWRITE, 1, 2, ["a = b = 0"]) == "\na = b = 0\n"
+
+
+def test_what_depends_on_the_rewritten_lines_stays() -> None:
+    """The model is shown a clean state, without the call; the answer has it again."""
+    text = "def area(r):\n    return r\n\n\nprint(area(1))\n"
+    backend = LineModel(["def square(r):"], ["def area(r):", "    return r * r"])
+    outcome = resolve(engine_of(backend, python_gate()), text, ActionKind.REWRITE, 0, 1)
+    assert outcome.suggestions[0].text == text.replace("return r", "return r * r")
+    assert not any("print" in fragment for fragment in backend.requests[0].prompt)
+
+
+def test_an_answer_that_would_break_what_depends_on_it_is_rejected() -> None:
+    text = "x = 1\nprint(x)\n"
+    outcome = resolve(
+        engine_of(LineModel(["y = 2"], ["x = 3"]), python_gate()), text, ActionKind.REWRITE, 0, 1
+    )
+    assert outcome.suggestions[0].text == "y = 2\n"  # both lines were selected
+    problem = Problem(0, "some-rule", "Prefer another number")
+    engine = engine_of(LineModel(["y = 2"], ["x = 3"]), python_gate())
+    outcome = resolve(engine, text, ActionKind.FIX, 0, None, problem)
+    assert outcome.suggestions[0].text == "x = 3\nprint(x)\n"
+    assert [verdict.reason for verdict in outcome.rejected] == [Reason.NEW_FINDINGS]
+    engine = engine_of(LineModel(*[["y = 2"]] * 99), python_gate())
+    outcome = resolve(engine, text, ActionKind.FIX, 0, None, problem)
+    assert outcome.reason is Reason.NEW_FINDINGS
+    assert len(engine.backend.requests) <= 8  # type: ignore[attr-defined]
 
 
 def test_what_is_written_as_it_was_is_nothing_new() -> None:

@@ -201,22 +201,3 @@ def test_the_excerpt_of_nothing() -> None:
     for text in ("", "\n", "  \n\t\r\n"):
         assert excerpt_around(Document(text), 0, 100, cost) == Excerpt(())
     assert Excerpt(()).document_above(0) == 0
-
-
-def test_the_ends_may_lie_beyond_the_lines_that_are_shown() -> None:
-    document = Document("\n\na\nb\n\n\n")
-    excerpt = excerpt_around(document, 2, 100, cost)
-    assert excerpt.numbers == (2, 3)
-    above, below = Diff((Hunk(0, ("x",)),)), Diff((Hunk(2, ("x",)),))
-    for line, diff, text in (
-        (0, above, "x\n\n\na\nb\n\n\n"),
-        (2, above, "\n\nx\na\nb\n\n\n"),
-        (4, below, "\n\na\nb\nx\n\n\n"),
-        (6, below, "\n\na\nb\n\n\nx\n"),
-    ):
-        applied = apply_diff(document, excerpt.reaching(line), diff)
-        assert not isinstance(applied, Malformed)
-        assert applied[0].text == text
-    applied = apply_diff(Document("\n\n"), Excerpt(()).reaching(2), above)
-    assert not isinstance(applied, Malformed)
-    assert applied[0].text == "\n\nx\n"

@@ -1,7 +1,7 @@
 """Prompts: what is shown is what was there, in every format; and where a token may be cut."""
 
 import pytest
-import regex
+import regex  # type: ignore[import-untyped]
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 from strategies import edited, lines
