@@ -7,10 +7,11 @@ import pytest
 from fakes import ImmediateLinter, ManualLinter, finding, gate_of, lint_bad
 from hypothesis import given
 from hypothesis import strategies as st
+from strategies import edited
 
 from lintseq_lsp.backends.base import Backend, Piece, Request, Sampling, Stop
 from lintseq_lsp.backends.scripted import ScriptedBackend
-from lintseq_lsp.diffs import Diff, Hunk, Malformed, render
+from lintseq_lsp.diffs import Diff, Hunk, Malformed, parse, render
 from lintseq_lsp.errors import Cancelled
 from lintseq_lsp.excerpt import Excerpt
 from lintseq_lsp.gate import Baseline, Gate, Reason, finding_key, wait
@@ -479,6 +480,13 @@ def test_the_laws_of_the_loop(
             in_a_row += 1
             assert in_a_row <= tries
             assert isinstance(step.diff, Diff) or step.verdict.reason is Reason.MALFORMED
+    # The prompt, read as diffs from nothing on, is what the model is shown of the document.
+    built: list[str] = []
+    for fragment in state.prompt[1:]:
+        diff = parse(fragment)
+        assert isinstance(diff, Diff)
+        built = edited(built, diff)
+    assert built == state.excerpt.lines(state.document)
     # Only what was accepted is in the end, and all of it.
     assert ended.document == state.document
     assert ended.accepted == len(prompts) - 1 <= limits.steps
