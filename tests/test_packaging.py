@@ -1,12 +1,15 @@
 """The wheel, built as pip builds it: the model is in it, and nothing that only the repository needs."""
 
+import ast
 import json
+import re
 import subprocess
 import sys
 import tomllib
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -79,16 +82,29 @@ def test_both_ways_to_start_it_are_one(wheel: zipfile.ZipFile) -> None:
 
 def test_every_dependency_is_locked() -> None:
     locked = {line.partition("==")[0].lower().replace("_", "-") for line in lock()}
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
-    extras = project["optional-dependencies"]
-    for requirement in [*project["dependencies"], *extras["test"], *extras["dev"]]:
-        name = requirement.split(">")[0].split("=")[0]
-        assert name in locked, f"{name} is not in requirements.lock"
+    extras = project()["optional-dependencies"]
+    required = names([*project()["dependencies"], *extras["test"], *extras["dev"]])
+    assert not required - locked, "requirements.lock lacks them"
+
+
+def test_what_tests_import_is_required() -> None:
+    required = names([*project()["dependencies"], *project()["optional-dependencies"]["test"]])
+    own = {path.stem for path in (ROOT / "tests").rglob("*.py")} | {"lintseq_lsp"}
+    for path in (ROOT / "tests").glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            imported = []
+            if isinstance(node, ast.Import):
+                imported = [name.name for name in node.names]
+            elif isinstance(node, ast.ImportFrom):
+                imported = [node.module or ""]
+            for name in (name.partition(".")[0] for name in imported):
+                distribution = {"llama_cpp": "llama-cpp-python"}.get(name, name.replace("_", "-"))
+                known = {*sys.stdlib_module_names, *own}
+                assert name in known or distribution in required, f"{path.name} imports {name}"
 
 
 def test_llama_is_built_at_the_version_that_the_package_needs() -> None:
-    dependencies = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["dependencies"]
-    [needed] = [name for name in dependencies if name.startswith("llama-cpp-python")]
+    [needed] = [name for name in project()["dependencies"] if name.startswith("llama-cpp-python")]
     [locked] = [line for line in lock() if line.startswith("llama_cpp_python")]
     assert needed.partition("==")[2] == locked.partition("==")[2] != ""
 
@@ -98,7 +114,14 @@ def lock() -> list[str]:
     return [line for line in lines if line and not line.startswith("#")]
 
 
-def version() -> str:
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
-    found: str = project["version"]
+def project() -> dict[str, Any]:
+    found: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     return found
+
+
+def names(requirements: list[str]) -> set[str]:
+    return {re.split("[<>=]", requirement)[0] for requirement in requirements}
+
+
+def version() -> str:
+    return str(project()["version"])
