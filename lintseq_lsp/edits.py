@@ -85,6 +85,15 @@ def _common_suffix(a: str, b: str, limit: int) -> int:
     return low
 
 
+def at_line_start(base: str, change: Replacement) -> Replacement:
+    """The same change, moved up to the beginning of a line where an insertion of lines may as well stand."""
+    start = max(base.rfind("\n", 0, change.start), base.rfind("\r", 0, change.start)) + 1
+    slid = base[start : change.start]
+    if change.start != change.end or not change.text.endswith(slid) or "\n" not in change.text:
+        return change
+    return Replacement(start, start, slid + change.text[: len(change.text) - len(slid)])
+
+
 def rebase(replacements: Sequence[Replacement], base: str, now: str) -> list[Replacement] | None:
     """Replacements of `base` in offsets of `now`, which the user's typing made of it meanwhile.
 

@@ -11,10 +11,10 @@ from dataclasses import replace
 
 from lintseq_lsp import actions, completion, lintseq
 from lintseq_lsp.actions import Action, ActionKind, Insertion
-from lintseq_lsp.backends.base import Backend, Request, Sampling, Stop
+from lintseq_lsp.backends.base import CANDIDATES, Backend, Request, Sampling, Stop
 from lintseq_lsp.completion import Cursor, cursor_at
 from lintseq_lsp.diffs import Diff, Malformed
-from lintseq_lsp.edits import apply, replacement_between, unmap
+from lintseq_lsp.edits import apply, at_line_start, replacement_between, unmap
 from lintseq_lsp.excerpt import Excerpt, excerpt_around, replace_lines
 from lintseq_lsp.gate import Baseline, Gate, Reason, Verdict, finding_key, malformed, new_findings, wait
 from lintseq_lsp.generation import RESAMPLING, Ended, Limits, Proposal, State, Step, generate, propose
@@ -120,7 +120,7 @@ class Engine:
             if attempt or len(found) >= candidates or reasons == [Reason.LINTER_FAILED]:
                 break
             # Cheaper than one by one: the candidates share their prefix, which is in the cache by now.
-            count = max(self.settings.tries, candidates)
+            count = min(max(self.settings.tries, candidates), CANDIDATES)
             proposals = propose(
                 self.backend, replace(request, sampling=RESAMPLING, candidates=count), cancelled
             )
@@ -239,6 +239,7 @@ class Engine:
             change = replacement_between(before.text, step.document.text)
             if change is None:
                 continue
+            change = at_line_start(before.text, change)
             evidence = Evidence(states, 0, step.verdict.tier, clock.milliseconds)
             confidence = step.logprob / max(step.tokens, 1)
             alone = Suggestion(before, (change,), evidence, confidence)

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from lintseq_lsp.edits import Replacement, apply, rebase, replacement_between, unmap
+from lintseq_lsp.edits import Replacement, apply, at_line_start, rebase, replacement_between, unmap
 from lintseq_lsp.errors import EditError
 
 small = st.text("ab\r\n", max_size=10)
@@ -99,11 +99,11 @@ def test_an_unmapped_change_does_the_same_beside_the_earlier_ones(base: str, dat
 
 @given(small, st.data())
 def test_a_change_that_touches_nothing_can_be_unmapped(base: str, data: st.DataObject) -> None:
-    earlier = data.draw(replacements_of(len(base)))
     start = data.draw(st.integers(0, len(base)))
     end = data.draw(st.integers(start, len(base)))
-    assume(all(end < r.start or r.end < start for r in earlier))
     change = Replacement(start, end, "new")
+    drawn = data.draw(replacements_of(len(base)))
+    earlier = [r for r in drawn if end < r.start or r.end < start]
     shift = sum(len(r.text) - (r.end - r.start) for r in earlier if r.end < start)
     assert unmap(Replacement(start + shift, end + shift, "new"), earlier) == change
 
@@ -127,3 +127,15 @@ def test_the_change_of_a_long_text_is_found() -> None:
     base = "line\n" * 20_000
     final = base[:50_000] + "new\n" + base[50_000:]
     assert replacement_between(base, final) == Replacement(50_000, 50_000, "new\n")
+
+
+@given(st.text("ab\n", max_size=12), st.integers(0, 12), st.text("ab\n", max_size=8))
+def test_moving_an_insertion_to_its_line_start_changes_nothing(base: str, at: int, text: str) -> None:
+    change = Replacement(min(at, len(base)), min(at, len(base)), text)
+    assert apply(base, [at_line_start(base, change)]) == apply(base, [change])
+
+
+def test_an_insertion_of_lines_begins_a_line() -> None:
+    change = replacement_between("x = 1\nx = 2\n", "x = 1\nx = 8\nx = 2\n")
+    assert change is not None
+    assert at_line_start("x = 1\nx = 2\n", change) == Replacement(6, 6, "x = 8\n")

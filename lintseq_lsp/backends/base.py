@@ -15,6 +15,9 @@ from typing import Protocol
 
 Prompt = Sequence[str]
 
+CANDIDATES = 8
+"""Most that one request can ask for."""
+
 
 class Stop(Enum):
     """Why a candidate ended."""

@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from lintseq_lsp.backends.base import Piece, Prompt, Request, Sampling, Stop, Usage
+from lintseq_lsp.backends.base import CANDIDATES, Piece, Prompt, Request, Sampling, Stop, Usage
 from lintseq_lsp.backends.begins import Begins, Vocabulary
 from lintseq_lsp.errors import Cancelled, ModelError, ModelFileError, TokenizerError
 
@@ -34,7 +34,6 @@ os.environ.setdefault("GGML_NO_BACKTRACE", "1")
 import llama_cpp
 
 BOUNDARY = "<|diff|>"
-CANDIDATES = 8  # that one `write` can have; attention over more is no gain on a few cores
 
 _CONTEXT = 4096  # most that is reserved when the caller names no context
 _EXTRA_CELLS = 128  # for each candidate but the first, behind the shared prompt
