@@ -94,6 +94,8 @@ class Engine:
         known = self.recall(document, offset)
         if known is not None and len(known.suggestions) >= candidates:
             return known
+        # What is on the screen stays among the alternatives.
+        found = {suggestion.text: suggestion for suggestion in known.suggestions} if known else {}
         if completion.in_word(cursor):
             return Outcome(reason=Reason.NO_FIT, detail="inside of a word")
         if not self.settings.strings_and_comments and completion.in_string_or_comment(cursor):
@@ -104,7 +106,6 @@ class Engine:
         request = self._request(cursor)
         if request is None:
             return Outcome(reason=Reason.TOO_LONG, detail="the line does not fit the model's context")
-        found: dict[str, Suggestion] = {}
         rejected: dict[str, Verdict] = {}
         reasons: list[Reason] = []
         proposals = propose(self.backend, request, cancelled)

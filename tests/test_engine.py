@@ -181,6 +181,14 @@ def test_more_candidates_than_are_known_ask_the_model() -> None:
     assert len(outcome.suggestions) == 2
 
 
+def test_what_is_on_the_screen_stays_among_the_alternatives() -> None:
+    engine = engine_of(LineModel(["x = 10"], ["x = 20"], ["x = 30"], ["x = 40"]))
+    (shown,) = complete(engine, "x |").suggestions
+    alternatives = complete(engine, "x = |", candidates=3).suggestions
+    assert [suggestion.text for suggestion in alternatives] == ["x = 10", "x = 20", "x = 30"]
+    assert alternatives[0].id == shown.id
+
+
 def test_what_was_declined_is_not_offered_again() -> None:
     backend = LineModel(["x = 1"], ["x = 1"], ["x = 1"], ["x = 2"])
     engine = engine_of(backend)
