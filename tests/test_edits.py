@@ -98,6 +98,19 @@ def test_an_unmapped_change_does_the_same_beside_the_earlier_ones(base: str, dat
 
 
 @given(small, st.data())
+def test_it_cannot_be_unmapped_exactly_when_it_touches_one(base: str, data: st.DataObject) -> None:
+    earlier = sorted(data.draw(replacements_of(len(base))))
+    between = apply(base, earlier)
+    change = data.draw(replacements_of(len(between), most=1))[0]
+    touches, shift = False, 0
+    for replacement in earlier:
+        start = replacement.start + shift
+        touches = touches or (change.start <= start + len(replacement.text) and start <= change.end)
+        shift += len(replacement.text) - (replacement.end - replacement.start)
+    assert (unmap(change, earlier) is None) == touches
+
+
+@given(small, st.data())
 def test_a_change_that_touches_nothing_can_be_unmapped(base: str, data: st.DataObject) -> None:
     start = data.draw(st.integers(0, len(base)))
     end = data.draw(st.integers(start, len(base)))
