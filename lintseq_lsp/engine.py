@@ -96,10 +96,10 @@ class Engine:
             return known
         # What is on the screen stays among the alternatives.
         found = {suggestion.text: suggestion for suggestion in known.suggestions} if known else {}
-        if completion.in_word(cursor):
-            return Outcome(reason=Reason.NO_FIT, detail="inside of a word")
         if not self.settings.strings_and_comments and completion.in_string_or_comment(cursor):
             return Outcome(reason=Reason.IN_STRING_OR_COMMENT)
+        if completion.in_word(cursor):
+            return Outcome(reason=Reason.NO_FIT, detail="inside of a word")
         baseline = self.gate.baseline(document, cursor.line, cancelled)
         if baseline.failure:
             return Outcome(reason=Reason.LINTER_FAILED, detail=baseline.failure)
@@ -130,7 +130,10 @@ class Engine:
             self.memory.remember_inline(suggestion, offset)
         verdicts = tuple(rejected.values())
         if not found:
-            return Outcome(reason=reasons[0], rejected=verdicts, prompt_tokens_read=read)
+            reason = reasons[0]
+            if reason is Reason.DOES_NOT_PARSE and not baseline.parsed:
+                reason = Reason.BASE_DOES_NOT_PARSE
+            return Outcome(reason=reason, rejected=verdicts, prompt_tokens_read=read)
         return Outcome(tuple(found.values()), Reason.ACCEPTED, rejected=verdicts, prompt_tokens_read=read)
 
     def _request(self, cursor: Cursor) -> Request | None:

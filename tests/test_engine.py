@@ -219,7 +219,8 @@ def test_findings_that_were_there_do_not_block() -> None:
 
 
 def test_a_file_that_does_not_parse_elsewhere() -> None:
-    assert answer("x = (\n|\n", "y = 1", gate=python_gate()) is Reason.DOES_NOT_PARSE
+    assert answer("x = (\n|\n", "y = 1", gate=python_gate()) is Reason.BASE_DOES_NOT_PARSE
+    assert answer("x = 1\n|\n", "y = (", gate=python_gate()) is Reason.DOES_NOT_PARSE
     assert answer("x = (\n|\n", "1)", gate=python_gate()) == "x = (\n1)\n"
 
 
@@ -260,6 +261,16 @@ def test_a_long_file() -> None:
     (request,) = backend.requests
     used = sum(backend.count(fragment) + 1 for fragment in request.prompt)
     assert backend.context // 2 < used < backend.context - request.max_tokens
+
+
+def test_the_next_edit_of_a_long_file() -> None:
+    document = Document("".join(f"x{number} = {number}\n" for number in range(20_000)), 1, "a.py")
+    backend = ScriptedBackend([stream(insertion(5, "y = 1"), END, END)])
+    offset = document.starts[10_000]
+    outcome = engine_of(backend).next_edit(document, offset)
+    line = document.position(outcome.suggestions[0].replacements[0].start)[0]
+    assert outcome.suggestions[0].text == document.text.replace(f"x{line} =", f"y = 1\nx{line} =", 1)
+    assert abs(line - 10_000) < 100
 
 
 @pytest.mark.parametrize("text", ["x = " + "1 + " * 5000 + "|", "if " + "x and " * 5000 + "y:\n    |\n"])
