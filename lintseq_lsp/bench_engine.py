@@ -8,6 +8,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 
 from lintseq_lsp.backends.base import Backend, Usage
+from lintseq_lsp.bench_gate import warm
 from lintseq_lsp.bench_llama import RecordedLlama
 from lintseq_lsp.bench_texts import Keystroke, statements, texts, typed
 from lintseq_lsp.bench_values import Plan, Result, Results, Target
@@ -28,6 +29,7 @@ def typing(plan: Plan) -> Results:
     """From a request to its answer while lines are typed anew, one key after the other."""
     engine = open_engine(Settings(model=plan.model))
     try:
+        warm(engine.gate.linter)
         yield from _typing(plan, engine, 200, "200 lines", targets=True)
         yield from _typing(plan, engine, 200, "200 lines, baseline unknown", prepared=False)
         yield from _typing(plan, engine, 2000, "2,000 lines")
@@ -49,6 +51,7 @@ def _typing_150m(plan: Plan) -> Results:
         backend.answer = lambda: f"{key.rest}\n"
 
     try:
+        warm(gate.linter)
         yield from _typing(plan, engine, 200, "200 lines, 150M recorded", on_key=answer)
     finally:
         engine.close()
@@ -110,6 +113,7 @@ def cancel(plan: Plan) -> Results:
     for label, model in (("", plan.model), (", 150M", str(random_model()))):
         engine = open_engine(Settings(model=model))
         try:
+            warm(engine.gate.linter)
             times = _cancelled(engine, plan.times(60, 8))
         finally:
             engine.close()
