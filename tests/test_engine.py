@@ -591,3 +591,26 @@ def test_closing_closes_both() -> None:
     linter = ImmediateLinter()
     engine_of(LineModel(), gate_of(linter)).close()
     assert linter.closed
+
+
+# While the user goes on typing
+
+
+def test_a_late_answer_moves_with_what_was_typed_elsewhere_and_is_judged_again() -> None:
+    engine = engine_of(LineModel(["x = 1"]))
+    (suggestion,) = complete(engine, "a\n|\nb\n").suggestions
+    now = Document("first\na\n\nb\n", 3, "a.py")
+    moved = engine.rebase(suggestion, now)
+    assert moved is not None
+    assert apply(now.text, moved.replacements) == moved.text == "first\na\nx = 1\nb\n"
+    assert moved.base.version == 3
+
+
+def test_a_late_answer_is_dropped_where_the_user_typed_or_when_both_are_not_clean() -> None:
+    engine = engine_of(LineModel(["x = 1"]))
+    (suggestion,) = complete(engine, "a\n|\nb\n").suggestions
+    assert engine.rebase(suggestion, Document("a\ny\nb\n", 2, "a.py")) is None
+    strict = engine_of(
+        LineModel([]), gate_of(ImmediateLinter(lambda text: lint_bad("bad" if "x = 1" in text else "")))
+    )
+    assert strict.rebase(suggestion, Document("first\na\n\nb\n", 2, "a.py")) is None
