@@ -138,7 +138,7 @@ class Engine:
 
     def _request(self, cursor: Cursor) -> Request | None:
         """What to ask of the model for the statement at the cursor; None when the context is too small."""
-        tokens = self.settings.max_lines * _TOKENS_A_LINE
+        tokens = min(self.settings.max_lines * _TOKENS_A_LINE, self.backend.context // 5)
         excerpt = completion.shown(cursor, self._excerpt(cursor.document, cursor.line, "", tokens))
         opening = completion.opening_at(cursor, excerpt, self.settings.max_lines)
         fragment, begins = open_block(opening)
