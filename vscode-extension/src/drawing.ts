@@ -64,7 +64,7 @@ function block(text: string): vscode.ThemableDecorationAttachmentRenderOptions {
   const configuration = vscode.workspace.getConfiguration("editor");
   const size = configuration.get("fontSize", 14);
   const lines = text
-    .replace(/^\r?\n|\r?\n\s*$/g, "")
+    .replace(/^(?:[ \t]*\r?\n)+|\s+$/g, "")
     .split(/\r?\n/)
     .map((line) => line.replaceAll("\t", "    "));
   const indent = Math.min(...lines.filter((line) => line.trim()).map((line) => line.search(/\S/)));
@@ -82,8 +82,8 @@ function block(text: string): vscode.ThemableDecorationAttachmentRenderOptions {
   const svg =
     `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${shown.length * height + 4}">` +
     `<rect x="0.5" y="0.5" width="${width - 1}" height="${shown.length * height + 3}" rx="3" fill="${paper}" stroke="${edge}"/>` +
-    `<g xml:space="preserve" style="white-space:pre" fill="${ink}" font-size="${size}" ` +
-    `font-family="${escaped(configuration.get("fontFamily", "monospace"))}">${rows}</g></svg>`;
+    `<g fill="${ink}" font-size="${size}" ` +
+    `font-family="${configuration.get("fontFamily", "monospace").replaceAll('"', "'")}">${rows}</g></svg>`;
   return {
     contentIconPath: vscode.Uri.parse(`data:image/svg+xml;utf8,${encodeURIComponent(svg)}`, true),
     margin: "0 0 0 2em",
@@ -93,5 +93,10 @@ function block(text: string): vscode.ThemableDecorationAttachmentRenderOptions {
 }
 
 function escaped(text: string): string {
-  return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll('"', "&quot;");
+  // SVG would make one space of several.
+  return text
+    .replaceAll("&", "&amp;")
+    .replaceAll("<", "&lt;")
+    .replaceAll('"', "&quot;")
+    .replaceAll(" ", "\u00a0");
 }

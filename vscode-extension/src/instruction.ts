@@ -81,7 +81,8 @@ export class InstructionEdits {
     const name = baseName(document);
     const preview = this.texts.add(name, document.getText());
     const list = new StepList(instruction, (count) => {
-      this.texts.set(preview, states[Math.min(count, states.length - 1)] ?? "");
+      this.texts.set(preview, states[count] ?? "");
+      reveal(preview, changes[count - 1]?.[0]?.range.start.line);
     });
     const listener = client.onProgress(steps, token, ({ edits }) => {
       const before = states[states.length - 1] ?? "";
@@ -150,11 +151,9 @@ class StepList {
 
   add(counts: string, line: number): void {
     const count = this.steps.length + 1;
-    const verdict = "$(pass) no new finding";
     this.steps.push({
-      label: `Accept up to step ${count}`,
-      description: `${counts} at line ${line}`,
-      detail: verdict,
+      label: `$(pass) Accept up to step ${count}`,
+      description: `${counts} at line ${line}, no new finding`,
       count,
     });
     this.update();
@@ -192,11 +191,11 @@ class StepList {
     const total = this.steps.length;
     this.list.title = `LintSeq: ${this.instruction} (${this.result ?? "working …"})`;
     const all = {
-      label: `Accept all (${total} ${total === 1 ? "step" : "steps"})`,
+      label: `$(pass-filled) Accept all (${total} ${total === 1 ? "step" : "steps"})`,
       count: total,
       alwaysShow: true,
     };
-    const none = { label: "Reject", count: 0, alwaysShow: true };
+    const none = { label: "$(close) Reject", count: 0, alwaysShow: true };
     const active = this.list.activeItems[0];
     const items = total ? [all, ...this.steps, none] : this.result === undefined ? [] : [none];
     this.list.items = items;
@@ -205,6 +204,15 @@ class StepList {
     if (kept) this.list.activeItems = [kept];
     this.show(kept?.count ?? 0);
   }
+}
+
+/** Shows the line of a step, below the list. */
+function reveal(preview: vscode.Uri, line: number | undefined): void {
+  const editor = vscode.window.visibleTextEditors.find(
+    ({ document }) => document.uri.toString() === preview.toString(),
+  );
+  if (editor && line !== undefined)
+    editor.revealRange(new vscode.Range(line, 0, line, 0), vscode.TextEditorRevealType.InCenter);
 }
 
 /** The selection, else the definition around the cursor, else nothing: the whole file. */

@@ -1,0 +1,217 @@
+"""VS Code in a browser, as a user has it: keys go in, what is on the screen comes out."""
+
+import contextlib
+import json
+import os
+import re
+import shlex
+import socket
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import TimeoutError as PlaywrightTimeout
+from wire import SERVER, TAP, Wire
+
+SECONDS = 60.0
+
+
+class Code:
+    """One code-server with a profile of its own, one window, and a server behind a tap."""
+
+    def __init__(self, tools: Path, extensions: Path, browser: Browser, place: Path, python: str) -> None:
+        self.wire = Wire(place / "wire.jsonl")
+        self.project = place / "project"
+        self.shots = Path(os.environ.get("LINTSEQ_SHOTS") or place)
+        self._tools = tools
+        self._extensions = extensions
+        self._browser = browser
+        self._profile = place / "profile"
+        self._process: subprocess.Popen[bytes] | None = None
+        self._log = place / "code-server.log"
+        self.program = place / "lintseq-lsp"
+        words = [python, str(TAP), str(self.wire.log), SERVER[0]]
+        self.program.write_text(f'#!/bin/sh\nexec {shlex.join(words)} "$@"\n')
+        self.program.chmod(0o755)
+        self._settings: dict[str, Any] = {}
+        self.page: Page
+
+    # Its life
+
+    def start(self, settings: dict[str, Any]) -> None:
+        """Opens the window on the project and waits for the workbench."""
+        self.project.mkdir(exist_ok=True)
+        self.set(settings)
+        port = free_port()
+        node = self._tools / "node" / "node_modules" / "node" / "bin"
+        entry = self._tools / "code-server" / "node_modules" / "code-server" / "out" / "node" / "entry.js"
+        command = [
+            *(str(node / "node"), str(entry), "--bind-addr", f"127.0.0.1:{port}", "--auth", "none"),
+            *("--disable-telemetry", "--disable-update-check", "--disable-workspace-trust"),
+            *("--user-data-dir", str(self._profile), "--extensions-dir", str(self._extensions)),
+        ]
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("VSCODE_")}
+        with self._log.open("wb") as log:
+            self._process = subprocess.Popen(command, stdout=log, stderr=log, env=environment)
+        wait_until(
+            lambda: f"127.0.0.1:{port}" in self._log.read_text(errors="replace"), "code-server listens"
+        )
+        context = self._browser.new_context(viewport={"width": 1100, "height": 700})
+        self.page = context.new_page()
+        self.page.set_default_timeout(SECONDS * 1000)
+        self.page.goto(f"http://127.0.0.1:{port}/?folder={self.project}")
+        self.page.locator(".monaco-workbench .statusbar").wait_for()
+
+    def close(self) -> None:
+        if self._process is None:
+            return
+        with contextlib.suppress(Exception):
+            self.page.context.close()
+        self._process.terminate()
+        self._process.wait(SECONDS)
+
+    def set(self, settings: dict[str, Any]) -> None:
+        """Writes the user's settings; VS Code sees it while it runs.
+
+        A window on a remote machine, as this one is, takes programs' paths from the machine's settings.
+        """
+        self._settings = settings
+        own = {"lintseq.serverPath": str(self.program), **settings}
+        look = {
+            "files.autoSave": "off",
+            "workbench.secondarySideBar.defaultVisibility": "hidden",
+            "security.workspace.trust.enabled": False,
+            "workbench.startupEditor": "none",
+            "workbench.tips.enabled": False,
+            "chat.commandCenter.enabled": False,
+            "chat.disableAIFeatures": True,
+            "extensions.ignoreRecommendations": True,
+            "editor.minimap.enabled": False,
+            "window.menuBarVisibility": "hidden",
+            "editor.wordBasedSuggestions": "off",
+            "editor.quickSuggestions": {"other": "off", "comments": "off", "strings": "off"},
+            "workbench.colorTheme": "Default Dark Modern",
+        }
+        for name, values in (("User", look), ("Machine", own)):
+            file = self._profile / name / "settings.json"
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(json.dumps(values, indent=2))
+
+    def change(self, **settings: Any) -> None:
+        """Changes settings of the server, and keeps the others."""
+        self.set(self._settings | {f"lintseq.{name}": value for name, value in settings.items()})
+
+    # Files
+
+    def open(self, name: str, text: str | None = None) -> Path:
+        """Opens a file of the project at its beginning."""
+        path = self.project / name
+        if text is not None:
+            path.write_text(text, "utf-8", newline="")
+        self.command("workbench.action.quickOpen", key="Control+p")
+        self.page.locator(".quick-input-widget input").fill(name)
+        self.page.locator(".quick-input-list .monaco-list-row", has_text=name).first.wait_for()
+        self.page.keyboard.press("Enter")
+        self.page.locator(f'.tab.active[data-resource-name="{name}"]').wait_for()
+        self.page.locator(".editor-instance .view-lines").first.wait_for()
+        return path
+
+    def saved(self, path: Path) -> str:
+        """The buffer's text, by way of the disk."""
+        dirty = self.page.locator(".tab.active.dirty")
+
+        def save() -> bool:
+            self.page.keyboard.press("Control+s")
+            with contextlib.suppress(PlaywrightTimeout):  # an edit came behind the key
+                dirty.wait_for(state="detached", timeout=1000)
+            return dirty.count() == 0
+
+        wait_until(save, "the file to be saved")
+        return path.read_text("utf-8")
+
+    def wait_for_text(self, path: Path, text: str) -> None:
+        """Waits until the buffer has that text."""
+        wait_until(lambda: self.saved(path) == text, lambda: f"{text!r}, not {path.read_text()!r}")
+
+    def is_believed(self, path: Path) -> bool:
+        """Waits until what the server holds is what the buffer has."""
+        text = self.saved(path)
+        wait_until(lambda: self.wire.belief(path) == text, "the server has the buffer's text")
+        return True
+
+    # Keys
+
+    def press(self, *keys: str) -> None:
+        for key in keys:
+            self.page.keyboard.press(key)
+
+    def type(self, text: str, *, delay: float = 20) -> None:
+        self.page.keyboard.type(text, delay=delay)
+
+    def go_to(self, line: int, column: int) -> None:
+        """Places the cursor; both count from 1."""
+        self.page.keyboard.press("Control+g")
+        box = self.page.locator(".quick-input-widget input")
+        box.wait_for()
+        box.fill(f":{line}:{column}")
+        self.page.keyboard.press("Enter")
+        box.wait_for(state="hidden")
+        self.page.locator(".statusbar-item", has_text=f"Ln {line}, Col {column}").wait_for()
+
+    def command(self, title: str, *, key: str | None = None) -> None:
+        """Runs a command by its title in the palette, or by a key."""
+        if key is not None:
+            self.page.keyboard.press(key)
+            self.page.locator(".quick-input-widget input").wait_for()
+            return
+        self.page.keyboard.press("F1")
+        self.page.locator(".quick-input-widget input").fill(f">{title}")
+        self.page.locator(".quick-input-list .monaco-list-row", has_text=title).first.click()
+
+    def pick(self, text: str) -> None:
+        """Takes the row of a list that has that text."""
+        self.page.locator(".quick-input-list .monaco-list-row", has_text=text).first.click()
+
+    # What is on the screen
+
+    @property
+    def ghost(self) -> Locator:
+        return self.page.locator('[class*="ghost-text-decoration"], .ghost-text')
+
+    @property
+    def status(self) -> Locator:
+        return self.page.locator('.statusbar-item[id*="lintseq.status"]')
+
+    def ghost_text(self) -> str:
+        return "".join(self.ghost.all_inner_texts()).replace("\xa0", " ").replace("·", " ")
+
+    def wait_for_ghost(self, text: str) -> None:
+        wait_until(
+            lambda: text in self.ghost_text(), lambda: f"ghost text {text!r}, not {self.ghost_text()!r}"
+        )
+
+    def wait_for_status(self, pattern: str) -> None:
+        """`pattern` is of the item's text and tooltip, as screen readers have it."""
+        link = self.status.locator("a").first
+        expect(link).to_have_attribute("aria-label", re.compile(pattern), timeout=SECONDS * 1000)
+
+    def shot(self, name: str) -> None:
+        self.page.screenshot(path=self.shots / f"{name}.png")
+
+
+def wait_until(holds: Callable[[], object], what: str | Callable[[], str], seconds: float = SECONDS) -> None:
+    """Asks again until `holds`: for events that no page tells of."""
+    end = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < end, f"waited for {what() if callable(what) else what}"
+        time.sleep(0.05)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port

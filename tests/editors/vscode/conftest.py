@@ -1,0 +1,108 @@
+"""VS Code as the tests start it. Only collected when LINTSEQ_VSCODE names the folder of install.py."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if os.environ.get("LINTSEQ_VSCODE"):
+    TOOLS = Path(os.environ["LINTSEQ_VSCODE"])
+    sys.path[:0] = [str(TOOLS / "python"), str(Path(__file__).parent), str(Path(__file__).parents[1])]
+else:
+    collect_ignore_glob = ["*.py"]
+
+if TYPE_CHECKING:
+    from code_window import Code
+    from playwright.sync_api import Browser
+
+ROOT = Path(__file__).parents[3]
+FLAGS = [
+    *("--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"),
+    *("--disable-component-update", "--disable-sync", "--no-sandbox"),
+]
+
+Start = Callable[..., "Code"]
+
+
+@pytest.fixture(scope="session")
+def browser() -> "Iterator[Browser]":
+    from install import chromium
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium(), headless=True, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="session")
+def extensions(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder in which the packaged extension is installed."""
+    packages = sorted(
+        (ROOT / "vscode-extension").glob("lintseq-*.vsix"), key=lambda path: path.stat().st_mtime
+    )
+    assert packages, "run `npm run package` in vscode-extension first"
+    folder = tmp_path_factory.mktemp("extensions")
+    node = TOOLS / "node" / "node_modules" / "node" / "bin" / "node"
+    entry = TOOLS / "code-server" / "node_modules" / "code-server" / "out" / "node" / "entry.js"
+    command = [
+        str(node),
+        str(entry),
+        "--install-extension",
+        str(packages[-1]),
+        "--extensions-dir",
+        str(folder),
+    ]
+    command += ["--user-data-dir", str(folder.with_name("no-user"))]
+    subprocess.run(command, check=True, capture_output=True)
+    return folder
+
+
+@pytest.fixture
+def code(browser: "Browser", extensions: Path, tmp_path: Path) -> "Iterator[Code]":
+    """VS Code, not started yet."""
+    from code_window import Code
+
+    window = Code(TOOLS, extensions, browser, tmp_path, sys.executable)
+    yield window
+    window.close()
+
+
+@pytest.fixture
+def start(code: "Code", request: pytest.FixtureRequest, tmp_path: Path) -> "Iterator[Start]":
+    """Starts it on one file, with a server whose model writes `stream`; waits until it is ready."""
+
+    def start_window(
+        text: str, stream: str | None, *, name: str = "area.py", **settings: Any
+    ) -> "tuple[Code, Path]":
+        own = {f"lintseq.{key}": value for key, value in settings.items()}
+        if stream is not None:
+            recording = tmp_path / "recording.txt"
+            recording.write_text(stream, "utf-8")
+            own["lintseq.model"] = f"scripted:{recording}"
+        code.project.mkdir()
+        code.start(own)
+        path = code.open(name, text)
+        code.wait_for_status("ready")
+        return code, path
+
+    yield start_window
+    if hasattr(code, "page"):
+        code.shot(f"end-{request.node.name}")
+
+
+@pytest.fixture
+def is_clean(tmp_path: Path) -> "Callable[[Code, Path, str], bool]":
+    """Whether the buffer is what the server believes, and has nothing new that the gate is against."""
+    from wire import new_findings
+
+    def check(code: "Code", path: Path, before: str) -> bool:
+        assert code.is_believed(path)
+        assert new_findings(tmp_path, before, code.saved(path)) == []
+        return True
+
+    return check
