@@ -73,7 +73,7 @@ def read(shape: type[_T], value: Any) -> _T:
     """`value` as `shape`. Raises an error that names the wrong fields, and nothing of what they hold."""
     try:
         return converter.structure(value, shape)
-    except (cattrs.BaseValidationError, TypeError, ValueError) as error:
+    except (cattrs.BaseValidationError, AttributeError, TypeError, ValueError) as error:
         wrong = "; ".join(cattrs.transform_error(error, format_exception=_without_values))
         raise JsonRpcInvalidParams(f"invalid parameters: {wrong}") from None
 
