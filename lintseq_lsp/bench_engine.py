@@ -6,9 +6,9 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import replace
 
-from lintseq_lsp.backends.base import Backend
+from lintseq_lsp.backends.base import Backend, Usage
+from lintseq_lsp.bench_gate import warm
 from lintseq_lsp.bench_llama import RecordedLlama
 from lintseq_lsp.bench_texts import Keystroke, statements, texts, typed
 from lintseq_lsp.bench_values import Plan, Result, Results, Target
@@ -22,11 +22,14 @@ from lintseq_lsp.suggestions import Memory
 from lintseq_lsp.text import Document
 from lintseq_lsp.weights.random_model import random_model
 
+_PHASES = ("reading", "writing", "linting")
+
 
 def typing(plan: Plan) -> Results:
     """From a request to its answer while lines are typed anew, one key after the other."""
     engine = open_engine(Settings(model=plan.model))
     try:
+        warm(engine.gate.linter)
         yield from _typing(plan, engine, 200, "200 lines", targets=True)
         yield from _typing(plan, engine, 200, "200 lines, baseline unknown", prepared=False)
         yield from _typing(plan, engine, 2000, "2,000 lines")
@@ -48,6 +51,7 @@ def _typing_150m(plan: Plan) -> Results:
         backend.answer = lambda: f"{key.rest}\n"
 
     try:
+        warm(gate.linter)
         yield from _typing(plan, engine, 200, "200 lines, 150M recorded", on_key=answer)
     finally:
         engine.close()
@@ -69,7 +73,7 @@ def _typing(
     nothing: dict[str, list[float]] = defaultdict(list)
     read: dict[str, list[float]] = defaultdict(list)
     unasked: Counter[str] = Counter()
-    shorter = lines > 200 or not prepared
+    shorter = not targets
     most = plan.times(8 if shorter else 20, 6)
     for document in texts(lines)[: plan.times(2 if lines > 200 else 7, 2)]:
         places = statements(document)
@@ -109,6 +113,7 @@ def cancel(plan: Plan) -> Results:
     for label, model in (("", plan.model), (", 150M", str(random_model()))):
         engine = open_engine(Settings(model=model))
         try:
+            warm(engine.gate.linter)
             times = _cancelled(engine, plan.times(60, 8))
         finally:
             engine.close()
@@ -126,30 +131,29 @@ def _cancelled(engine: Engine, wanted: int) -> dict[str, list[float]]:
     choice = random.Random(0)
     documents = texts(200)
     found: dict[str, list[float]] = defaultdict(list)
-    durations: dict[str, float] = {}
     for number in range(10 * wanted):
         if sum(map(len, found.values())) >= wanted:
             break
         document = documents[number % len(documents)]
         line = choice.choice(statements(document))
         key = choice.choice(list(typed(document, line, 12)))
-        text = f"_{number} = {number}\n{key.document.text}"
-        request = replace(key.document, text=text, path=f"/nonexistent/cancel_{number}.py")
-        engine.memory = Memory()
+        first = f"_{number} = {number}\n"
+        request = Document(first + key.document.text, 1, f"/nonexistent/cancel_{number}.py")
         stop = threading.Event()
-        running = threading.Thread(target=_complete, args=(engine, request, key.offset, stop))
-        begun = time.perf_counter()
+        arguments = (engine, request, key.offset + len(first), stop)
+        running = threading.Thread(target=_complete, args=arguments)
+        usage = engine.backend.usage
         running.start()
-        expected = durations.get(document.path)
-        running.join(None if expected is None else choice.uniform(0.0, expected))
-        phase = watched.phase(engine.backend)
+        # Into each phase alike, though they last differently long; and on from there, 1 ms to 1 s.
+        while running.is_alive() and watched.phase(engine.backend, usage) != _PHASES[number % 3]:
+            time.sleep(0.0005)
+        running.join(10 ** choice.uniform(-3, 0))
+        phase = watched.phase(engine.backend, usage)
         stop.set()
         asked = time.perf_counter()
         if running.is_alive():
             running.join()
             found[phase].append((time.perf_counter() - asked) * 1000)
-        else:
-            durations[document.path] = asked - begun
         watched.settle()
     return found
 
@@ -172,10 +176,11 @@ class _Watched:
         self._last = self._linter.submit(check)
         return self._last
 
-    def phase(self, backend: Backend) -> str:
+    def phase(self, backend: Backend, before: Usage) -> str:
+        """`before` is the backend's usage before the request."""
         if self._last is not None and not self._last.done():
             return "linting"
-        return "writing" if backend.usage.written else "reading"
+        return "writing" if backend.usage.written and backend.usage is not before else "reading"
 
     def settle(self) -> None:
         """Waits for what was abandoned: it is not to count for the next request."""

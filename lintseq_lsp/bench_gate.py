@@ -31,6 +31,15 @@ _NEW_LINES = (
 """One step of the recorded sequence: of a usual length, and clean in any module."""
 
 
+_WARM = 40
+"""Checks until a new worker has read what it reads ahead, one module between two of them."""
+
+
+def warm(linter: Linter) -> None:
+    for number in range(_WARM):
+        linter.submit(Check(f"value = {number}\n", timeout=30.0)).result()
+
+
 def sequence(plan: Plan) -> Results:
     """Five clean steps at 150M with the gate and without it, turn by turn.
 
@@ -42,6 +51,7 @@ def sequence(plan: Plan) -> Results:
     backend: RecordedLlama | None = None
     try:
         backend = RecordedLlama(random_model())
+        warm(gate.linter)
         state, limits = _start(backend, document), Limits(steps=5)
         open_door = Gate(_Trusting(), lambda _: Report())
         pairs = []
@@ -109,6 +119,7 @@ def check(plan: Plan) -> Results:
     """One warm check in the worker, of a text that it has not seen."""
     linter = open_linter(Settings(), None)
     try:
+        warm(linter)
         for lines in (20, 200, 2000):
             documents = texts(lines)
             reports = []

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lintseq_lsp.backends import llama
-from lintseq_lsp.backends.base import Piece, Request
+from lintseq_lsp.backends.base import CANDIDATES, Piece, Request
 from lintseq_lsp.backends.llama import LlamaBackend
 from lintseq_lsp.bench_texts import texts
 from lintseq_lsp.bench_values import Plan, Result, Results, Target
@@ -133,7 +133,7 @@ class RecordedLlama(LlamaBackend):
         if request.begins and not text.startswith(tuple(filter(None, request.begins))):
             text = request.begins[0] + text
         self._recorded = [*self._tokens(text), self._boundary]
-        self._done = [0] * llama.CANDIDATES
+        self._done = [0] * CANDIDATES
         return super().write(request, cancelled)
 
     def _choose(self, logits: llama.Logits, writer: "llama._Writer", begins: "Begins") -> tuple[int, float]:

@@ -14,7 +14,7 @@ from lintseq_lsp.actions import Action, ActionKind, Insertion
 from lintseq_lsp.backends.base import CANDIDATES, Backend, Request, Sampling, Stop
 from lintseq_lsp.completion import Cursor, cursor_at
 from lintseq_lsp.diffs import Diff, Malformed
-from lintseq_lsp.edits import apply, at_line_start, replacement_between, unmap
+from lintseq_lsp.edits import apply, at_line_start, rebase, replacement_between, unmap
 from lintseq_lsp.excerpt import Excerpt, excerpt_around, replace_lines
 from lintseq_lsp.gate import Baseline, Gate, Reason, Verdict, finding_key, malformed, new_findings, wait
 from lintseq_lsp.generation import RESAMPLING, Ended, Limits, Proposal, State, Step, generate, propose
@@ -96,10 +96,10 @@ class Engine:
             return known
         # What is on the screen stays among the alternatives.
         found = {suggestion.text: suggestion for suggestion in known.suggestions} if known else {}
-        if completion.in_word(cursor):
-            return Outcome(reason=Reason.NO_FIT, detail="inside of a word")
         if not self.settings.strings_and_comments and completion.in_string_or_comment(cursor):
             return Outcome(reason=Reason.IN_STRING_OR_COMMENT)
+        if completion.in_word(cursor):
+            return Outcome(reason=Reason.NO_FIT, detail="inside of a word")
         baseline = self.gate.baseline(document, cursor.line, cancelled)
         if baseline.failure:
             return Outcome(reason=Reason.LINTER_FAILED, detail=baseline.failure)
@@ -130,12 +130,15 @@ class Engine:
             self.memory.remember_inline(suggestion, offset)
         verdicts = tuple(rejected.values())
         if not found:
-            return Outcome(reason=reasons[0], rejected=verdicts, prompt_tokens_read=read)
+            reason = reasons[0]
+            if reason is Reason.DOES_NOT_PARSE and not baseline.parsed:
+                reason = Reason.BASE_DOES_NOT_PARSE
+            return Outcome(reason=reason, rejected=verdicts, prompt_tokens_read=read)
         return Outcome(tuple(found.values()), Reason.ACCEPTED, rejected=verdicts, prompt_tokens_read=read)
 
     def _request(self, cursor: Cursor) -> Request | None:
         """What to ask of the model for the statement at the cursor; None when the context is too small."""
-        tokens = self.settings.max_lines * _TOKENS_A_LINE
+        tokens = min(self.settings.max_lines * _TOKENS_A_LINE, self.backend.context // 5)
         excerpt = completion.shown(cursor, self._excerpt(cursor.document, cursor.line, "", tokens))
         opening = completion.opening_at(cursor, excerpt, self.settings.max_lines)
         fragment, begins = open_block(opening)
@@ -250,7 +253,8 @@ class Engine:
             back = unmap(change, [earlier.replacements[0] for earlier in offered]) if together else None
             together = back is not None
             if back is not None:
-                offered.append(replace(alone, base=document, replacements=(back,)))
+                judged = step.document.text
+                offered.append(replace(alone, base=document, replacements=(back,), judged=judged))
             before = step.document
         return tuple(offered)
 
@@ -271,6 +275,9 @@ class Engine:
         """
         limits = Limits(steps=8, lines=max(self.settings.max_lines, 12), tries=self.settings.tries)
         baseline = self.gate.baseline(document, None, cancelled)
+        if baseline.failure:
+            yield Ended(Reason.LINTER_FAILED, document, 0, 0)
+            return
         state = self._state(document, lines[1] if lines else len(document.lines) - 1, instruction, limits)
         places = None
         if lines is not None:
@@ -406,6 +413,22 @@ class Engine:
             if not again:
                 break
         return Outcome(reason=reason, rejected=rejected)
+
+    def rebase(
+        self, suggestion: Suggestion, now: Document, *, cancelled: _Cancelled = lambda: False
+    ) -> Suggestion | None:
+        """The suggestion for what the user's typing made of its base meanwhile, judged anew.
+
+        None when the typing touches it, or when both together are not clean.
+        """
+        moved = rebase(suggestion.replacements, suggestion.base.text, now.text)
+        if moved is None:
+            return None
+        candidate = Document(apply(now.text, moved), now.version, now.path)
+        baseline = self.gate.baseline(now, None, cancelled)
+        if not wait(self.gate.submit(now, candidate, baseline), cancelled).accepted:
+            return None
+        return replace(suggestion, base=now, replacements=tuple(moved), judged=candidate.text)
 
     # Shared
 

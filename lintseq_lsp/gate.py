@@ -54,7 +54,7 @@ class GatePolicy:
     A baseline may take longer: its imports were perhaps never read, and nobody waits for it.
     """
 
-    pylint_lines: int = 2500
+    pylint_lines: int = 1500
     names_lines: int = 6000
     timeout: float = 2.0
     baseline_timeout: float = 20.0
@@ -180,15 +180,15 @@ class Gate:
         """
         tier = self.policy.tier(len(document.lines))
         for text in lint_base(document, line):
-            quick = self.syntax(text)
-            if not quick.parsed:
+            quick = self._quick(text, tier)
+            if quick is not None and not quick.parsed:
                 continue
             report = self._report(text, document.path, tier, cancelled)
             if report.failure:
                 return Baseline(Counter(), report.tier, failure=report.failure)
             if report.parsed:
                 self._remember(self._parsed, document.path, report)
-                return Baseline(_counted(report), report.tier, _counted(quick))
+                return Baseline(_counted(report), report.tier, _counted(quick) if quick else Counter())
         last = self._parsed.get(document.path)
         return Baseline(_counted(last or Report()), tier, parsed=False)
 
@@ -204,8 +204,8 @@ class Gate:
             verdict.set_result(Verdict(Reason.LINTER_FAILED, detail=baseline.failure))
         elif added_pragma(before.text, candidate.text):
             verdict.set_result(Verdict(Reason.PRAGMA))
-        elif early and not (quick := self._quick(candidate, baseline)).accepted:
-            verdict.set_result(quick)
+        elif early and (broken := self._is_broken(candidate, baseline)) is not None:
+            verdict.set_result(broken)
         else:
             report = self.check(candidate.text, candidate.path, baseline.tier)
             report.add_done_callback(lambda done: _settle(verdict, baseline, done))
@@ -216,12 +216,21 @@ class Gate:
         seconds = self.policy.timeout if timeout is None else timeout
         return self.linter.submit(Check(text, path or "untitled.py", tier, seconds))
 
-    def _quick(self, candidate: Document, baseline: Baseline) -> Verdict:
-        report = self.syntax(candidate.text)
-        if report.failure:  # the linter itself may still manage
-            return Verdict(Reason.ACCEPTED)
-        known = baseline.quick if baseline.parsed else Counter(map(finding_key, report.findings))
-        return judge(replace(baseline, findings=known), report)
+    def _quick(self, text: str, tier: Tier) -> Report | None:
+        """The check in this process; None where it would take too long, or found no end."""
+        if tier is not Tier.PYLINT:
+            return None
+        report = self.syntax(text)
+        return None if report.failure else report
+
+    def _is_broken(self, candidate: Document, baseline: Baseline) -> Verdict | None:
+        """The rejection that needs no linter."""
+        report = self._quick(candidate.text, baseline.tier)
+        if report is None:
+            return None
+        known = baseline.quick if baseline.parsed else _counted(report)
+        verdict = judge(replace(baseline, findings=known), report)
+        return None if verdict.accepted else verdict
 
     def _report(self, text: str, path: str, tier: Tier, cancelled: Callable[[], bool]) -> Report:
         key = (path, text, tier)

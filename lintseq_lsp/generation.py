@@ -5,10 +5,10 @@ accepted state, whose prompt the backend still has in its cache, and samples ane
 one diff while the model already writes the next; no step is yielded before its verdict.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future
+from contextlib import closing
 from dataclasses import dataclass, replace
-from functools import partial
 
 from lintseq_lsp.backends.base import Backend, Piece, Request, Sampling, Stop
 from lintseq_lsp.diffs import Diff, DiffStream, Malformed, render
@@ -89,6 +89,7 @@ class Proposal:
     stop: Stop
     logprob: float
     tokens: int
+    candidate: int = 0
 
     @property
     def confidence(self) -> float:
@@ -110,42 +111,34 @@ class _Writing:
         return self.stream.feed(piece.text)
 
 
-def propose(
-    backend: Backend,
-    request: Request,
-    cancelled: Callable[[], bool],
-    *,
-    drop: Callable[[], bool] = lambda: False,
-) -> list[Proposal]:
-    """Every candidate of `request`, its last prompt fragment included in what counts as written.
+def propose(backend: Backend, request: Request, cancelled: Callable[[], bool]) -> list[Proposal]:
+    """Every candidate of `request`, its last prompt fragment included in what counts as written."""
+    with closing(_written(backend, request, cancelled)) as writing:
+        proposals = [proposal for proposal in writing if proposal is not None]
+    return sorted(proposals, key=lambda proposal: proposal.candidate)
 
-    Stops early, with what is complete by then, when `drop()` turns true, or when the only candidate
-    has become malformed.
+
+def _written(
+    backend: Backend, request: Request, cancelled: Callable[[], bool]
+) -> Generator[Proposal | None, None, None]:
+    """A proposal for each candidate that ends, and None for each piece in between.
+
+    An only candidate ends as soon as it is malformed.
     """
     writings = [_Writing(DiffStream(), request.prompt[-1]) for _ in range(request.candidates)]
     for writing in writings:
         writing.stream.feed(request.prompt[-1])
-    proposals: dict[int, Proposal] = {}
-    pieces = backend.write(request, cancelled)
-    for piece in pieces:
+    for piece in backend.write(request, cancelled):
         writing = writings[piece.candidate]
         broken = writing.take(piece)
         stop = piece.stop or (Stop.LENGTH if broken and request.candidates == 1 else None)
-        if stop is not None:
-            diff = broken or writing.stream.flush()
-            proposals[piece.candidate] = Proposal(
-                writing.written, diff, stop, writing.logprob, writing.tokens
-            )
-        if drop() or (broken and request.candidates == 1):
-            break
-    _close(pieces)
-    return [proposals[candidate] for candidate in sorted(proposals)]
-
-
-def _close(pieces: Iterator[Piece]) -> None:
-    close = getattr(pieces, "close", None)
-    if close is not None:
-        close()
+        if stop is None:
+            yield None
+            continue
+        diff = broken or writing.stream.flush()
+        yield Proposal(writing.written, diff, stop, writing.logprob, writing.tokens, piece.candidate)
+        if piece.stop is None:
+            return
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +147,50 @@ class _Pending:
     diff: Diff
     after: State
     verdict: Future[Verdict]
+
+    @property
+    def is_rejected(self) -> bool:
+        return self.verdict.done() and not self.verdict.result().accepted
+
+
+@dataclass(slots=True)
+class _Progress:
+    """Where the loop stands: the last accepted state, and the diff that is being judged."""
+
+    state: State
+    pending: _Pending | None = None
+    number: int = 0
+    accepted: int = 0
+    rejected: int = 0
+    tries: int = 0
+
+    def settle(self, verdict: Verdict) -> Step:
+        """The pending step, now that its verdict is there."""
+        pending, self.pending = self.pending, None
+        assert pending is not None
+        if verdict.accepted:
+            self.state, self.tries = pending.after, 0
+            self.accepted += 1
+        else:
+            self._refuse()
+        return self._step(pending.proposal, pending.diff, pending.after.document, verdict)
+
+    def refuse(self, proposal: Proposal, reason: Malformed) -> Step:
+        """The step of an answer that is no diff of this state."""
+        self._refuse()
+        return self._step(proposal, reason, self.state.document, malformed(reason))
+
+    def ended(self, reason: Reason) -> Ended:
+        return Ended(reason, self.state.document, self.accepted, self.rejected)
+
+    def _refuse(self) -> None:
+        self.rejected += 1
+        self.tries += 1
+
+    def _step(self, proposal: Proposal, diff: Diff | Malformed, document: Document, verdict: Verdict) -> Step:
+        self.number += 1
+        written, logprob, tokens = proposal.written, proposal.logprob, proposal.tokens
+        return Step(self.number, diff, written, document, verdict, logprob, tokens)
 
 
 def generate(
@@ -168,68 +205,63 @@ def generate(
     sampling: Sampling | None = None,
     cancelled: Callable[[], bool] = lambda: False,
 ) -> Iterator[Step | Ended]:
-    """Steps from `start` on, each with its verdict, and last `Ended`.
+    """Steps from `start` on, each as soon as its verdict is there, and last `Ended`.
 
     `opening` fixes where and how the first diff begins. `places` are the excerpt lines below which
     the first diff may insert. Greedy unless `sampling` is given; retries always sample.
     Raises `Cancelled`, and `ModelError` when the backend fails.
     """
-    state, pending = start, None
-    accepted = rejected = tries = number = 0
+    run = _Progress(start)
     while True:
-        ahead = pending.after if pending else state
+        ahead = run.pending.after if run.pending else run.state
         first = ahead is start
-        proposal = None
-        if accepted + (pending is not None) < limits.steps and not _is_rejected(pending):
+        request = None
+        if run.accepted + bool(run.pending) < limits.steps and not (run.pending and run.pending.is_rejected):
+            chosen = _sampling(sampling, 0 if run.pending else run.tries, run.accepted)
             request = _request(
-                backend,
-                ahead,
-                limits,
-                opening if first else None,
-                places if first else None,
-                _sampling(sampling, 0 if pending else tries, accepted),
+                backend, ahead, limits, opening if first else None, places if first else None, chosen
             )
-            if request is not None:
-                proposals = propose(backend, request, cancelled, drop=partial(_is_rejected, pending))
-                proposal = proposals[0] if proposals else None
-        if pending is not None:
-            verdict = wait(pending.verdict, cancelled)
-            number += 1
-            yield _step(number, pending.proposal, pending.diff, pending.after.document, verdict)
-            if not verdict.accepted:
-                rejected += 1
-                tries += 1
-                pending = None
-                if verdict.reason is Reason.LINTER_FAILED or tries >= limits.tries:
-                    yield Ended(verdict.reason, state.document, accepted, rejected)
-                    return
-                continue
-            state, pending, tries = pending.after, None, 0
-            accepted += 1
+        proposal = verdict = None
+        if request is not None:
+            with closing(_written(backend, request, cancelled)) as writing:
+                for latest in writing:
+                    proposal = latest
+                    if run.pending and run.pending.verdict.done():
+                        verdict = run.pending.verdict.result()
+                        yield run.settle(verdict)
+                        if not verdict.accepted:
+                            break
+        if run.pending:
+            verdict = wait(run.pending.verdict, cancelled)
+            yield run.settle(verdict)
+        if verdict is not None and not verdict.accepted:
+            if verdict.reason is Reason.LINTER_FAILED or run.tries >= limits.tries:
+                yield run.ended(verdict.reason)
+                return
+            continue
         if proposal is None:
-            yield Ended(Reason.LIMIT, state.document, accepted, rejected)
+            yield run.ended(Reason.LIMIT)
             return
         if proposal.stop is Stop.END and proposal.diff == Diff():
-            yield Ended(Reason.COMPLETE, state.document, accepted, rejected)
+            yield run.ended(Reason.COMPLETE)
             return
         diff = _finished(proposal)
-        after = diff if isinstance(diff, Malformed) else state.after(diff)
+        after = diff if isinstance(diff, Malformed) else run.state.after(diff)
         if isinstance(diff, Malformed) or isinstance(after, Malformed):
             reason = diff if isinstance(diff, Malformed) else after
             assert isinstance(reason, Malformed)
-            number, rejected, tries = number + 1, rejected + 1, tries + 1
-            yield _step(number, proposal, reason, state.document, malformed(reason))
-            if tries >= limits.tries:
-                yield Ended(Reason.MALFORMED, state.document, accepted, rejected)
+            yield run.refuse(proposal, reason)
+            if run.tries >= limits.tries:
+                yield run.ended(Reason.MALFORMED)
                 return
-        elif not diff.hunks:
-            if state.ends:
-                yield Ended(Reason.COMPLETE, state.document, accepted, rejected)
-                return
-            state = after
+        elif diff.hunks:
+            judged = gate.submit(run.state.document, after.document, baseline)
+            run.pending = _Pending(proposal, diff, after, judged)
+        elif run.state.ends:
+            yield run.ended(Reason.COMPLETE)
+            return
         else:
-            judged = gate.submit(state.document, after.document, baseline)
-            pending = _Pending(proposal, diff, after, judged)
+            run.state = after
 
 
 def _request(
@@ -267,13 +299,3 @@ def _finished(proposal: Proposal) -> Diff | Malformed:
     if proposal.stop is Stop.LENGTH and isinstance(proposal.diff, Diff):
         return Malformed("not finished within the limit")
     return proposal.diff
-
-
-def _is_rejected(pending: _Pending | None) -> bool:
-    return pending is not None and pending.verdict.done() and not pending.verdict.result().accepted
-
-
-def _step(
-    number: int, proposal: Proposal, diff: Diff | Malformed, document: Document, verdict: Verdict
-) -> Step:
-    return Step(number, diff, proposal.written, document, verdict, proposal.logprob, proposal.tokens)

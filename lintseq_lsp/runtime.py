@@ -16,6 +16,7 @@ from lintseq_lsp.settings import Settings
 _log = logging.getLogger(__name__)
 
 _SCRIPTED = "scripted:"
+_MARKS = (".git", "pyproject.toml", "setup.cfg", "setup.py", ".venv")
 
 
 def open_engine(settings: Settings, folder: Path | None = None) -> Engine:
@@ -30,6 +31,14 @@ def open_engine(settings: Settings, folder: Path | None = None) -> Engine:
         gate.linter.close()
         raise
     return Engine(backend, gate, prompt_format=prompt_format, settings=settings)
+
+
+def workspace_of(file: Path) -> Path:
+    """The project that a file belongs to: the nearest folder with a project's marks, else its own folder."""
+    parents = file.resolve().parents
+    return next(
+        (folder for folder in parents if any((folder / mark).exists() for mark in _MARKS)), parents[0]
+    )
 
 
 def open_gate(settings: Settings, folder: Path | None = None) -> Gate:

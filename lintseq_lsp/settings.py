@@ -53,7 +53,7 @@ class Settings:
         False, "Offer the suggestion as a completion item, for clients without ghost text."
     )
     ignore: tuple[str, ...] = _setting(IGNORED, "Globs of files that are neither read nor edited.")
-    max_file_lines: int = _setting(20_000, "Longer files are left alone.")
+    max_file_lines: int = _setting(10_000, "Longer files are left alone.")
     debounce: int = _setting(-1, "Milliseconds of quiet before the model starts; -1 adapts to its speed.")
     gate_timeout: float = _setting(2.0, "Seconds that one check by the linter may take.")
     linter_memory: int = _setting(300, "Megabytes at which the linter's process is restarted.")

@@ -33,19 +33,21 @@ class Evidence:
 class Suggestion:
     """Replacements in code-point offsets of `base`; applied together they make a text that was accepted.
 
-    `logprob` is the mean log-probability (nats) of the tokens that the model wrote for it.
+    Of several edits in sequence, each is a suggestion, and `judged` is the text that it makes of `base`
+    together with those before it. `logprob` is the mean log-probability (nats) of what the model wrote.
     """
 
     base: Document
     replacements: tuple[Replacement, ...]
     evidence: Evidence
     logprob: float = 0.0
+    judged: str | None = None
     id: str = field(default_factory=lambda: f"s{next(_ids)}")
 
     @property
     def text(self) -> str:
-        """The whole document with the suggestion applied."""
-        return edits.apply(self.base.text, self.replacements)
+        """The whole document that was accepted."""
+        return edits.apply(self.base.text, self.replacements) if self.judged is None else self.judged
 
 
 @dataclass(frozen=True, slots=True)

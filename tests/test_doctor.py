@@ -4,8 +4,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from lintseq_lsp import doctor
+from lintseq_lsp.commands import app
 from lintseq_lsp.doctor import Line, checks
 from lintseq_lsp.settings import Settings
 
@@ -83,3 +85,16 @@ def test_whatever_breaks_is_a_line_too(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("linter", "first suggestion"):
         assert not lines[name].ok
         assert "broken" in lines[name].value
+
+
+@pytest.mark.usefixtures("light")
+def test_the_command_prints_the_mend_and_exits_with_1(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    well = CliRunner().invoke(app, ["doctor"])
+    assert well.exit_code == 0, well.output
+    assert "pip install" not in well.output
+    ill = CliRunner().invoke(app, ["doctor", "--model", "no.gguf"])
+    assert ill.exit_code == 1
+    assert "model use" in ill.output

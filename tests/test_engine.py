@@ -219,7 +219,8 @@ def test_findings_that_were_there_do_not_block() -> None:
 
 
 def test_a_file_that_does_not_parse_elsewhere() -> None:
-    assert answer("x = (\n|\n", "y = 1", gate=python_gate()) is Reason.DOES_NOT_PARSE
+    assert answer("x = (\n|\n", "y = 1", gate=python_gate()) is Reason.BASE_DOES_NOT_PARSE
+    assert answer("x = 1\n|\n", "y = (", gate=python_gate()) is Reason.DOES_NOT_PARSE
     assert answer("x = (\n|\n", "1)", gate=python_gate()) == "x = (\n1)\n"
 
 
@@ -260,6 +261,16 @@ def test_a_long_file() -> None:
     (request,) = backend.requests
     used = sum(backend.count(fragment) + 1 for fragment in request.prompt)
     assert backend.context // 2 < used < backend.context - request.max_tokens
+
+
+def test_the_next_edit_of_a_long_file() -> None:
+    document = Document("".join(f"x{number} = {number}\n" for number in range(20_000)), 1, "a.py")
+    backend = ScriptedBackend([stream(insertion(5, "y = 1"), END, END)])
+    offset = document.starts[10_000]
+    outcome = engine_of(backend).next_edit(document, offset)
+    line = document.position(outcome.suggestions[0].replacements[0].start)[0]
+    assert outcome.suggestions[0].text == document.text.replace(f"x{line} =", f"y = 1\nx{line} =", 1)
+    assert abs(line - 10_000) < 100
 
 
 @pytest.mark.parametrize("text", ["x = " + "1 + " * 5000 + "|", "if " + "x and " * 5000 + "y:\n    |\n"])
@@ -580,3 +591,26 @@ def test_closing_closes_both() -> None:
     linter = ImmediateLinter()
     engine_of(LineModel(), gate_of(linter)).close()
     assert linter.closed
+
+
+# While the user goes on typing
+
+
+def test_a_late_answer_moves_with_what_was_typed_elsewhere_and_is_judged_again() -> None:
+    engine = engine_of(LineModel(["x = 1"]))
+    (suggestion,) = complete(engine, "a\n|\nb\n").suggestions
+    now = Document("first\na\n\nb\n", 3, "a.py")
+    moved = engine.rebase(suggestion, now)
+    assert moved is not None
+    assert apply(now.text, moved.replacements) == moved.text == "first\na\nx = 1\nb\n"
+    assert moved.base.version == 3
+
+
+def test_a_late_answer_is_dropped_where_the_user_typed_or_when_both_are_not_clean() -> None:
+    engine = engine_of(LineModel(["x = 1"]))
+    (suggestion,) = complete(engine, "a\n|\nb\n").suggestions
+    assert engine.rebase(suggestion, Document("a\ny\nb\n", 2, "a.py")) is None
+    strict = engine_of(
+        LineModel([]), gate_of(ImmediateLinter(lambda text: lint_bad("bad" if "x = 1" in text else "")))
+    )
+    assert strict.rebase(suggestion, Document("first\na\n\nb\n", 2, "a.py")) is None

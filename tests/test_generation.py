@@ -501,3 +501,19 @@ def test_the_laws_of_the_loop(
         assert ended.accepted == limits.steps
     elif ended.reason is not Reason.COMPLETE:
         assert in_a_row == tries
+
+
+def test_a_step_is_there_while_the_next_diff_is_still_being_written() -> None:
+    written: list[str] = []
+
+    class Slow(ScriptedBackend):
+        def write(self, request: Request, cancelled: Callable[[], bool]) -> Iterator[Piece]:
+            for piece in super().write(request, cancelled):
+                written.append(piece.text)
+                yield piece
+
+    backend = Slow([stream(insertion(1, "b = 2"), insertion(2, "c = 3"))], piece=1)
+    step = next(generation(state_of("a = 1"), backend, gate_of()))
+    assert isinstance(step, Step)
+    assert step.verdict.accepted
+    assert "c" not in "".join(written)

@@ -2,7 +2,7 @@
 
 import typer
 
-from lintseq_lsp.commands import bench, check, complete, edit, replay
+from lintseq_lsp.commands import bench, check, complete, doctor, edit, replay
 from lintseq_lsp.synthesis.commands import synthesize
 from lintseq_lsp.weights.commands import app as model
 
@@ -19,5 +19,6 @@ app.command("edit")(edit.edit)
 app.command("check")(check.check)
 app.command("replay")(replay.replay)
 app.command("bench")(bench.bench)
+app.command("doctor")(doctor.doctor)
 app.command("synthesize")(synthesize)
 app.add_typer(model, name="model", help="Models: list, pull, convert, verify, use.")

@@ -8,7 +8,15 @@ from typing import Annotated, Any
 
 import typer
 
-from lintseq_lsp.commands.output import clear_errors, console, finding_record, print_json, read_document
+from lintseq_lsp.commands.output import (
+    PATIENCE,
+    clear_errors,
+    console,
+    errors,
+    finding_record,
+    print_json,
+    read_document,
+)
 from lintseq_lsp.errors import LintSeqError, PatchError
 from lintseq_lsp.gate import Baseline, Gate, Verdict
 from lintseq_lsp.text import Document
@@ -41,14 +49,14 @@ def check(
     as_json: Annotated[bool, typer.Option("--json", help="One object.")] = False,
 ) -> None:
     """Lint FILE, or what a PATCH makes of its files: exit 1 if there are new findings."""
-    from lintseq_lsp.runtime import open_gate
+    from lintseq_lsp.runtime import open_gate, workspace_of
     from lintseq_lsp.settings import Settings
 
     with clear_errors():
         if (file is None) == (patch is None) or (patch is not None and against is not None):
             raise LintSeqError("check takes a FILE (with --against, if you like) or a --patch")
-        folder = file.resolve().parent if file else Path.cwd()
-        gate = open_gate(Settings(python=python), folder)
+        folder = workspace_of(file) if file else Path.cwd()
+        gate = open_gate(Settings(python=python, gate_timeout=PATIENCE), folder)
         try:
             judged = list(_files(gate, file, against) if file else _patch(gate, patch or "", folder))
         finally:
@@ -74,13 +82,12 @@ def _patch(gate: Gate, patch: str, root: Path) -> Iterator[Judged]:
 
     try:
         data = sys.stdin.buffer.read() if patch == "-" else Path(patch).read_bytes()
-        text = data.decode("utf-8")
     except OSError as error:
         raise PatchError(f"{patch} cannot be read: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise PatchError(f"the patch is not UTF-8 text: {error.reason} at byte {error.start}") from error
-    for change in changes(text, root):
-        if change.after is not None:
+    for change in changes(data.decode("utf-8", "surrogateescape"), root):
+        if change.skipped:
+            errors.print(f"{change.path}: not judged, {change.skipped}", markup=False, soft_wrap=True)
+        elif change.after is not None:
             path = str(root / change.path)
             yield _judge(
                 gate,

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from lintseq_lsp.commands.output import clear_errors, console, print_json, read_document
+from lintseq_lsp.commands.output import PATIENCE, clear_errors, console, print_json, read_document
 from lintseq_lsp.errors import LintSeqError
 from lintseq_lsp.suggestions import Suggestion
 from lintseq_lsp.text import Document
@@ -20,14 +20,15 @@ def complete(
     as_json: Annotated[bool, typer.Option("--json", help="One object.")] = False,
 ) -> None:
     """Complete FILE at a line and column."""
-    from lintseq_lsp.runtime import open_engine
+    from lintseq_lsp.runtime import open_engine, workspace_of
     from lintseq_lsp.settings import Settings
 
     with clear_errors():
         document = read_document(file)
         if not 0 <= line < len(document.lines) or not 0 <= column <= len(document.lines[line]):
             raise LintSeqError(f"{file} has no line {line}, column {column}: both count from 0")
-        engine = open_engine(Settings(model=model), file.resolve().parent)
+        settings = Settings(model=model, gate_timeout=PATIENCE)
+        engine = open_engine(settings, workspace_of(file))
         try:
             outcome = engine.complete(document, document.offset(line, column), candidates=candidates)
         finally:

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from lintseq_lsp.commands.output import (
+    PATIENCE,
     clear_errors,
     console,
     diff_text,
@@ -51,14 +52,15 @@ def edit(
     model: Annotated[str, typer.Option(help="A GGUF file or the name of a model.")] = "",
 ) -> None:
     """Edit FILE as the instruction says: each step a diff, and each state judged by the linter."""
-    from lintseq_lsp.runtime import open_engine
+    from lintseq_lsp.runtime import open_engine, workspace_of
     from lintseq_lsp.settings import Settings
 
     with clear_errors():
         if as_json + as_diff + write > 1:
             raise LintSeqError("--json, --diff and --write exclude each other")
         document = read_document(file)
-        engine = open_engine(Settings(model=model), file.resolve().parent)
+        settings = Settings(model=model, gate_timeout=PATIENCE)
+        engine = open_engine(settings, workspace_of(file))
         try:
             readable = not (as_json or as_diff or write)
             live = readable and samples == 1

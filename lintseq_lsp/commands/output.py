@@ -19,6 +19,9 @@ from lintseq_lsp.generation import Step
 from lintseq_lsp.linters.base import Finding
 from lintseq_lsp.text import Document
 
+PATIENCE = 20.0
+"""Seconds that one check may take where nobody is typing."""
+
 console = Console(highlight=False)
 errors = Console(stderr=True, highlight=False)
 

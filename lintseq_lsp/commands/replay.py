@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from lintseq_lsp.commands.edit import patch
-from lintseq_lsp.commands.output import clear_errors, console, read_document, show_diff, show_step
+from lintseq_lsp.commands.output import PATIENCE, clear_errors, console, read_document, show_diff, show_step
 from lintseq_lsp.generation import Ended
 from lintseq_lsp.text import Document
 
@@ -19,7 +19,7 @@ def replay(scenario: Path) -> None:
 
     with clear_errors():
         recorded = parse_scenario(read_document(scenario).text)
-        settings = Settings()
+        settings = Settings(gate_timeout=PATIENCE)
         gate = open_gate(settings)
         backend = ScriptedBackend([recorded.stream], name=scenario.name)
         engine = Engine(backend, gate, prompt_format=PromptFormat.PAPER, settings=settings)

@@ -1,0 +1,28 @@
+"""`lintseq-lsp doctor`: what is installed and whether it works, one line each, with the mend."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.text import Text
+
+from lintseq_lsp.commands.output import console
+
+
+def doctor(
+    model: Annotated[str, typer.Option(help="A GGUF file or the name of a model.")] = "",
+    python: Annotated[str, typer.Option(help="Interpreter or environment to resolve imports.")] = "",
+) -> None:
+    """Try every part, from Python to a first suggestion: exit 1 when something is wrong."""
+    from lintseq_lsp.doctor import checks
+    from lintseq_lsp.settings import Settings
+
+    well = True
+    for line in checks(Settings(model=model, python=python), Path.cwd()):
+        well = well and line.ok
+        mark = Text("ok     " if line.ok else "wrong  ", style="green" if line.ok else "bold red")
+        console.print(mark + Text(f"{line.name}: ", style="bold") + Text(line.value), soft_wrap=True)
+        if not line.ok:
+            console.print(Text(f"       {line.mend}", style="yellow"), soft_wrap=True)
+    if not well:
+        raise typer.Exit(1)

@@ -1,0 +1,202 @@
+"""The commands as a user runs them, in a process of their own where it matters."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from lintseq_lsp.commands import app
+
+SOURCE = """import math
+
+
+def area(radius):
+    return math.pi * radius**2
+"""
+STREAM = """@@ -5,0 +6,4 @@
++
++
++def double(number):
++    return number * two
+<|diff|>@@ -5,0 +6,4 @@
++
++
++def double(number):
++    return number * 2
+<|diff|>no diff at all
+<|diff|>
+<|diff|>"""
+EDITED = SOURCE + "\n\ndef double(number):\n    return number * 2\n"
+
+
+def run(*arguments: str) -> tuple[int, str]:
+    result = CliRunner().invoke(app, list(arguments), catch_exceptions=False)
+    return result.exit_code, result.output
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    file = tmp_path / "circle.py"
+    file.write_bytes(SOURCE.encode())
+    return file
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> str:
+    recording = tmp_path / "stream.txt"
+    recording.write_text(STREAM)
+    return f"scripted:{recording}"
+
+
+def test_edit_prints_each_step_and_how_it_ended(source: Path, model: str) -> None:
+    code, output = run("edit", str(source), "--instruction", "Double.", "--json", "--model", model)
+    *steps, last = map(json.loads, output.splitlines())
+    assert code == 0
+    assert [step["verdict"] for step in steps] == ["rejected", "accepted", "malformed"]
+    assert [step["step"] for step in steps] == [1, 2, 3]
+    assert [finding["symbol"] for finding in steps[0]["findings"]] == ["undefined-variable"]
+    assert steps[1] == {
+        "step": 2,
+        "diff": "@@ -5,0 +6,4 @@\n+\n+\n+def double(number):\n+    return number * 2\n",
+        "verdict": "accepted",
+        "findings": [],
+        "text": EDITED,
+    }
+    assert last == {"stop": "complete", "accepted": 1, "rejected": 2, "text": EDITED}
+    assert source.read_text() == SOURCE
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (SOURCE, EDITED),
+        (SOURCE.replace("\n", "\r\n"), EDITED.replace("\n", "\r\n")),
+        (SOURCE[:-1], EDITED[:-1]),
+        (SOURCE.replace("math\n", "math  # \u2028 \x0c \U0001f40d\n", 1), None),
+    ],
+)
+def test_a_diff_is_a_patch_for_git(tmp_path: Path, model: str, before: str, after: str | None) -> None:
+    (tmp_path / "circle.py").write_bytes(before.encode())
+    command = [sys.executable, "-m", "lintseq_lsp", "edit", "circle.py", "--instruction", "Double.", "--diff"]
+    diff = subprocess.run([*command, "--model", model], cwd=tmp_path, capture_output=True, check=True).stdout
+    subprocess.run(["git", "apply", "-"], cwd=tmp_path, input=diff, check=True)
+    got = (tmp_path / "circle.py").read_bytes().decode()
+    assert "double" in got
+    assert after is None or got == after
+
+
+def test_write_replaces_the_file_and_keeps_its_mode(source: Path, model: str) -> None:
+    source.chmod(0o640)
+    code, _ = run("edit", str(source), "--instruction", "Double.", "--write", "--model", model)
+    assert code == 0
+    assert source.read_bytes().decode() == EDITED
+    assert os.stat(source).st_mode & 0o777 == 0o640  # noqa: PTH116
+    assert sorted(path.name for path in source.parent.iterdir()) == ["circle.py", "stream.txt"]
+
+
+def test_readable_output_has_verdicts_findings_and_the_patch(source: Path, model: str) -> None:
+    code, output = run("edit", str(source), "--instruction", "Double.", "--model", model)
+    assert code == 0
+    for part in ("step 1 rejected", "E0602", "step 2 accepted by pylint", "+++ b/", "1 steps accepted"):
+        assert part in output
+
+
+def test_complete_says_what_and_why(tmp_path: Path) -> None:
+    recording = tmp_path / "stream.txt"
+    # The token that the cursor stands in is written anew.
+    recording.write_text(" = math.pi\n<|diff|>")
+    file = tmp_path / "open.py"
+    file.write_text("import math\n\nvalue =")
+    arguments = ["complete", str(file), "--line", "2", "--column", "7", "--json"]
+    code, output = run(*arguments, "--model", f"scripted:{recording}")
+    answer = json.loads(output)
+    assert code == 0
+    assert answer["reason"] == "accepted"
+    (item,) = answer["items"]
+    assert item["insertText"] == " math.pi"
+    here = {"line": 2, "column": 7}
+    assert item["range"] == {"start": here, "end": here}
+    assert item["evidence"]["states"] == 1
+    assert item["evidence"]["newFindings"] == 0
+    assert item["evidence"]["tier"] == "pylint"
+
+
+def test_complete_is_quiet_with_a_reason(tmp_path: Path, model: str) -> None:
+    file = tmp_path / "open.py"
+    file.write_text("# a comment\n")
+    arguments = ["complete", str(file), "--line", "0", "--column", "5", "--json"]
+    assert run(*arguments, "--model", model) == (0, '{"items": [], "reason": "in-string-or-comment"}\n')
+
+
+def test_check_is_differential(tmp_path: Path) -> None:
+    before, after = tmp_path / "before.py", tmp_path / "after.py"
+    before.write_text("print(old)\n")
+    after.write_text("import os\nprint(old)\nprint(new)\n")
+    code, output = run("check", str(after), "--against", str(before), "--json")
+    answer = json.loads(output)
+    assert code == 1
+    assert answer["verdict"] == "rejected"
+    assert [(finding["message"], finding["line"]) for finding in answer["findings"]] == [
+        ("Undefined variable 'new'", 3)
+    ]
+    assert run("check", str(before), "--against", str(before))[0] == 0
+    code, output = run("check", str(before))
+    assert code == 1
+    assert "E0602" in output
+
+
+def test_check_of_a_patch_over_the_working_tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    git = ["git", "-c", "user.name=t", "-c", "user.email=t@example.org"]
+    (tmp_path / "kept.py").write_text("x = 1\n")
+    (tmp_path / "gone.py").write_text("y = 1\n")
+    for arguments in (["init", "-q"], ["add", "."], ["commit", "-qm", "first"]):
+        subprocess.run([*git, *arguments], check=True)
+    (tmp_path / "kept.py").write_text("x = 1\nprint(z)\n")
+    (tmp_path / "gone.py").unlink()
+    (tmp_path / "new.py").write_text("w = 1\n")
+    subprocess.run([*git, "add", "-N", "."], check=True)
+    patch = subprocess.run([*git, "diff"], check=True, capture_output=True).stdout
+    result = CliRunner().invoke(app, ["check", "--patch", "-", "--json"], input=patch)
+    answer = json.loads(result.output)
+    assert result.exit_code == 1
+    verdicts = {entry["path"]: entry["verdict"] for entry in answer["files"]}
+    assert verdicts == {"kept.py": "rejected", "new.py": "accepted"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["edit", "missing.py", "--instruction", "x"], "cannot be read"),
+        (["edit", "binary.py", "--instruction", "x"], "binary"),
+        (["edit", "latin.py", "--instruction", "x"], "not UTF-8"),
+        (["complete", "fine.py", "--line", "9", "--column", "0"], "no line 9"),
+        (["edit", "fine.py", "--instruction", "x", "--json", "--diff"], "exclude each other"),
+        (["check"], "takes a FILE"),
+        (["check", "--patch", "fine.py"], ""),
+        (["replay", "fine.py"], "== stream"),
+        (["complete", "fine.py", "--line", "0", "--column", "0", "--model", "nowhere.gguf"], "nowhere.gguf"),
+    ],
+)
+def test_what_cannot_be_done_is_one_clear_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], message: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "fine.py").write_text("x = 1\n")
+    (tmp_path / "binary.py").write_bytes(b"\0\1\2")
+    (tmp_path / "latin.py").write_bytes(b"# \xe9\n")
+    result = CliRunner().invoke(app, arguments, catch_exceptions=False, terminal_width=200)
+    assert result.exit_code == 2
+    assert message in " ".join(result.output.split())
+    assert "Traceback" not in result.output
+
+
+def test_a_recorded_case_is_replayed() -> None:
+    code, output = run("replay", str(Path(__file__).parent / "cases" / "carriage_returns.txt"))
+    assert code == 0
+    assert "2 steps accepted, 0 rejected, stopped: complete" in output
+    assert "+import sys" in output

@@ -1,0 +1,77 @@
+"""The VS Code extension is in step with the server. `UPDATE_DOCS=1` writes its settings anew."""
+
+import json
+import os
+import re
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+from lintseq_lsp.gate import Reason
+from lintseq_lsp.lsp.server import COMMANDS
+from lintseq_lsp.lsp.settings import _BOUNDS
+from lintseq_lsp.settings import Settings, camel
+
+EXTENSION = Path(__file__).parents[1] / "vscode-extension"
+MANIFEST = EXTENSION / "package.json"
+OWN = {"lintseq.serverPath", "lintseq.logLevel"}
+"""Settings that are the extension's alone."""
+FROM_THE_EDITOR = {"trusted"}
+"""What the editor knows by itself: there is no setting for it."""
+SCOPES = {"enabled": "language-overridable", "model": "machine-overridable", "python": "machine-overridable"}
+TYPES = {bool: "boolean", int: "integer", float: "number", str: "string", tuple: "array"}
+
+
+def contributed() -> dict[str, Any]:
+    """The server's settings as package.json must have them."""
+    properties = {}
+    for entry in fields(Settings):
+        if entry.name in FROM_THE_EDITOR:
+            continue
+        default = list(entry.default) if isinstance(entry.default, tuple) else entry.default
+        written: dict[str, Any] = {"type": TYPES[type(entry.default)], "default": default}
+        if isinstance(entry.default, tuple):
+            written["items"] = {"type": "string"}
+        if entry.name in _BOUNDS:
+            written["minimum"], written["maximum"] = _BOUNDS[entry.name]
+        written["scope"] = SCOPES.get(entry.name, "window")
+        written["description"] = entry.metadata["description"]
+        properties[f"lintseq.{camel(entry.name)}"] = written
+    return properties
+
+
+def test_the_settings_are_the_servers() -> None:
+    text = MANIFEST.read_text("utf-8")
+    manifest = json.loads(text)
+    properties = manifest["contributes"]["configuration"]["properties"]
+    wanted = {name: properties[name] for name in sorted(OWN, reverse=True)} | contributed()
+    if os.environ.get("UPDATE_DOCS"):
+        manifest["contributes"]["configuration"]["properties"] = wanted
+        MANIFEST.write_text(json.dumps(manifest, indent=2, ensure_ascii=False) + "\n", "utf-8")
+    assert properties == wanted, (
+        "run UPDATE_DOCS=1 pytest tests/test_extension.py and commit vscode-extension/package.json"
+    )
+
+
+def test_the_extension_keeps_its_own_settings_from_the_server() -> None:
+    source = (EXTENSION / "src" / "settings.ts").read_text("utf-8")
+    listed = re.search(r"const OWN = new Set\(\[(.*?)\]\)", source, re.DOTALL)
+    assert listed
+    assert set(re.findall(r'"(\w+)"', listed[1])) == {name.removeprefix("lintseq.") for name in OWN}, (
+        "make OWN in vscode-extension/src/settings.ts the same as in tests/test_extension.py"
+    )
+
+
+def test_every_reason_has_words() -> None:
+    source = (EXTENSION / "src" / "reasons.ts").read_text("utf-8")
+    table = re.search(r"REASONS[^{]*\{(.*?)\n\};", source, re.DOTALL)
+    assert table
+    known = {key.strip('"') for key in re.findall(r'^\s+("[\w-]+"|\w+):', table[1], re.MULTILINE)}
+    assert known == {reason.value for reason in Reason}, "add the words to vscode-extension/src/reasons.ts"
+
+
+def test_commands_do_not_collide_with_the_servers() -> None:
+    """The client library registers the server's commands under their own names."""
+    manifest = json.loads(MANIFEST.read_text("utf-8"))
+    own = {command["command"] for command in manifest["contributes"]["commands"]}
+    assert not own & set(COMMANDS), "rename the command in vscode-extension/package.json"

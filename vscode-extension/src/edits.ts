@@ -1,0 +1,114 @@
+/** Text edits on plain strings, in UTF-16 units as the protocol has them. Knows no editor. */
+
+export interface Position {
+  line: number;
+  character: number;
+}
+
+export interface Range {
+  start: Position;
+  end: Position;
+}
+
+export interface TextEdit {
+  range: Range;
+  newText: string;
+}
+
+const LINE_END = /\r\n|\r|\n/g;
+
+/** Offset of a position in `text`, clamped to its line. */
+export function offsetAt(text: string, position: Position): number {
+  let start = 0;
+  let line = 0;
+  LINE_END.lastIndex = 0;
+  for (let match = LINE_END.exec(text); match; match = LINE_END.exec(text)) {
+    if (line === position.line) return Math.min(start + position.character, match.index);
+    line += 1;
+    start = match.index + match[0].length;
+  }
+  return line < position.line ? text.length : Math.min(start + position.character, text.length);
+}
+
+/** `text` with edits that do not overlap; all are in coordinates of `text`. */
+export function applied(text: string, edits: readonly TextEdit[]): string {
+  const placed = edits
+    .map((edit) => ({
+      start: offsetAt(text, edit.range.start),
+      end: offsetAt(text, edit.range.end),
+      text: edit.newText,
+    }))
+    .sort((one, other) => other.start - one.start || other.end - one.end);
+  return placed.reduce(
+    (result, edit) => result.slice(0, edit.start) + edit.text + result.slice(edit.end),
+    text,
+  );
+}
+
+export interface Difference {
+  /** Units at the beginning and the end that `before` and `after` share. */
+  prefix: number;
+  suffix: number;
+  removed: string;
+  added: string;
+}
+
+/** The smallest single replacement that makes `after` of `before`. */
+export function difference(before: string, after: string): Difference {
+  const shorter = Math.min(before.length, after.length);
+  let prefix = 0;
+  while (prefix < shorter && before[prefix] === after[prefix]) prefix += 1;
+  let suffix = 0;
+  while (suffix < shorter - prefix && before[before.length - 1 - suffix] === after[after.length - 1 - suffix])
+    suffix += 1;
+  return {
+    prefix,
+    suffix,
+    removed: before.slice(prefix, before.length - suffix),
+    added: after.slice(prefix, after.length - suffix),
+  };
+}
+
+/** "+3 −1" for people: lines that an edit adds and takes away. */
+export function lineCounts(before: string, after: string): string {
+  const { removed, added } = difference(before, after);
+  const count = (text: string): number =>
+    text.trim() ? text.replace(/^\r?\n|\r?\n$/g, "").split(/\r?\n/).length : 0;
+  const parts = [count(added) ? `+${count(added)}` : "", count(removed) ? `−${count(removed)}` : ""];
+  return parts.filter(Boolean).join(" ") || "±0";
+}
+
+/** First and last line of the definition around `line`, its decorators included; undefined outside of any. */
+export function enclosingDefinition(lines: readonly string[], line: number): [number, number] | undefined {
+  for (let first = line; first >= 0; first -= 1) {
+    if (!/^\s*(?:async\s+def|def|class)\b/.test(lines[first] ?? "")) continue;
+    const last = lastOfBlock(lines, first);
+    if (last >= line) return [firstDecorator(lines, first), last];
+  }
+  return undefined;
+}
+
+function indentation(line: string): number {
+  return line.length - line.trimStart().length;
+}
+
+/** The last line that belongs to the header in line `first`; a bracket that closes it does not end it. */
+function lastOfBlock(lines: readonly string[], first: number): number {
+  const depth = indentation(lines[first] ?? "");
+  let last = first;
+  for (let next = first + 1; next < lines.length; next += 1) {
+    const line = lines[next] ?? "";
+    if (line.trim() === "") continue;
+    if (indentation(line) <= depth && !/^\s*[)\]}]/.test(line)) break;
+    last = next;
+  }
+  return last;
+}
+
+function firstDecorator(lines: readonly string[], header: number): number {
+  const isDecorator = (line: string): boolean =>
+    /^\s*@/.test(line) && indentation(line) === indentation(lines[header] ?? "");
+  let first = header;
+  while (isDecorator(lines[first - 1] ?? "")) first -= 1;
+  return first;
+}

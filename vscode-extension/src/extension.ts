@@ -1,0 +1,91 @@
+/** Puts the parts together. */
+
+import * as vscode from "vscode";
+import { onInterpreter, selectedInterpreter } from "./discovery";
+import { GhostText } from "./ghostText";
+import { install } from "./install";
+import { InstructionEdits } from "./instruction";
+import { chooseModel, chooseServer, explainLast, showMenu, snooze } from "./menu";
+import { NextEdits } from "./nextEdit";
+import { Server, type Life } from "./server";
+import { needsRestart } from "./settings";
+import { StatusItem } from "./status";
+import { SCHEME, VirtualTexts } from "./virtual";
+
+let server: Server | undefined;
+
+export async function activate(context: vscode.ExtensionContext): Promise<void> {
+  const log = vscode.window.createOutputChannel("LintSeq", { log: true });
+  const texts = new VirtualTexts();
+  const client = (): Server["running"] => server?.running;
+  const ghostText = new GhostText(client);
+  const running = (server = new Server(context, log, ghostText.middleware));
+  const nextEdits = new NextEdits(context, client, ghostText, texts);
+  const instructions = new InstructionEdits(context, client, ghostText, texts);
+
+  const commands: Record<string, () => unknown> = {
+    "lintseq.editByInstruction": () => instructions.run(),
+    "lintseq.nextEdit": () => nextEdits.ask(),
+    "lintseq.nextEdit.goOrAccept": () => nextEdits.goOrAccept(),
+    "lintseq.nextEdit.reject": () => {
+      nextEdits.reject();
+    },
+    "lintseq.nextEdit.preview": () => nextEdits.preview(),
+    "lintseq.menu": () => showMenu(running, ghostText),
+    "lintseq.explain": () => explainLast(ghostText, texts),
+    "lintseq.snooze": () => snooze(ghostText),
+    "lintseq.restart": () => running.restart(),
+    "lintseq.chooseModel": () => chooseModel(context),
+    "lintseq.chooseServer": chooseServer,
+    "lintseq.install": async () => {
+      if (await install(context, log, await selectedInterpreter())) await running.restart();
+    },
+    "lintseq.openLog": () => {
+      log.show();
+    },
+  };
+  context.subscriptions.push(
+    log,
+    texts,
+    ghostText,
+    running,
+    nextEdits,
+    new StatusItem(running, ghostText, nextEdits),
+    vscode.workspace.registerTextDocumentContentProvider(SCHEME, texts),
+    running.onDidChange((life) => void report(life, running)),
+    ghostText.onSnooze(() => {
+      nextEdits.clear();
+    }),
+    vscode.workspace.onDidChangeConfiguration((event) => {
+      if (needsRestart(event)) void running.restart();
+    }),
+    vscode.workspace.onDidGrantWorkspaceTrust(() => void running.restart()),
+    ...Object.entries(commands).map(([id, run]) => vscode.commands.registerCommand(id, run)),
+  );
+  await running.restart();
+  const listener = await onInterpreter(() => void running.interpreterChanged());
+  if (listener) context.subscriptions.push(listener);
+}
+
+export async function deactivate(): Promise<void> {
+  await server?.stop();
+}
+
+/** The two things that the user must decide. Everything else is the status bar's. */
+async function report(life: Life, running: Server): Promise<void> {
+  void vscode.commands.executeCommand("setContext", "lintseq.ready", running.isReady);
+  if (life.kind === "missing") {
+    const text = life.path
+      ? `LintSeq: there is no program ${life.path}.`
+      : "LintSeq: the server lintseq-lsp is not installed yet.";
+    const answer = await vscode.window.showInformationMessage(text, "Install", "Choose…");
+    if (answer === "Install") await vscode.commands.executeCommand("lintseq.install");
+    if (answer === "Choose…") await vscode.commands.executeCommand("lintseq.chooseServer");
+  }
+  if (life.kind === "crashed") {
+    const text = "LintSeq: the server crashed several times and is not started anew.";
+    const answer = await vscode.window.showErrorMessage(text, "Restart", "Open Log");
+    if (answer === "Restart") await running.restart();
+    if (answer === "Open Log") await vscode.commands.executeCommand("lintseq.openLog");
+  }
+}

@@ -1,0 +1,120 @@
+/** What a click on the status bar offers, and the commands behind it. */
+
+import { execFile } from "node:child_process";
+import { promisify } from "node:util";
+import * as vscode from "vscode";
+import { findServer, selectedInterpreter } from "./discovery";
+import type { GhostText } from "./ghostText";
+import { report } from "./reasons";
+import type { Server } from "./server";
+import { SECTION, isEnabled, isServed, switchFolder, switchLanguage } from "./settings";
+import { VirtualTexts, baseName } from "./virtual";
+
+interface Entry extends vscode.QuickPickItem {
+  run?: () => unknown;
+}
+
+export async function showMenu(server: Server, ghostText: GhostText): Promise<void> {
+  const document = vscode.window.activeTextEditor?.document;
+  const command = (label: string, id: string): Entry => ({
+    label,
+    run: () => vscode.commands.executeCommand(id),
+  });
+  const missing = server.life.kind === "missing";
+  const entries: Entry[] = [
+    ...(missing
+      ? [
+          command("$(cloud-download) Install the server", "lintseq.install"),
+          command("$(folder) Choose the server…", "lintseq.chooseServer"),
+        ]
+      : []),
+    ghostText.isSnoozed
+      ? {
+          label: "$(bell) Wake up",
+          run: () => {
+            ghostText.snooze(0);
+          },
+        }
+      : command("$(bell-slash) Snooze…", "lintseq.snooze"),
+    ...(document && isServed(document) ? switches(document) : []),
+    command("$(question) Explain the last answer", "lintseq.explain"),
+    command("$(file-binary) Choose the model…", "lintseq.chooseModel"),
+    { label: "", kind: vscode.QuickPickItemKind.Separator },
+    command("$(output) Open the log", "lintseq.openLog"),
+    command("$(debug-restart) Restart the server", "lintseq.restart"),
+    {
+      label: "$(gear) Settings",
+      run: () => vscode.commands.executeCommand("workbench.action.openSettings", SECTION),
+    },
+  ];
+  const chosen = await vscode.window.showQuickPick(entries, { title: "LintSeq" });
+  await chosen?.run?.();
+}
+
+/** Off and on for the document's language and folder. */
+function switches(document: vscode.TextDocument): Entry[] {
+  const on = isEnabled(document);
+  const [icon, word] = on ? ["circle-slash", "Off"] : ["check", "On"];
+  const folder = vscode.workspace.getWorkspaceFolder(document.uri);
+  const language: Entry = {
+    label: `$(${icon}) ${word} for ${document.languageId}`,
+    run: () => switchLanguage(document, !on),
+  };
+  if (!folder) return [language];
+  return [
+    language,
+    { label: `$(${icon}) ${word} for the folder ${folder.name}`, run: () => switchFolder(folder, !on) },
+  ];
+}
+
+export async function snooze(ghostText: GhostText): Promise<void> {
+  const times = [5, 15, 60, 240].map((minutes) => ({
+    label: minutes < 60 ? `${minutes} minutes` : `${minutes / 60} ${minutes === 60 ? "hour" : "hours"}`,
+    minutes,
+  }));
+  const chosen = await vscode.window.showQuickPick(times, { title: "LintSeq: snooze for" });
+  if (chosen) ghostText.snooze(chosen.minutes);
+}
+
+export async function explainLast(ghostText: GhostText, texts: VirtualTexts): Promise<void> {
+  const document = vscode.window.activeTextEditor?.document;
+  if (!document || !isServed(document)) return;
+  const explanation = await ghostText.explain(document);
+  const uri = texts.add("LintSeq.md", report(baseName(document), explanation));
+  await vscode.window.showTextDocument(uri, {
+    viewColumn: vscode.ViewColumn.Beside,
+    preserveFocus: true,
+    preview: true,
+  });
+}
+
+/** A model that is here, or a GGUF file. */
+export async function chooseModel(context: vscode.ExtensionContext): Promise<void> {
+  const program = await findServer(context, await selectedInterpreter());
+  const answer = program && (await promisify(execFile)(program, ["model", "list"]).catch(() => undefined));
+  const installed = (answer ? answer.stdout : "")
+    .split(/\r?\n/)
+    .map((line) => /^[* ] (\S+)\s+[\d,]+ MiB\s+(.*)$/.exec(line))
+    .filter((match) => match !== null)
+    .map(([, name = "", description = ""]) => ({ label: name, description, model: name }));
+  const file = { label: "$(folder-opened) A GGUF file…", model: undefined };
+  const entries = [{ label: "The model that ships", model: "" }, ...installed, file];
+  const chosen = await vscode.window.showQuickPick(entries, { title: "LintSeq: the model" });
+  if (!chosen) return;
+  const model = chosen.model ?? (await chooseFile("Choose a model", { GGUF: ["gguf"] }));
+  if (model !== undefined) await setGlobally("model", model);
+}
+
+export async function chooseServer(): Promise<void> {
+  const path = await chooseFile("Choose lintseq-lsp");
+  if (path !== undefined) await setGlobally("serverPath", path);
+}
+
+async function chooseFile(title: string, filters?: Record<string, string[]>): Promise<string | undefined> {
+  const files = await vscode.window.showOpenDialog({ title, ...(filters ? { filters } : {}) });
+  return files?.[0]?.fsPath;
+}
+
+async function setGlobally(name: string, value: string): Promise<void> {
+  await vscode.workspace.getConfiguration(SECTION).update(name, value, vscode.ConfigurationTarget.Global);
+}

@@ -1,0 +1,209 @@
+/** Edits away from the cursor: asked for when typing pauses, shown, jumped to, accepted one after the other. */
+
+import * as vscode from "vscode";
+import type { LanguageClient } from "vscode-languageclient/node";
+import { Drawing } from "./drawing";
+import { applied, difference } from "./edits";
+import type { GhostText } from "./ghostText";
+import { nextEdits, showedNextEdit, type InlineEdit } from "./protocol";
+import { nextEditWanted } from "./settings";
+import { SCHEME, VirtualTexts, baseName } from "./virtual";
+
+const PAUSE = 400;
+const SHOWN = "lintseq.nextEditShown";
+const MOST_REJECTED = 200;
+
+interface Offer {
+  editor: vscode.TextEditor;
+  version: number;
+  /** In sequence order; what is shown is the first. */
+  edits: InlineEdit[];
+  range: vscode.Range;
+}
+
+export class NextEdits implements vscode.Disposable {
+  private offer: Offer | undefined;
+  private asking: vscode.CancellationTokenSource | undefined;
+  private pause: NodeJS.Timeout | undefined;
+  private applying = false;
+  private readonly rejected = new Set<string>();
+  private readonly drawing: Drawing;
+  private readonly changed = new vscode.EventEmitter<undefined>();
+  readonly onDidChange = this.changed.event;
+  private readonly listeners: vscode.Disposable[];
+
+  constructor(
+    context: vscode.ExtensionContext,
+    private readonly client: () => LanguageClient | undefined,
+    private readonly ghostText: GhostText,
+    private readonly texts: VirtualTexts,
+  ) {
+    this.drawing = new Drawing(context);
+    this.listeners = [
+      vscode.workspace.onDidChangeTextDocument(({ document, contentChanges }) => {
+        if (contentChanges.length) this.documentChanged(document);
+      }),
+      vscode.window.onDidChangeActiveTextEditor(() => {
+        this.clear();
+      }),
+    ];
+  }
+
+  /** The line (one-based) of the edit that is shown. */
+  get shownLine(): number | undefined {
+    return this.offer && this.offer.range.start.line + 1;
+  }
+
+  /** Asks for the next edit now, because the user wants it. */
+  async ask(): Promise<void> {
+    const editor = vscode.window.activeTextEditor;
+    if (!editor || !this.ghostText.isWanted(editor.document)) return;
+    this.ghostText.forget(editor.document);
+    await vscode.window.withProgress(
+      { location: vscode.ProgressLocation.Window, title: "LintSeq: looking for the next edit" },
+      () => this.request(editor),
+    );
+    const explanation = this.offer ? null : await this.ghostText.explain(editor.document);
+    if (explanation) await vscode.commands.executeCommand("lintseq.explain");
+  }
+
+  async goOrAccept(): Promise<void> {
+    const { offer } = this;
+    if (!offer) return;
+    const { editor, range } = offer;
+    const line = editor.selection.active.line;
+    if (range.start.line <= line && line <= range.end.line) {
+      await this.accept(offer);
+      return;
+    }
+    editor.selection = new vscode.Selection(range.start, range.start);
+    editor.revealRange(range, vscode.TextEditorRevealType.InCenterIfOutsideViewport);
+  }
+
+  /** Takes the edit away; it is not shown again for this text. */
+  reject(): void {
+    if (!this.offer) return;
+    const { editor, edits } = this.offer;
+    const [edit] = edits;
+    if (edit) this.rejected.add(applied(editor.document.getText(), [asTextEdit(edit)]));
+    const [oldest] = this.rejected;
+    if (this.rejected.size > MOST_REJECTED && oldest !== undefined) this.rejected.delete(oldest);
+    this.clear();
+  }
+
+  /** All the edits that are known, as a diff of the file. */
+  async preview(): Promise<void> {
+    const { offer } = this;
+    if (!offer) return;
+    const { document } = offer.editor;
+    const name = baseName(document);
+    const after = this.texts.add(name, applied(document.getText(), offer.edits.map(asTextEdit)));
+    await vscode.commands.executeCommand("vscode.diff", document.uri, after, `${name}: next edits`);
+  }
+
+  clear(): void {
+    clearTimeout(this.pause);
+    this.asking?.cancel();
+    if (!this.offer) return;
+    this.drawing.clear(this.offer.editor);
+    this.offer = undefined;
+    void vscode.commands.executeCommand("setContext", SHOWN, false);
+    this.changed.fire(undefined);
+  }
+
+  dispose(): void {
+    this.clear();
+    for (const listener of this.listeners) listener.dispose();
+    this.drawing.dispose();
+    this.changed.dispose();
+  }
+
+  private documentChanged(document: vscode.TextDocument): void {
+    const editor = vscode.window.activeTextEditor;
+    if (this.applying || document !== editor?.document || document.uri.scheme === SCHEME) return;
+    this.clear();
+    if (!nextEditWanted() || !this.ghostText.isWanted(document)) return;
+    this.pause = setTimeout(() => void this.request(editor), PAUSE);
+  }
+
+  private async request(editor: vscode.TextEditor): Promise<void> {
+    const client = this.client();
+    this.clear();
+    if (!client) return;
+    const { document } = editor;
+    const { version } = document;
+    const asking = (this.asking = new vscode.CancellationTokenSource());
+    const answer = await client
+      .sendRequest(
+        nextEdits,
+        {
+          textDocument: { uri: client.code2ProtocolConverter.asUri(document.uri), version },
+          position: editor.selection.active,
+        },
+        asking.token,
+      )
+      .catch(() => undefined); // cancelled, or the server has ended: there is nothing to show
+    if (asking.token.isCancellationRequested || document.version !== version || !answer) return;
+    this.show(editor, answer.edits);
+  }
+
+  private show(editor: vscode.TextEditor, edits: InlineEdit[]): void {
+    const [edit] = edits;
+    if (!edit || editor !== vscode.window.activeTextEditor) return;
+    const { document } = editor;
+    const whole = document.validateRange(asRange(edit));
+    const before = document.getText(whole);
+    const { prefix, suffix, added } = difference(before, edit.text);
+    const start = document.offsetAt(whole.start);
+    const range = new vscode.Range(
+      document.positionAt(start + prefix),
+      document.positionAt(start + before.length - suffix),
+    );
+    const line = editor.selection.active.line;
+    const atCursor = range.start.line <= line && line <= range.end.line;
+    // There, ghost text is the better way to show it, and Tab is its own.
+    if (atCursor && this.ghostText.isShown(document)) return;
+    if (this.rejected.has(applied(document.getText(), [asTextEdit(edit)]))) return;
+    this.offer = { editor, version: document.version, edits, range };
+    this.drawing.show(editor, { range, added });
+    void vscode.commands.executeCommand("setContext", SHOWN, true);
+    void this.client()?.sendNotification(showedNextEdit, { item: { command: edit.command } });
+    this.changed.fire(undefined);
+  }
+
+  private async accept(offer: Offer): Promise<void> {
+    const [edit] = offer.edits;
+    const { editor } = offer;
+    if (!edit || editor.document.version !== offer.version) {
+      this.clear();
+      return;
+    }
+    this.applying = true;
+    const done = await editor
+      .edit((builder) => {
+        builder.replace(asRange(edit), edit.text);
+      })
+      .then(undefined, () => false);
+    this.applying = false;
+    this.clear();
+    if (!done) return;
+    const end = editor.document.positionAt(
+      editor.document.offsetAt(asRange(edit).start) + edit.text.replace(/\r?\n$/, "").length,
+    );
+    editor.selection = new vscode.Selection(end, end);
+    await vscode.commands.executeCommand(
+      edit.command.command,
+      ...((edit.command.arguments ?? []) as unknown[]),
+    );
+    await this.request(editor);
+  }
+}
+
+function asRange(edit: InlineEdit): vscode.Range {
+  const { start, end } = edit.range;
+  return new vscode.Range(start.line, start.character, end.line, end.character);
+}
+
+function asTextEdit(edit: InlineEdit): { range: InlineEdit["range"]; newText: string } {
+  return { range: edit.range, newText: edit.text };
+}

@@ -1,0 +1,74 @@
+/** What `lintseq/explain` answers, in words. Knows no editor. */
+
+export interface Finding {
+  symbol: string;
+  code: string;
+  message: string;
+  line: number;
+}
+
+export interface Explanation {
+  reason: string;
+  detail: string;
+  cached: boolean;
+  milliseconds: number;
+  promptTokensRead: number;
+  tiers: string[];
+  suggestions: { id: string; states: number; newFindings: number; tier: string; milliseconds: number }[];
+  rejected: { reason: string; detail: string; findings: Finding[] }[];
+}
+
+/** Every reason the server has; a test compares them with its list. */
+export const REASONS: Readonly<Record<string, string>> = {
+  accepted: "there is a suggestion",
+  "new-findings": "each answer had a new lint finding",
+  "does-not-parse": "each answer broke the syntax",
+  pragma: "each answer silenced a linter",
+  "linter-failed": "the linter failed",
+  malformed: "the model's answer was no diff",
+  complete: "the model has nothing to add",
+  "nothing-new": "the answer stands there already",
+  "no-fit": "the answer does not fit the text around the cursor",
+  "base-does-not-parse": "the file does not parse",
+  "rejected-before": "you did not want it before",
+  "in-string-or-comment": "inside of a string or a comment",
+  "too-long": "the file is too long",
+  ignored: "this file is left alone",
+  stale: "the file has changed meanwhile",
+  superseded: "a newer request took its place",
+  cancelled: "cancelled",
+  "no-model": "there is no model",
+  limit: "tries or tokens were used up",
+  off: "switched off",
+};
+
+export function inWords(reason: string): string {
+  return REASONS[reason] ?? reason;
+}
+
+/** An explanation as Markdown. */
+export function report(name: string, explanation: Explanation | null): string {
+  if (!explanation) return `# LintSeq\n\nNothing was asked for ${name} yet.\n`;
+  const { reason, detail, cached, milliseconds, tiers, suggestions, rejected } = explanation;
+  const lines = [
+    `# LintSeq: the last answer for ${name}`,
+    "",
+    `**${inWords(reason)}** (\`${reason}\`)${detail ? `: ${detail}` : ""}`,
+    "",
+    `- ${milliseconds} ms${cached ? ", from memory" : ""}`,
+    `- checked by: ${tiers.join(", ") || "nothing"}`,
+    ...suggestions.map(
+      (entry) =>
+        `- offered ${entry.id}: ${entry.states} states checked by ${entry.tier}, ${entry.newFindings} new findings`,
+    ),
+  ];
+  if (rejected.length) lines.push("", "## Rejected", "");
+  for (const verdict of rejected) {
+    lines.push(`- ${inWords(verdict.reason)}${verdict.detail ? `: ${verdict.detail}` : ""}`);
+    for (const finding of verdict.findings)
+      lines.push(
+        `  - line ${finding.line}: ${finding.message} (${finding.symbol}${finding.code ? `, ${finding.code}` : ""})`,
+      );
+  }
+  return lines.join("\n") + "\n";
+}

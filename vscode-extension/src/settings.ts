@@ -1,0 +1,63 @@
+/** The settings as the server wants them, and where they count. */
+
+import * as vscode from "vscode";
+import { contributes } from "../package.json";
+
+export const SECTION = "lintseq";
+
+/** Settings that the server would not know. */
+const OWN = new Set(["serverPath", "logLevel"]);
+
+const SERVER_SETTINGS = Object.keys(contributes.configuration.properties)
+  .map((name) => name.slice(SECTION.length + 1))
+  .filter((name) => !OWN.has(name));
+
+/** All of the server's settings. Without a `python` of the user's own, the selected interpreter counts. */
+export function serverSettings(interpreter: string | undefined): Record<string, unknown> {
+  const configuration = vscode.workspace.getConfiguration(SECTION);
+  const values = Object.fromEntries(SERVER_SETTINGS.map((name) => [name, configuration.get(name)]));
+  return values.python || !interpreter ? values : { ...values, python: interpreter };
+}
+
+export function serverPath(): string {
+  return vscode.workspace.getConfiguration(SECTION).get("serverPath", "").trim();
+}
+
+export function logLevel(): string {
+  return vscode.workspace.getConfiguration(SECTION).get("logLevel", "warning");
+}
+
+export function nextEditWanted(): boolean {
+  return vscode.workspace.getConfiguration(SECTION).get("nextEdit", true);
+}
+
+const SCHEMES = new Set(["file", "untitled", "vscode-notebook-cell"]);
+
+export const SELECTOR = [...SCHEMES].map((scheme) => ({ language: "python", scheme }));
+
+/** Whether the server knows documents of this kind at all. */
+export function isServed(document: vscode.TextDocument): boolean {
+  return document.languageId === "python" && SCHEMES.has(document.uri.scheme);
+}
+
+/** Whether the user wants suggestions in this document, its folder and its language. */
+export function isEnabled(document: vscode.TextDocument): boolean {
+  return vscode.workspace.getConfiguration(SECTION, document).get("enabled", true);
+}
+
+/** Whether the setting asks for something else than before the event. */
+export function needsRestart(event: vscode.ConfigurationChangeEvent): boolean {
+  return [...OWN].some((name) => event.affectsConfiguration(`${SECTION}.${name}`));
+}
+
+export async function switchLanguage(document: vscode.TextDocument, on: boolean): Promise<void> {
+  await vscode.workspace
+    .getConfiguration(SECTION, { languageId: document.languageId })
+    .update("enabled", on, vscode.ConfigurationTarget.Global, true);
+}
+
+export async function switchFolder(folder: vscode.WorkspaceFolder, on: boolean): Promise<void> {
+  await vscode.workspace
+    .getConfiguration(SECTION, folder)
+    .update("enabled", on, vscode.ConfigurationTarget.WorkspaceFolder);
+}

@@ -1,0 +1,68 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { applied, difference, enclosingDefinition, lineCounts, offsetAt } from "../src/edits";
+
+const span = (line: number, start: number, end: number, last = line) => ({
+  start: { line, character: start },
+  end: { line: last, character: end },
+});
+
+test("offsets are clamped to their line and count every kind of line end", () => {
+  const text = "ab\r\ncd\n\nef";
+  assert.equal(offsetAt(text, { line: 0, character: 9 }), 2);
+  assert.equal(offsetAt(text, { line: 1, character: 1 }), 5);
+  assert.equal(offsetAt(text, { line: 2, character: 4 }), 7);
+  assert.equal(offsetAt(text, { line: 3, character: 9 }), 10);
+  assert.equal(offsetAt(text, { line: 9, character: 0 }), 10);
+});
+
+test("edits are in coordinates of the text before all of them", () => {
+  const edits = [
+    { range: span(0, 0, 1), newText: "xyz" },
+    { range: span(1, 1, 1), newText: "\n" },
+  ];
+  assert.equal(applied("a\nbc\n", edits), "xyz\nb\nc\n");
+  assert.equal(applied("𝑎 = 1\n", [{ range: span(0, 2, 2), newText: "b" }]), "𝑎b = 1\n");
+});
+
+test("the difference is the smallest replacement", () => {
+  assert.deepEqual(difference("return x", "return y"), { prefix: 7, suffix: 0, removed: "x", added: "y" });
+  assert.deepEqual(difference("aa", "aaa"), { prefix: 2, suffix: 0, removed: "", added: "a" });
+  assert.deepEqual(difference("same", "same"), { prefix: 4, suffix: 0, removed: "", added: "" });
+});
+
+test("lines are counted as people do", () => {
+  assert.equal(lineCounts("a\n", "a\nb\nc\n"), "+2");
+  assert.equal(lineCounts("a\nb\n", "a\n"), "−1");
+  assert.equal(lineCounts("a = 1\n", "a = 2\n"), "+1 −1");
+});
+
+const PROGRAM = [
+  "import math", // 0
+  "", // 1
+  "@cached", // 2
+  "def area(", // 3
+  "    radius,", // 4
+  "):", // 5
+  "    if radius:", // 6
+  "", // 7
+  "        return 1", // 8
+  "", // 9
+  "class A:", // 10
+  "    def f(self):", // 11
+  "        return 2", // 12
+  "", // 13
+  "print(1)", // 14
+];
+
+for (const [line, wanted] of [
+  [0, undefined],
+  [4, [2, 8]],
+  [8, [2, 8]],
+  [10, [10, 12]],
+  [12, [11, 12]],
+  [14, undefined],
+] as const)
+  test(`the definition around line ${line}`, () => {
+    assert.deepEqual(enclosingDefinition(PROGRAM, line), wanted);
+  });
