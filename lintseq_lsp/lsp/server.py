@@ -119,7 +119,7 @@ class Server(LanguageServer):
         try:
             await run_async(threading.Event(), InTurn(reader), self.protocol, error_handler=handle_error)
         except (EOFError, ConnectionError, ValueError) as error:  # in the middle of a message
-            _log.debug("the stream broke off: %s", type(error).__name__)
+            _log.warning("the stream broke off: %s", type(error).__name__)
 
     def report_server_error(self, error: Exception, source: Any) -> None:  # noqa: ARG002
         """pygls tells of every error, and would have the client pop it up: one that no request has.
