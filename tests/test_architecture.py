@@ -73,7 +73,7 @@ IMPORTERS = {
     "huggingface_hub": ("lintseq_lsp.weights.fetch",),
     "llama_cpp": (
         "lintseq_lsp.backends.llama",
-        "lintseq_lsp.bench_llama",  # the bare loop that the backend is measured against
+        "lintseq_lsp.bench.llama",  # the bare loop that the backend is measured against
         "lintseq_lsp.weights.convert",
     ),
     "lsprotocol": ("lintseq_lsp.lsp.",),

@@ -8,11 +8,11 @@ from collections.abc import Iterator
 import pytest
 from typer.testing import CliRunner
 
-from lintseq_lsp import bench
 from lintseq_lsp.backends.base import Request, Stop
-from lintseq_lsp.bench_llama import BareLoop, RecordedLlama
-from lintseq_lsp.bench_texts import cut, statements, texts, typed
-from lintseq_lsp.bench_values import Plan, Result, Target
+from lintseq_lsp.bench import sections
+from lintseq_lsp.bench.llama import BareLoop, RecordedLlama
+from lintseq_lsp.bench.texts import cut, statements, texts, typed
+from lintseq_lsp.bench.values import Plan, Result, Target
 from lintseq_lsp.commands import app
 from lintseq_lsp.errors import LintSeqError
 from lintseq_lsp.weights.registry import embedded
@@ -128,7 +128,7 @@ def test_a_section_that_fails_does_not_stop_the_others() -> None:
     def whole(_: Plan) -> Iterator[Result]:
         yield Result("after", "ms", (2.0,))
 
-    results = list(bench.run(Plan(), ["broken", "whole"], sections={"broken": broken, "whole": whole}))
+    results = list(sections.run(Plan(), ["broken", "whole"], sections={"broken": broken, "whole": whole}))
     assert [result.name for result in results] == ["before", "broken", "after"]
     assert results[1].values == ()
     assert results[1].note == "failed: out of luck"
@@ -136,7 +136,7 @@ def test_a_section_that_fails_does_not_stop_the_others() -> None:
 
 def test_json_is_one_object(monkeypatch: pytest.MonkeyPatch) -> None:
     few = {20: ("posixpath.py",), 200: ("copy.py",), 2000: ("copy.py",)}
-    monkeypatch.setattr("lintseq_lsp.bench_texts._FILES", few)
+    monkeypatch.setattr("lintseq_lsp.bench.texts._FILES", few)
     answer = CliRunner().invoke(app, ["bench", "--json", "--quick", "--only", "check"])
     assert answer.exit_code == 0, answer.output
     report = json.loads(answer.stdout)

@@ -38,7 +38,8 @@ BOUNDARY = "<|diff|>"
 _CONTEXT = 4096  # most that is reserved when the caller names no context
 _EXTRA_CELLS = 128  # for each candidate but the first, behind the shared prompt
 _BATCH = 512  # longest piece of a prompt
-_PIECE_SECONDS = 0.035  # aim for one piece of a prompt, so that a cancellation is seen within 50 ms
+_FEWEST = 8  # tokens in a piece of a prompt: the first one, and on a slow machine
+_PIECE_SECONDS = 0.025  # aim for one piece of a prompt, so that a cancellation is seen within 50 ms
 _FRAGMENTS = 4096  # whose tokens are remembered
 _SMALL = 32 << 20  # bytes of weights, below which a second thread costs more than it gives
 _MANY = 4  # tokens in a batch, from which on it pays to wait for further threads
@@ -94,7 +95,7 @@ class LlamaBackend:
         self._nfc = self._metadata("lintseq.normalizer") == "NFC"
         self._tokens = lru_cache(_FRAGMENTS)(self._tokenise)
         self._begins = lru_cache(8)(lambda texts: Begins(texts, self._vocabulary))
-        self._piece = 32
+        self._piece = _FEWEST
 
     def _read_vocabulary(self) -> None:
         vocabulary = llama_cpp.llama_model_get_vocab(self._model)
@@ -286,9 +287,9 @@ class LlamaBackend:
             self._decode(piece, range(start, start + len(piece)), 0, outputs=[0] * (len(piece) - 1) + [last])
             seconds = time.perf_counter() - began
             self.usage = replace(self.usage, read=self.usage.read + len(piece))
-            if len(piece) >= 16:
+            if len(piece) >= _FEWEST:
                 wanted = int(len(piece) * _PIECE_SECONDS / seconds)
-                self._piece = max(16, min(wanted, 2 * self._piece, _BATCH))
+                self._piece = max(_FEWEST, min(wanted, 2 * self._piece, _BATCH))
 
     def _decode(
         self,

@@ -9,7 +9,7 @@ from lintseq_lsp.commands.output import clear_errors, console, errors, print_jso
 from lintseq_lsp.errors import LintSeqError
 
 if TYPE_CHECKING:
-    from lintseq_lsp.bench_values import Result
+    from lintseq_lsp.bench.values import Result
 
 
 def bench(
@@ -23,8 +23,8 @@ def bench(
 
     Sections: start, cached, check, typing, cancel, sequence, writing, memory.
     """
-    from lintseq_lsp.bench import SECTIONS, machine, run
-    from lintseq_lsp.bench_values import Plan
+    from lintseq_lsp.bench.sections import SECTIONS, machine, run
+    from lintseq_lsp.bench.values import Plan
 
     plan = Plan(model, quick, suggestions)
     with clear_errors():

@@ -81,8 +81,8 @@ def install(editor: Editor, cache: Path) -> Path:
         version = apt.candidate(editor.package)
         if not version.startswith(editor.series):
             raise SetUpError(
-                f"{editor.suites[0]} has {editor.package} {version or '(none)'} by now, and the tests are for "
-                f"{editor.series}*. Look what has changed, then raise the series in {Path(__file__).name}; "
+                f"{editor.suites[0]} has {editor.package} {version or '(none)'} by now, and the tests are "
+                f"for {editor.series}*. Look what has changed, then raise the series in this script; "
                 f"or name another executable, as in LINTSEQ_{editor.name.upper()}=/path make …"
             )
         root = Path(work) / "root"
@@ -98,7 +98,7 @@ def install(editor: Editor, cache: Path) -> Path:
 
 
 class Apt:
-    """apt with a state of its own in `folder`, for `suites` of the system's mirror alone; the first one goes first."""
+    """apt with a state of its own in `folder`, for `suites` of the system's mirror: the first goes first."""
 
     def __init__(self, folder: Path, suites: Sequence[str]) -> None:
         self._archives = folder / "cache" / "archives"

@@ -5,8 +5,8 @@ import * as vscode from "vscode";
 const ADDED = new vscode.ThemeColor("diffEditor.insertedTextBackground");
 const REMOVED = new vscode.ThemeColor("diffEditor.removedTextBackground");
 
-interface Drawn {
-  /** What really changes, without the text that the edit leaves as it is. */
+/** A piece of an edit: what goes, and what comes behind it. */
+export interface Drawn {
   range: vscode.Range;
   added: string;
 }
@@ -30,15 +30,16 @@ export class Drawing implements vscode.Disposable {
     });
   }
 
-  show(editor: vscode.TextEditor, { range, added }: Drawn): void {
-    editor.setDecorations(this.gutter, [new vscode.Range(range.start, range.start)]);
-    editor.setDecorations(this.removed, range.isEmpty ? [] : [range]);
-    const after = /[\r\n]/.test(added) ? block(added) : { contentText: added, backgroundColor: ADDED };
-    const isBlock = "contentIconPath" in after;
-    const where = isBlock ? editor.document.lineAt(range.start.line).range.end : range.end;
+  show(editor: vscode.TextEditor, pieces: readonly Drawn[]): void {
+    const start = pieces[0]?.range.start;
+    editor.setDecorations(this.gutter, start ? [new vscode.Range(start, start)] : []);
+    editor.setDecorations(
+      this.removed,
+      pieces.map(({ range }) => range).filter((range) => !range.isEmpty),
+    );
     editor.setDecorations(
       this.added,
-      added ? [{ range: new vscode.Range(where, where), renderOptions: { after } }] : [],
+      pieces.filter(({ added }) => added).map((piece) => comes(editor.document, piece)),
     );
   }
 
@@ -49,6 +50,13 @@ export class Drawing implements vscode.Disposable {
   dispose(): void {
     for (const type of [this.gutter, this.removed, this.added]) type.dispose();
   }
+}
+
+function comes(document: vscode.TextDocument, { range, added }: Drawn): vscode.DecorationOptions {
+  const isBlock = /[\r\n]/.test(added);
+  const where = isBlock ? document.lineAt(range.start.line).range.end : range.end;
+  const after = isBlock ? block(added) : { contentText: added, backgroundColor: ADDED };
+  return { range: new vscode.Range(where, where), renderOptions: { after } };
 }
 
 /** Several lines as a picture right of the code, since a decoration's text ends with its first line. */

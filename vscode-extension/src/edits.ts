@@ -69,6 +69,61 @@ export function difference(before: string, after: string): Difference {
   };
 }
 
+export interface Piece {
+  /** Units of the text before: what goes is between them, what comes stands behind. */
+  start: number;
+  end: number;
+  added: string;
+}
+
+const MOST_TOKENS = 400;
+
+/** What changes, word by word, as people see it: text that stays in between is not shown as gone and come. */
+export function pieces(before: string, after: string): Piece[] {
+  const { prefix, suffix, removed, added } = difference(before, after);
+  const whole = [{ start: prefix, end: before.length - suffix, added }];
+  if (/[\r\n]/.test(removed + added)) return whole;
+  const from = tokens(before);
+  const to = tokens(after);
+  if (from.length > MOST_TOKENS || to.length > MOST_TOKENS) return whole;
+  const kept = longestCommon(from, to);
+  const found: Piece[] = [];
+  let [old, now, start] = [0, 0, 0];
+  for (const [nextOld, nextNow] of [...kept, [from.length, to.length] as const]) {
+    const gone = from.slice(old, nextOld).join("").length;
+    const come = to.slice(now, nextNow).join("");
+    if (gone || come) found.push({ start, end: start + gone, added: come });
+    start += gone + (from[nextOld]?.length ?? 0);
+    [old, now] = [nextOld + 1, nextNow + 1];
+  }
+  return found;
+}
+
+function tokens(text: string): string[] {
+  return text.match(/[\p{L}\p{N}_]+|\s+|./gsu) ?? [];
+}
+
+/** Pairs of indexes of a longest common subsequence. */
+function longestCommon(one: readonly string[], other: readonly string[]): [number, number][] {
+  const width = other.length + 1;
+  const lengths = new Uint16Array((one.length + 1) * width);
+  const at = (row: number, column: number): number => lengths[row * width + column] ?? 0;
+  for (let row = one.length - 1; row >= 0; row -= 1)
+    for (let column = other.length - 1; column >= 0; column -= 1)
+      lengths[row * width + column] =
+        one[row] === other[column]
+          ? at(row + 1, column + 1) + 1
+          : Math.max(at(row + 1, column), at(row, column + 1));
+  const pairs: [number, number][] = [];
+  let [row, column] = [0, 0];
+  while (row < one.length && column < other.length) {
+    if (one[row] === other[column]) pairs.push([row++, column++]);
+    else if (at(row + 1, column) >= at(row, column + 1)) row += 1;
+    else column += 1;
+  }
+  return pairs;
+}
+
 /** "+3 −1" for people: lines that an edit adds and takes away. */
 export function lineCounts(before: string, after: string): string {
   const { removed, added } = difference(before, after);

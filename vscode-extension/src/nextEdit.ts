@@ -3,7 +3,7 @@
 import * as vscode from "vscode";
 import type { LanguageClient } from "vscode-languageclient/node";
 import { Drawing } from "./drawing";
-import { applied, difference } from "./edits";
+import { applied, pieces } from "./edits";
 import type { GhostText } from "./ghostText";
 import { nextEdits, showedNextEdit, type InlineEdit } from "./protocol";
 import { nextEditWanted } from "./settings";
@@ -153,19 +153,24 @@ export class NextEdits implements vscode.Disposable {
     const { document } = editor;
     const whole = document.validateRange(asRange(edit));
     const before = document.getText(whole);
-    const { prefix, suffix, added } = difference(before, edit.text);
     const start = document.offsetAt(whole.start);
-    const range = new vscode.Range(
-      document.positionAt(start + prefix),
-      document.positionAt(start + before.length - suffix),
-    );
+    const drawn = pieces(before, edit.text).map((piece) => ({
+      range: new vscode.Range(
+        document.positionAt(start + piece.start),
+        document.positionAt(start + piece.end),
+      ),
+      added: piece.added,
+    }));
+    const [first, last] = [drawn[0], drawn[drawn.length - 1]];
+    if (!first || !last) return;
+    const range = first.range.union(last.range);
     const line = editor.selection.active.line;
     const atCursor = range.start.line <= line && line <= range.end.line;
     // There, ghost text is the better way to show it, and Tab is its own.
     if (atCursor && this.ghostText.isShown(document)) return;
     if (this.rejected.has(applied(document.getText(), [asTextEdit(edit)]))) return;
     this.offer = { editor, version: document.version, edits, range };
-    this.drawing.show(editor, { range, added });
+    this.drawing.show(editor, drawn);
     void vscode.commands.executeCommand("setContext", SHOWN, true);
     void this.client()?.sendNotification(showedNextEdit, { item: { command: edit.command } });
     this.changed.fire(undefined);

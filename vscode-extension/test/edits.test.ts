@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { applied, difference, enclosingDefinition, lineCounts, offsetAt } from "../src/edits";
+import { applied, difference, enclosingDefinition, lineCounts, offsetAt, pieces } from "../src/edits";
 
 const span = (line: number, start: number, end: number, last = line) => ({
   start: { line, character: start },
@@ -29,6 +29,29 @@ test("the difference is the smallest replacement", () => {
   assert.deepEqual(difference("return x", "return y"), { prefix: 7, suffix: 0, removed: "x", added: "y" });
   assert.deepEqual(difference("aa", "aaa"), { prefix: 2, suffix: 0, removed: "", added: "a" });
   assert.deepEqual(difference("same", "same"), { prefix: 4, suffix: 0, removed: "", added: "" });
+});
+
+test("pieces leave what stays alone", () => {
+  const before = "def area(radius):";
+  const after = "def area(radius: float) -> float:";
+  assert.deepEqual(pieces(before, after), [
+    { start: 15, end: 15, added: ": float" },
+    { start: 16, end: 16, added: " -> float" },
+  ]);
+  assert.deepEqual(pieces("x = old + 1", "x = new_name + 1"), [{ start: 4, end: 7, added: "new_name" }]);
+  assert.deepEqual(pieces("a\n", "a\nb\n"), [{ start: 2, end: 2, added: "b\n" }]);
+  assert.deepEqual(pieces("same", "same"), []);
+  for (const [one, other] of [
+    ["größe = 𝑟", "𝑟 = größe + 1"],
+    ["", "new"],
+    ["gone", ""],
+  ] as const) {
+    const result = pieces(one, other).reduceRight(
+      (text, piece) => text.slice(0, piece.start) + piece.added + text.slice(piece.end),
+      one as string,
+    );
+    assert.equal(result, other);
+  }
 });
 
 test("lines are counted as people do", () => {

@@ -13,8 +13,8 @@ from typing import Any, Self
 import numpy as np
 import psutil
 
-from lintseq_lsp.bench_texts import statements, texts
-from lintseq_lsp.bench_values import Plan, Result, Results, Target
+from lintseq_lsp.bench.texts import statements, texts
+from lintseq_lsp.bench.values import Plan, Result, Results, Target
 from lintseq_lsp.errors import LintSeqError
 from lintseq_lsp.text import Document
 

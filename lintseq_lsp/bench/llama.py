@@ -15,8 +15,8 @@ import numpy as np
 from lintseq_lsp.backends import llama
 from lintseq_lsp.backends.base import CANDIDATES, Piece, Request
 from lintseq_lsp.backends.llama import LlamaBackend
-from lintseq_lsp.bench_texts import texts
-from lintseq_lsp.bench_values import Plan, Result, Results, Target
+from lintseq_lsp.bench.texts import texts
+from lintseq_lsp.bench.values import Plan, Result, Results, Target
 from lintseq_lsp.errors import ModelError
 from lintseq_lsp.weights.gguf_header import Type
 from lintseq_lsp.weights.random_model import random_model

@@ -8,10 +8,10 @@ from collections.abc import Callable
 from concurrent.futures import Future
 
 from lintseq_lsp.backends.base import Backend, Usage
-from lintseq_lsp.bench_gate import warm
-from lintseq_lsp.bench_llama import RecordedLlama
-from lintseq_lsp.bench_texts import Keystroke, statements, texts, typed
-from lintseq_lsp.bench_values import Plan, Result, Results, Target
+from lintseq_lsp.bench.gate import warm
+from lintseq_lsp.bench.llama import RecordedLlama
+from lintseq_lsp.bench.texts import Keystroke, statements, texts, typed
+from lintseq_lsp.bench.values import Plan, Result, Results, Target
 from lintseq_lsp.engine import Engine
 from lintseq_lsp.errors import Cancelled
 from lintseq_lsp.linters.base import Check, Linter, Report

@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import version
 from typing import Any
 
-from lintseq_lsp import bench_engine, bench_gate, bench_llama, bench_server
 from lintseq_lsp.backends.llama import LlamaBackend
-from lintseq_lsp.bench_values import Plan, Result, Results
+from lintseq_lsp.bench import engine, gate, llama, server
+from lintseq_lsp.bench.values import Plan, Result, Results
 from lintseq_lsp.weights.registry import resolve_model
 
 _log = logging.getLogger(__name__)
@@ -17,14 +17,14 @@ _log = logging.getLogger(__name__)
 Section = Callable[[Plan], Results]
 
 SECTIONS: Mapping[str, Section] = {
-    "start": bench_server.start,
-    "cached": bench_server.cached,
-    "check": bench_gate.check,
-    "typing": bench_engine.typing,
-    "cancel": bench_engine.cancel,
-    "sequence": bench_gate.sequence,
-    "writing": bench_llama.writing,
-    "memory": bench_server.memory,
+    "start": server.start,
+    "cached": server.cached,
+    "check": gate.check,
+    "typing": engine.typing,
+    "cancel": engine.cancel,
+    "sequence": gate.sequence,
+    "writing": llama.writing,
+    "memory": server.memory,
 }
 
 
@@ -43,7 +43,7 @@ def machine(plan: Plan) -> dict[str, Any]:
     model = resolve_model(plan.model or None)
     backend = LlamaBackend(model.path)
     try:
-        threads = bench_llama.threads_used(backend)
+        threads = llama.threads_used(backend)
     finally:
         backend.close()
     return {
@@ -53,7 +53,7 @@ def machine(plan: Plan) -> dict[str, Any]:
         "load": [round(value, 2) for value in os.getloadavg()] if hasattr(os, "getloadavg") else None,
         "python": platform.python_version(),
         **{name: version(name) for name in ("pylint", "astroid", "llama-cpp-python", "numpy")},
-        "llama.cpp": bench_llama.build_features(),
+        "llama.cpp": llama.build_features(),
         "threads": {"write": threads[0], "read": threads[1]},
         "model": str(model.path),
         "model bytes": model.path.stat().st_size,

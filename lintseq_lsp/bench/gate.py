@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from concurrent.futures import Future
 
 from lintseq_lsp.backends.base import Backend
-from lintseq_lsp.bench_llama import RecordedLlama
-from lintseq_lsp.bench_texts import texts
-from lintseq_lsp.bench_values import Plan, Result, Results, Target
+from lintseq_lsp.bench.llama import RecordedLlama
+from lintseq_lsp.bench.texts import texts
+from lintseq_lsp.bench.values import Plan, Result, Results, Target
 from lintseq_lsp.errors import LintSeqError
 from lintseq_lsp.excerpt import excerpt_around
 from lintseq_lsp.gate import Gate

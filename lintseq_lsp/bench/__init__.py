@@ -1,0 +1,1 @@
+"""Measurements of the product: what a user waits for, and what it costs."""
