@@ -51,9 +51,11 @@ UNKNOWN_TO_THE_CORE = {
     "astroid",
     "cattrs",
     "llama_cpp",
+    "lsprotocol",
     "multiprocessing",
     "numpy",
     "pyflakes",
+    "pygls",
     "pylint",
     "rich",
     "socket",
@@ -64,6 +66,7 @@ UNKNOWN_TO_THE_CORE = {
 # Library: the only modules (or, with a dot at the end, packages) that import it.
 IMPORTERS = {
     "astroid": ("lintseq_lsp.linters.pylint_worker",),
+    "attrs": ("lintseq_lsp.lsp.",),
     "cattrs": ("lintseq_lsp.lsp.",),
     "gguf": ("lintseq_lsp.weights.",),
     "httpx2": ("lintseq_lsp.weights.fetch",),
@@ -73,7 +76,9 @@ IMPORTERS = {
         "lintseq_lsp.bench.llama",  # the bare loop that the backend is measured against
         "lintseq_lsp.weights.convert",
     ),
+    "lsprotocol": ("lintseq_lsp.lsp.",),
     "pyflakes": ("lintseq_lsp.linters.syntax",),
+    "pygls": ("lintseq_lsp.lsp.",),
     "pylint": ("lintseq_lsp.linters.pylint_worker",),
     "unidiff": ("lintseq_lsp.patches",),
 }

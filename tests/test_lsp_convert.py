@@ -3,6 +3,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from lsprotocol.types import Position, Range
 
 from lintseq_lsp.edits import Replacement, apply
 from lintseq_lsp.lsp.convert import (
@@ -16,7 +17,6 @@ from lintseq_lsp.lsp.convert import (
     position_at,
     units_from_column,
 )
-from lintseq_lsp.lsp.messages import Position, Range
 from lintseq_lsp.text import Document
 
 UNITS = {
@@ -41,7 +41,7 @@ def test_positions_and_offsets_agree(text, encoding, data):
     document = Document(text)
     offset = data.draw(st.integers(0, len(text)))
     there = position_at(document, offset, encoding)
-    back = offset_at(document, Position(**there), encoding)
+    back = offset_at(document, there, encoding)
     # Only between \\r and \\n there is no position: it is the line's end.
     assert back == offset or (text[offset - 1 : offset + 1] == "\r\n" and back == offset - 1)
 
@@ -66,7 +66,6 @@ def test_behind_the_end_is_the_end():
     document = Document("ab\ncd")
     assert offset_at(document, Position(0, 99), Encoding.UTF16) == 2
     assert offset_at(document, Position(99, 0), Encoding.UTF16) == 5
-    assert offset_at(document, Position(-1, -1), Encoding.UTF16) == 0
 
 
 @pytest.mark.parametrize(

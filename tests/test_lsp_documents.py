@@ -5,27 +5,30 @@ import re
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from lsprotocol.types import (
+    DidChangeNotebookDocumentParams,
+    DidOpenNotebookDocumentParams,
+    NotebookCell,
+    NotebookCellArrayChange,
+    NotebookDocument,
+    NotebookDocumentCellChanges,
+    NotebookDocumentCellChangeStructure,
+    NotebookDocumentCellContentChanges,
+    NotebookDocumentChangeEvent,
+    Position,
+    Range,
+    TextDocumentContentChangeEvent,
+    TextDocumentContentChangePartial,
+    TextDocumentContentChangeWholeDocument,
+    TextDocumentIdentifier,
+    TextDocumentItem,
+    VersionedNotebookDocumentIdentifier,
+    VersionedTextDocumentIdentifier,
+)
 
 from lintseq_lsp.edits import Replacement
 from lintseq_lsp.lsp.convert import Encoding
 from lintseq_lsp.lsp.documents import Documents, Snapshot, is_ignored, path_of, with_ends
-from lintseq_lsp.lsp.messages import (
-    Cell,
-    CellArray,
-    CellChanges,
-    CellContent,
-    CellStructure,
-    Change,
-    DidChangeNotebook,
-    DidOpenNotebook,
-    NotebookChange,
-    NotebookItem,
-    NotebookName,
-    Position,
-    Range,
-    TextDocument,
-    TextDocumentItem,
-)
 from lintseq_lsp.settings import IGNORED
 from lintseq_lsp.text import Document
 
@@ -34,9 +37,19 @@ ENCODED = {Encoding.UTF8: "utf-8", Encoding.UTF16: "utf-16-le", Encoding.UTF32: 
 UNIT = {Encoding.UTF8: 1, Encoding.UTF16: 2, Encoding.UTF32: 4}
 
 
-def reference(text: str, change: Change, encoding: Encoding) -> str:
+def change(text: str, where: Range | None = None) -> TextDocumentContentChangeEvent:
+    if where is None:
+        return TextDocumentContentChangeWholeDocument(text)
+    return TextDocumentContentChangePartial(where, text)
+
+
+def named(uri: str, version: int) -> VersionedTextDocumentIdentifier:
+    return VersionedTextDocumentIdentifier(version, uri)
+
+
+def reference(text: str, change: TextDocumentContentChangeEvent, encoding: Encoding) -> str:
     """The same in bytes, and line by line."""
-    if change.range is None:
+    if isinstance(change, TextDocumentContentChangeWholeDocument):
         return change.text
     lines = re.split(r"(?<=\n)|(?<=\r)(?!\n)", text)
 
@@ -69,7 +82,7 @@ def histories(draw):
             before = document.lines[line][:column].encode(ENCODED[encoding])
             places.append(Position(line, len(before) // UNIT[encoding]))
         where = Range(*places) if draw(st.integers(0, 5)) else None
-        changes.append(Change(draw(PIECES), where))
+        changes.append(change(draw(PIECES), where))
         text = reference(text, changes[-1], encoding)
     return encoding, opened, changes
 
@@ -80,8 +93,8 @@ def test_incremental_changes_are_those_of_the_reference(history):
     documents = Documents(encoding)
     documents.open(TextDocumentItem(URI, "python", 1, text))
     half = len(changes) // 2
-    documents.change(TextDocument(URI, 1), changes[:half])
-    documents.change(TextDocument(URI, 2), changes[half:])
+    documents.change(named(URI, 1), changes[:half])
+    documents.change(named(URI, 2), changes[half:])
     for change in changes:
         text = reference(text, change, encoding)
     document = documents.document(URI)
@@ -94,14 +107,14 @@ def test_incremental_changes_are_those_of_the_reference(history):
 
 def test_a_change_of_a_document_that_is_not_open_is_dropped():
     documents = Documents()
-    documents.change(TextDocument(URI, 2), [Change("x")])
+    documents.change(named(URI, 2), [change("x")])
     assert documents.snapshot(URI) is None
 
 
 def test_a_range_that_ends_before_it_begins_inserts():
     documents = Documents()
     documents.open(TextDocumentItem(URI, "python", 1, "abc"))
-    documents.change(TextDocument(URI, 2), [Change("x", Range(Position(0, 2), Position(0, 1)))])
+    documents.change(named(URI, 2), [change("x", Range(Position(0, 2), Position(0, 1)))])
     assert documents.document(URI).text == "abxc"
 
 
@@ -119,9 +132,16 @@ def notebook():
         TextDocumentItem(uri, "markdown" if number == 1 else "python", 1, text)
         for number, (uri, text) in enumerate(zip(CELLS, texts, strict=True))
     ]
-    cells = tuple(Cell(1 if number == 1 else 2, uri) for number, uri in enumerate(CELLS))
-    documents.open_notebook(DidOpenNotebook(NotebookItem(NOTEBOOK, cells), tuple(items)))
+    cells = tuple(NotebookCell(1 if number == 1 else 2, uri) for number, uri in enumerate(CELLS))
+    opened = NotebookDocument(NOTEBOOK, "jupyter-notebook", 1, cells)
+    documents.open_notebook(DidOpenNotebookDocumentParams(opened, items))
     return documents
+
+
+def change_cells(documents, structure, content):
+    cells = NotebookDocumentCellChanges(structure, text_content=(content,))
+    name = VersionedNotebookDocumentIdentifier(2, NOTEBOOK)
+    documents.change_notebook(DidChangeNotebookDocumentParams(name, NotebookDocumentChangeEvent(cells=cells)))
 
 
 def test_a_cell_comes_with_the_code_above_it(notebook):
@@ -140,22 +160,20 @@ def test_a_change_of_the_cells_above_is_none_of_the_cell(notebook):
 
 
 def test_cells_move_and_change(notebook):
-    moved = CellStructure(CellArray(0, 1), did_close=(TextDocument(CELLS[0]),))
-    content = CellContent(TextDocument(CELLS[2], 2), (Change("x = 1"),))
-    notebook.change_notebook(
-        DidChangeNotebook(NotebookName(NOTEBOOK), NotebookChange(CellChanges(moved, (content,))))
+    moved = NotebookDocumentCellChangeStructure(
+        NotebookCellArrayChange(0, 1), did_close=(TextDocumentIdentifier(CELLS[0]),)
     )
+    content = NotebookDocumentCellContentChanges(named(CELLS[2], 2), (change("x = 1"),))
+    change_cells(notebook, moved, content)
     assert notebook.snapshot(CELLS[3]).document.text == "x = 1\ny = x"
     assert notebook.snapshot(CELLS[0]) is None
-    notebook.close_notebook(NOTEBOOK, [TextDocument(uri) for uri in CELLS])
+    notebook.close_notebook(NOTEBOOK, [TextDocumentIdentifier(uri) for uri in CELLS])
     assert notebook.snapshot(CELLS[3]) is None
 
 
 def test_cells_of_other_languages_do_not_count(notebook):
-    shell = CellContent(TextDocument(CELLS[2], 2), (Change("%%bash\nls -l\n"),))
-    notebook.change_notebook(
-        DidChangeNotebook(NotebookName(NOTEBOOK), NotebookChange(CellChanges(None, (shell,))))
-    )
+    shell = NotebookDocumentCellContentChanges(named(CELLS[2], 2), (change("%%bash\nls -l\n"),))
+    change_cells(notebook, None, shell)
     assert notebook.snapshot(CELLS[3]).document.text == "import math\ny = x"
 
 

@@ -5,8 +5,7 @@ import asyncio
 import pytest
 
 from lintseq_lsp.lsp import session as module
-from lintseq_lsp.lsp.rpc import Endpoint
-from lintseq_lsp.lsp.session import Session
+from lintseq_lsp.lsp.server import Server
 from lintseq_lsp.settings import Settings
 
 URI = "file:///a.py"
@@ -21,7 +20,7 @@ def now(monkeypatch):
 
 def with_session(check):
     async def run():
-        session = Session(Endpoint(lambda _: None, lambda _: None))
+        session = Server().session
         try:
             check(session)
         finally:

@@ -2,9 +2,11 @@
 
 from collections.abc import Sequence
 
+from lsprotocol import types
+from pygls.exceptions import JsonRpcException
+
 from lintseq_lsp.edits import Replacement
-from lintseq_lsp.lsp.convert import Json, text_edit
-from lintseq_lsp.lsp.rpc import RpcError
+from lintseq_lsp.lsp.convert import text_edit
 from lintseq_lsp.lsp.session import Session
 from lintseq_lsp.text import Document
 
@@ -19,25 +21,27 @@ def workspace_edit(
     label: str,
     *,
     confirm: bool,
-) -> Json:
+) -> types.WorkspaceEdit:
     """`changes` of one document, as far as the client supports it with version and annotation."""
     edits = [text_edit(document, change, session.documents.encoding) for change in changes]
     if not session.supports("workspace", "workspaceEdit", "documentChanges"):
-        return {"changes": {uri: edits}}
-    name = {"uri": uri, "version": document.version}
+        return types.WorkspaceEdit(changes={uri: edits})
+    name = types.OptionalVersionedTextDocumentIdentifier(uri, document.version)
     if session.supports("workspace", "workspaceEdit", "changeAnnotationSupport") is None:
-        return {"documentChanges": [{"textDocument": name, "edits": edits}]}
-    edits = [{**edit, "annotationId": _ANNOTATION} for edit in edits]
-    return {
-        "documentChanges": [{"textDocument": name, "edits": edits}],
-        "changeAnnotations": {_ANNOTATION: {"label": label, "needsConfirmation": confirm}},
-    }
+        return types.WorkspaceEdit(document_changes=[types.TextDocumentEdit(name, edits)])
+    annotated = [types.AnnotatedTextEdit(_ANNOTATION, edit.range, edit.new_text) for edit in edits]
+    return types.WorkspaceEdit(
+        document_changes=[types.TextDocumentEdit(name, annotated)],
+        change_annotations={_ANNOTATION: types.ChangeAnnotation(label, needs_confirmation=confirm)},
+    )
 
 
-async def apply_edit(session: Session, label: str, edit: Json) -> bool:
+async def apply_edit(session: Session, label: str, edit: types.WorkspaceEdit) -> bool:
     """Asks the client to apply `edit` as one undoable change; whether it did."""
     try:
-        answer = await session.endpoint.ask("workspace/applyEdit", {"label": label, "edit": edit})
-    except RpcError:
+        answer: object = await session.server.workspace_apply_edit_async(
+            types.ApplyWorkspaceEditParams(edit, label)
+        )
+    except JsonRpcException:
         return False
     return isinstance(answer, dict) and answer.get("applied") is True

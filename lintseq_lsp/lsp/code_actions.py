@@ -1,17 +1,19 @@
 """`textDocument/codeAction` without the model, and `codeAction/resolve` with it."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
+
+from lsprotocol import types
+from pygls.exceptions import JsonRpcInvalidParams
 
 from lintseq_lsp.edits import replacement_between
 from lintseq_lsp.gate import Reason
 from lintseq_lsp.lsp.changes import apply_edit, workspace_edit
 from lintseq_lsp.lsp.convert import Json, lines_of
 from lintseq_lsp.lsp.documents import Snapshot
-from lintseq_lsp.lsp.messages import Chosen, CodeActionData, CodeActionParams, TextDocument, camelled, read
-from lintseq_lsp.lsp.rpc import INVALID_PARAMS, RpcError
-from lintseq_lsp.lsp.session import INFO, Session
+from lintseq_lsp.lsp.params import Chosen, CodeActionData, CodeActionParams, read
+from lintseq_lsp.lsp.session import Session
 from lintseq_lsp.lsp.worker import IsCancelled, Priority
 from lintseq_lsp.suggestions import Outcome, Suggestion
 from lintseq_lsp.text import Document
@@ -24,8 +26,7 @@ QUICK_FIX, REWRITE, FIX_ALL = "quickfix", "refactor.rewrite", "source.fixAll.lin
 KINDS = (QUICK_FIX, REWRITE, FIX_ALL)
 
 
-async def code_action(session: Session, raw: Any) -> list[Json]:
-    params = read(CodeActionParams, raw)
+async def code_action(session: Session, params: CodeActionParams) -> list[types.CodeAction | types.Command]:
     snapshot = session.documents.snapshot(params.text_document.uri)
     if snapshot is None or session.refusal(snapshot, params.text_document.version) is not None:
         return []
@@ -41,14 +42,14 @@ async def code_action(session: Session, raw: Any) -> list[Json]:
     ]
 
 
-async def resolve(session: Session, raw: Any) -> Json:
+async def resolve(session: Session, params: Json) -> Json:
     """The action with its edit; as it was when there is nothing to offer, and the user is told why."""
-    if not isinstance(raw, dict):
-        raise RpcError(INVALID_PARAMS, "invalid parameters: of the wrong type @ $")
-    edit, proved = await _edit(session, read(CodeActionData, raw.get("data")), str(raw.get("title", "")))
+    edit, proved = await _edit(
+        session, read(CodeActionData, params.get("data")), str(params.get("title", ""))
+    )
     if edit is None:
-        return raw
-    return {**raw, "edit": edit, **({"isPreferred": True} if proved else {})}
+        return params
+    return {**params, "edit": edit, **({"isPreferred": True} if proved else {})}
 
 
 async def apply_action(session: Session, arguments: Sequence[Any]) -> bool:
@@ -58,16 +59,17 @@ async def apply_action(session: Session, arguments: Sequence[Any]) -> bool:
     return edit is not None and await apply_edit(session, "LintSeq", edit)
 
 
-_Offered = tuple[str, str, tuple[Chosen, ...], Json | None]
+_Offered = tuple[str, str, tuple[Chosen, ...], types.Diagnostic | None]
 
 
 def _actions(snapshot: Snapshot, params: CodeActionParams) -> Iterator[_Offered]:
     from lintseq_lsp.actions import ActionKind, Problem, actions_at
 
     first, last = lines_of(params.range)
-    problems: dict[tuple[int, str, str], Json] = {}
-    for diagnostic in params.context.diagnostics:
-        problems[_problem(diagnostic)] = diagnostic
+    problems = {
+        (diagnostic.range.start.line, str(diagnostic.code or ""), diagnostic.message): diagnostic
+        for diagnostic in params.context.diagnostics
+    }
     above = snapshot.lines_above
     shifted = [Problem(line + above, symbol, message) for line, symbol, message in problems]
     for action in actions_at(snapshot.document, first + above, last + above, shifted):
@@ -88,44 +90,38 @@ def _fix_all(offered: Sequence[_Offered]) -> _Offered | None:
     return ("Fix all that LintSeq can", FIX_ALL, tuple(fixes), None) if fixes else None
 
 
-def _problem(diagnostic: Json) -> tuple[int, str, str]:
-    """Line, code and message of a client's diagnostic."""
-    line = diagnostic.get("range", {}).get("start", {}).get("line")
-    if not isinstance(line, int):
-        raise RpcError(INVALID_PARAMS, "invalid parameters: a diagnostic has no range")
-    return line, str(diagnostic.get("code") or ""), str(diagnostic.get("message") or "")
-
-
 def _written(
     session: Session,
     snapshot: Snapshot,
     title: str,
     kind: str,
     chosen: tuple[Chosen, ...],
-    diagnostic: Json | None,
-) -> Json:
-    data = camelled(asdict(CodeActionData(snapshot.uri, chosen, snapshot.own.version)))
-    command = {"title": title, "command": "lintseq.action", "arguments": [data]}
+    diagnostic: types.Diagnostic | None,
+) -> types.CodeAction | types.Command:
+    data = CodeActionData(snapshot.uri, chosen, snapshot.own.version)
+    command = types.Command(title, "lintseq.action", arguments=[data])
     if session.supports("textDocument", "codeAction", "codeActionLiteralSupport") is None:
         return command
-    action: Json = {"title": title, "kind": kind}
-    if diagnostic is not None:
-        action["diagnostics"] = [diagnostic]
+    action = types.CodeAction(title, kind=kind, diagnostics=None if diagnostic is None else [diagnostic])
     properties = session.supports("textDocument", "codeAction", "resolveSupport", "properties")
     if isinstance(properties, list) and "edit" in properties:
-        return {**action, "data": data}
-    return {**action, "command": command}
+        action.data = data
+    else:
+        action.command = command
+    return action
 
 
-async def _edit(session: Session, data: CodeActionData, label: str) -> tuple[Json | None, bool]:
+async def _edit(
+    session: Session, data: CodeActionData, label: str
+) -> tuple[types.WorkspaceEdit | None, bool]:
     """What the actions come to as one edit, and whether all of it was proved to fix what it should."""
-    snapshot = session.open_for(TextDocument(data.uri, data.version))
+    snapshot = session.open_for(types.OptionalVersionedTextDocumentIdentifier(data.uri, data.version))
     if isinstance(snapshot, Reason):
-        session.show(f"LintSeq: nothing to offer ({snapshot.value}).", kind=INFO)
+        session.show(f"LintSeq: nothing to offer ({snapshot.value}).", kind=types.MessageType.Info)
         return None, False
     last = len(snapshot.own.lines) - 1
     if not all(0 <= chosen.first_line <= chosen.last_line <= last for chosen in data.actions):
-        raise RpcError(INVALID_PARAMS, "invalid parameters: there are no such lines")
+        raise JsonRpcInvalidParams("invalid parameters: there are no such lines")
     todo = [_action(chosen, snapshot.lines_above) for chosen in data.actions]
     answer = session.worker.run(
         Priority.DEMAND, lambda engine, cancelled: _resolved(engine, snapshot.document, todo, cancelled)
@@ -133,7 +129,7 @@ async def _edit(session: Session, data: CodeActionData, label: str) -> tuple[Jso
     outcome = await session.outcome(snapshot, answer)
     change = snapshot.moved(outcome.suggestions[0].replacements[0]) if outcome.suggestions else None
     if change is None:
-        session.show(f"LintSeq: nothing to offer ({outcome.reason.value}).", kind=INFO)
+        session.show(f"LintSeq: nothing to offer ({outcome.reason.value}).", kind=types.MessageType.Info)
         return None, False
     fixes = all(chosen.kind == "fix" for chosen in data.actions)
     edit = workspace_edit(session, data.uri, snapshot.own, [change], label, confirm=not fixes)
@@ -173,6 +169,6 @@ def _action(chosen: Chosen, lines_above: int) -> "Action":
     try:
         kind = ActionKind(chosen.kind)
     except ValueError:
-        raise RpcError(INVALID_PARAMS, "invalid parameters: no such kind of action") from None
+        raise JsonRpcInvalidParams("invalid parameters: no such kind of action") from None
     first, last = chosen.first_line + lines_above, chosen.last_line + lines_above
     return Action(kind, first, last, "", chosen.symbol, chosen.message)

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from enum import Enum
 from typing import Any
 
+from lsprotocol import types
+
 from lintseq_lsp.edits import Replacement, apply
-from lintseq_lsp.lsp.messages import Position, Range
 from lintseq_lsp.text import Document
 
 Json = dict[str, Any]
@@ -58,36 +59,33 @@ def units_from_column(line: str, column: int, encoding: Encoding) -> int:
     return sum(_width(character, encoding) for character in line[:column])
 
 
-def offset_at(document: Document, position: Position, encoding: Encoding) -> int:
+def offset_at(document: Document, position: types.Position, encoding: Encoding) -> int:
     """Code-point offset of a position, clamped to the document."""
     if position.line >= len(document.lines):
         return len(document.text)
-    line = max(0, position.line)
-    return document.starts[line] + column_from_units(document.lines[line], position.character, encoding)
+    column = column_from_units(document.lines[position.line], position.character, encoding)
+    return document.starts[position.line] + column
 
 
-def position_at(document: Document, offset: int, encoding: Encoding) -> Json:
+def position_at(document: Document, offset: int, encoding: Encoding) -> types.Position:
     line, column = document.position(offset)
-    return {"line": line, "character": units_from_column(document.lines[line], column, encoding)}
+    return types.Position(line, units_from_column(document.lines[line], column, encoding))
 
 
-def range_between(document: Document, start: int, end: int, encoding: Encoding) -> Json:
-    return {
-        "start": position_at(document, start, encoding),
-        "end": position_at(document, end, encoding),
-    }
+def range_between(document: Document, start: int, end: int, encoding: Encoding) -> types.Range:
+    return types.Range(position_at(document, start, encoding), position_at(document, end, encoding))
 
 
-def lines_of(selection: Range) -> tuple[int, int]:
+def lines_of(selection: types.Range) -> tuple[int, int]:
     """First and last line of a range; a last line of which nothing is selected does not count."""
     first, last = selection.start.line, selection.end.line
     return first, last - 1 if last > first and selection.end.character == 0 else max(first, last)
 
 
-def text_edit(document: Document, replacement: Replacement, encoding: Encoding) -> Json:
-    """A `TextEdit` of `document`."""
-    where = range_between(document, replacement.start, replacement.end, encoding)
-    return {"range": where, "newText": replacement.text}
+def text_edit(document: Document, replacement: Replacement, encoding: Encoding) -> types.TextEdit:
+    return types.TextEdit(
+        range_between(document, replacement.start, replacement.end, encoding), replacement.text
+    )
 
 
 def at_cursor(document: Document, replacements: Sequence[Replacement], cursor: int) -> Replacement | None:
@@ -115,5 +113,5 @@ def is_subword(word: str, text: str) -> bool:
     return all(character in characters for character in word)
 
 
-def accept_command(suggestion_id: str) -> Json:
-    return {"title": "Accept", "command": "lintseq.accept", "arguments": [suggestion_id]}
+def accept_command(suggestion_id: str) -> types.Command:
+    return types.Command("Accept", "lintseq.accept", arguments=[suggestion_id])

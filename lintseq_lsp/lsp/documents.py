@@ -12,23 +12,14 @@ from functools import lru_cache
 from pathlib import PurePosixPath
 from urllib.parse import unquote, urlsplit
 
+from lsprotocol import types
+
 from lintseq_lsp.edits import Replacement
 from lintseq_lsp.lsp.convert import Encoding, column_from_units
-from lintseq_lsp.lsp.messages import (
-    Cell,
-    Change,
-    DidChangeNotebook,
-    DidOpenNotebook,
-    Position,
-    Range,
-    TextDocument,
-    TextDocumentItem,
-)
 from lintseq_lsp.text import Document, split_lines
 
 _log = logging.getLogger(__name__)
 
-_CODE = 2  # NotebookCellKind
 _MAGIC = re.compile(r"^([ \t]*)[%!?].*$", re.MULTILINE)
 
 
@@ -73,22 +64,26 @@ class Documents:
 
     encoding: Encoding = Encoding.UTF16
     _texts: dict[str, _Text] = field(default_factory=dict)
-    _notebooks: dict[str, list[Cell]] = field(default_factory=dict)
+    _notebooks: dict[str, list[types.NotebookCell]] = field(default_factory=dict)
 
-    def open(self, item: TextDocumentItem) -> None:
+    def open(self, item: types.TextDocumentItem) -> None:
         document = Document(item.text, item.version, path_of(item.uri))
         self._texts[item.uri] = _Text(item.language_id, document, with_ends(item.text))
 
-    def change(self, name: TextDocument, changes: Iterable[Change]) -> None:
+    def change(
+        self,
+        name: types.VersionedTextDocumentIdentifier,
+        changes: Iterable[types.TextDocumentContentChangeEvent],
+    ) -> None:
         text = self._texts.get(name.uri)
         if text is None:
             _log.warning("a document was changed that is not open")
             return
         for change in changes:
-            if change.range is None:
-                text.lines = with_ends(change.text)
-            else:
+            if isinstance(change, types.TextDocumentContentChangePartial):
                 replace_range(text.lines, change.range, change.text, self.encoding)
+            else:
+                text.lines = with_ends(change.text)
         text.document = Document("".join(text.lines), name.version, text.document.path)
 
     def close(self, uri: str) -> None:
@@ -111,23 +106,23 @@ class Documents:
                 return Snapshot(uri, text.language, own, document, len(above))
         return Snapshot(uri, text.language, own, own)
 
-    def _cells_above(self, cells: Iterable[Cell], uri: str) -> Iterator[str]:
+    def _cells_above(self, cells: Iterable[types.NotebookCell], uri: str) -> Iterator[str]:
         """Code of the cells above; what is IPython's and not Python's counts as `pass`."""
         for cell in cells:
             if cell.document == uri:
                 return
             text = self._texts.get(cell.document)
-            if cell.kind == _CODE and text is not None and text.language == "python":
+            if cell.kind == types.NotebookCellKind.Code and text is not None and text.language == "python":
                 code = text.document.text
                 if not code.lstrip().startswith("%%"):
                     yield _MAGIC.sub(r"\1pass", code) + "\n"
 
-    def open_notebook(self, params: DidOpenNotebook) -> None:
+    def open_notebook(self, params: types.DidOpenNotebookDocumentParams) -> None:
         self._notebooks[params.notebook_document.uri] = list(params.notebook_document.cells)
         for item in params.cell_text_documents:
             self.open(item)
 
-    def change_notebook(self, params: DidChangeNotebook) -> None:
+    def change_notebook(self, params: types.DidChangeNotebookDocumentParams) -> None:
         cells = self._notebooks.get(params.notebook_document.uri)
         if cells is None or params.change.cells is None:
             return
@@ -141,7 +136,7 @@ class Documents:
         for content in params.change.cells.text_content or ():
             self.change(content.document, content.changes)
 
-    def close_notebook(self, uri: str, cells: Iterable[TextDocument]) -> None:
+    def close_notebook(self, uri: str, cells: Iterable[types.TextDocumentIdentifier]) -> None:
         self._notebooks.pop(uri, None)
         for cell in cells:
             self.close(cell.uri)
@@ -152,7 +147,7 @@ def with_ends(text: str) -> list[str]:
     return [line + end for line, end in zip(*split_lines(text), strict=True)]
 
 
-def replace_range(lines: list[str], where: Range, text: str, encoding: Encoding) -> None:
+def replace_range(lines: list[str], where: types.Range, text: str, encoding: Encoding) -> None:
     """Changes `lines` in place: only those that the change touches are split anew."""
     start = _place(lines, where.start, encoding)
     end = max(start, _place(lines, where.end, encoding))
@@ -167,12 +162,12 @@ def replace_range(lines: list[str], where: Range, text: str, encoding: Encoding)
     lines[first : last + 1] = new
 
 
-def _place(lines: list[str], position: Position, encoding: Encoding) -> tuple[int, int]:
+def _place(lines: list[str], position: types.Position, encoding: Encoding) -> tuple[int, int]:
     """(line, column) in code points, clamped."""
     if position.line >= len(lines):
         return len(lines) - 1, len(lines[-1])
-    line = max(0, position.line)
-    return line, column_from_units(lines[line].rstrip("\r\n"), position.character, encoding)
+    line = lines[position.line].rstrip("\r\n")
+    return position.line, column_from_units(line, position.character, encoding)
 
 
 def path_of(uri: str) -> str:

@@ -1,15 +1,12 @@
 """`lintseq/explain`: why the last request for a document was answered as it was."""
 
-from typing import Any
-
 from lintseq_lsp.lsp.convert import Json
-from lintseq_lsp.lsp.messages import DocumentParams, read
+from lintseq_lsp.lsp.params import DocumentParams
 from lintseq_lsp.lsp.session import Session
 from lintseq_lsp.suggestions import Outcome
 
 
-async def explain(session: Session, raw: Any) -> Json | None:
-    params = read(DocumentParams, raw)
+async def explain(session: Session, params: DocumentParams) -> Json | None:
     outcome = session.outcomes.get(params.text_document.uri)
     return None if outcome is None else explanation(outcome)
 

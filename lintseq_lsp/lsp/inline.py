@@ -5,17 +5,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from lsprotocol import types
+
 from lintseq_lsp.edits import Replacement
 from lintseq_lsp.gate import Reason
-from lintseq_lsp.lsp.convert import Encoding, Json, accept_command, at_cursor, offset_at, range_between
+from lintseq_lsp.lsp.convert import Encoding, accept_command, at_cursor, offset_at, range_between
 from lintseq_lsp.lsp.documents import Snapshot
-from lintseq_lsp.lsp.messages import (
-    INVOKED,
-    InlineCompletionParams,
-    PositionParams,
-    SelectedCompletion,
-    read,
-)
+from lintseq_lsp.lsp.params import InlineCompletionParams, PositionParams
 from lintseq_lsp.lsp.session import Session
 from lintseq_lsp.lsp.worker import Priority
 from lintseq_lsp.suggestions import Outcome, Suggestion
@@ -40,17 +36,17 @@ class Place:
     begins: str = ""
 
 
-async def inline_completion(session: Session, raw: Any) -> Json:
-    params = read(InlineCompletionParams, raw)
+async def inline_completion(session: Session, params: InlineCompletionParams) -> types.InlineCompletionList:
+    nothing = types.InlineCompletionList([])
     snapshot = session.open_for(params.text_document)
     if isinstance(snapshot, Reason):
-        return {"items": []}
+        return nothing
     offset = offset_at(snapshot.own, params.position, session.documents.encoding)
     place = place_at(snapshot, offset, params.context.selected_completion_info, session.documents.encoding)
     if place is None:
         session.outcomes[snapshot.uri] = Outcome(reason=Reason.NO_FIT, detail="the selected item does not")
-        return {"items": []}
-    manual = params.context.trigger_kind == INVOKED
+        return nothing
+    manual = params.context.trigger_kind == types.InlineCompletionTriggerKind.Invoked
     outcome = await session.outcome(snapshot, _complete(session, snapshot.uri, place, manual=manual))
     shown = list(_shown(place, outcome.suggestions))
     if shown:
@@ -59,54 +55,51 @@ async def inline_completion(session: Session, raw: Any) -> Json:
         )
     elif outcome.suggestions:
         session.outcomes[snapshot.uri] = replace(outcome, suggestions=(), reason=Reason.NO_FIT)
-    return {"items": [_item(snapshot, *pair, session.documents.encoding) for pair in shown]}
+    return types.InlineCompletionList([_item(snapshot, *pair, session.documents.encoding) for pair in shown])
 
 
-async def completion(session: Session, raw: Any) -> Json:
+async def completion(session: Session, params: PositionParams) -> types.CompletionList:
     """The suggestion as an item of the client's pop-up."""
-    params = read(PositionParams, raw)
-    nothing = {"isIncomplete": True, "items": []}
+    items: list[types.CompletionItem] = []
+    answer = types.CompletionList(is_incomplete=True, items=items)
     snapshot = session.open_for(params.text_document)
     if isinstance(snapshot, Reason) or not session.settings.completion_items:
-        return nothing
+        return answer
     encoding = session.documents.encoding
     offset = offset_at(snapshot.own, params.position, encoding)
     place = place_at(snapshot, offset, None, encoding)
     assert place is not None  # nothing is selected
     outcome = await session.outcome(snapshot, _complete(session, snapshot.uri, place, manual=False))
-    items = []
     for suggestion, change in _shown(place, outcome.suggestions):
         typed = _word_before(snapshot.own, change.start)
         text = snapshot.own.text[change.start - typed : change.start] + change.text
+        where = range_between(snapshot.own, change.start - typed, change.end, encoding)
         items.append(
-            {
-                "label": next((line.strip() for line in text.splitlines() if line.strip()), "…"),
-                "kind": 1,
-                "detail": "LintSeq",
-                "documentation": text,
-                "filterText": text,
-                "textEdit": {
-                    "range": range_between(snapshot.own, change.start - typed, change.end, encoding),
-                    "newText": text,
-                },
-                "command": accept_command(suggestion.id),
-            }
+            types.CompletionItem(
+                label=next((line.strip() for line in text.splitlines() if line.strip()), "…"),
+                kind=types.CompletionItemKind.Text,
+                detail="LintSeq",
+                documentation=text,
+                filter_text=text,
+                text_edit=types.TextEdit(where, text),
+                command=accept_command(suggestion.id),
+            )
         )
-    return {**nothing, "items": items}
+    return answer
 
 
-def did_show(session: Session, raw: Any) -> None:
-    if (suggestion_id := _id_in(raw)) is not None:
+def did_show(session: Session, params: Any) -> None:
+    if (suggestion_id := _id_in(params)) is not None:
         session.feedback.seen(suggestion_id)
 
 
-def did_accept_partially(session: Session, raw: Any) -> None:
+def did_accept_partially(session: Session, params: Any) -> None:
     """The accepted part arrives as a change that goes along the suggestion: seen is all there is to note."""
-    did_show(session, raw)
+    did_show(session, params)
 
 
 def place_at(
-    snapshot: Snapshot, offset: int, selected: SelectedCompletion | None, encoding: Encoding
+    snapshot: Snapshot, offset: int, selected: types.SelectedCompletionInfo | None, encoding: Encoding
 ) -> Place | None:
     """Where to complete; None when the selected item does not go on from what is typed."""
     text = snapshot.own.text
@@ -167,12 +160,11 @@ def _shown(place: Place, suggestions: Sequence[Suggestion]) -> Iterator[tuple[Su
             yield suggestion, Replacement(place.start, end, place.begins + change.text)
 
 
-def _item(snapshot: Snapshot, suggestion: Suggestion, change: Replacement, encoding: Encoding) -> Json:
-    return {
-        "insertText": change.text,
-        "range": range_between(snapshot.own, change.start, change.end, encoding),
-        "command": accept_command(suggestion.id),
-    }
+def _item(
+    snapshot: Snapshot, suggestion: Suggestion, change: Replacement, encoding: Encoding
+) -> types.InlineCompletionItem:
+    where = range_between(snapshot.own, change.start, change.end, encoding)
+    return types.InlineCompletionItem(change.text, range=where, command=accept_command(suggestion.id))
 
 
 def _word_before(document: Document, offset: int) -> int:

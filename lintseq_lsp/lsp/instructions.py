@@ -8,14 +8,16 @@ import contextlib
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from lsprotocol import types
+
 from lintseq_lsp.edits import Replacement, replacement_between
 from lintseq_lsp.errors import Cancelled, LintSeqError
 from lintseq_lsp.gate import Reason, Verdict
 from lintseq_lsp.lsp.changes import apply_edit, workspace_edit
 from lintseq_lsp.lsp.convert import Json, lines_of, text_edit
 from lintseq_lsp.lsp.documents import Snapshot
-from lintseq_lsp.lsp.messages import EditParams, read
-from lintseq_lsp.lsp.session import INFO, Session
+from lintseq_lsp.lsp.params import EditParams, read
+from lintseq_lsp.lsp.session import Session
 from lintseq_lsp.lsp.worker import NoModel, Stream, Superseded
 from lintseq_lsp.suggestions import Outcome
 from lintseq_lsp.text import Document
@@ -27,9 +29,8 @@ _ARRIVAL_TIMEOUT = 5.0
 _LABEL_LENGTH = 40
 
 
-async def edit(session: Session, raw: Any) -> Json:
+async def edit(session: Session, params: EditParams) -> Json:
     """Reports each clean step, and answers with all of them as one edit of the version asked about."""
-    params = read(EditParams, raw)
     snapshot = session.open_for(params.text_document)
     if isinstance(snapshot, Reason):
         return {
@@ -45,7 +46,7 @@ async def edit(session: Session, raw: Any) -> Json:
             report(f"step {running.count}")
             if params.partial_result_token is not None:
                 value = {"step": running.count, "edits": [text_edit(before, change, encoding)]}
-                session.endpoint.tell("$/progress", {"token": params.partial_result_token, "value": value})
+                session.server.progress(types.ProgressParams(params.partial_result_token, value))
     change_of_all = replacement_between(snapshot.own.text, running.own.text)
     return {
         "textDocument": {"uri": snapshot.uri, "version": snapshot.own.version},
@@ -60,7 +61,7 @@ async def edit_command(session: Session, arguments: Sequence[Any], token: Any) -
     params = read(EditParams, arguments[0] if arguments else None)
     snapshot = session.open_for(params.text_document)
     if isinstance(snapshot, Reason):
-        session.show(f"LintSeq: nothing to offer ({snapshot.value}).", kind=INFO)
+        session.show(f"LintSeq: nothing to offer ({snapshot.value}).", kind=types.MessageType.Info)
         return {"steps": 0, "reason": snapshot.value}
     running = Running(session, snapshot, params)
     applied = 0
@@ -71,7 +72,7 @@ async def edit_command(session: Session, arguments: Sequence[Any], token: Any) -
                 break
             applied += 1
     if not applied:
-        session.show(f"LintSeq: nothing to offer ({running.reason.value}).", kind=INFO)
+        session.show(f"LintSeq: nothing to offer ({running.reason.value}).", kind=types.MessageType.Info)
     return {"steps": applied, "reason": running.reason.value}
 
 

@@ -4,20 +4,17 @@ The list is prefix-closed: applied one after the other from the top, every state
 clients apply all of it, some the first edit only.
 """
 
-from typing import Any
-
 from lintseq_lsp.edits import Replacement
 from lintseq_lsp.gate import Reason
 from lintseq_lsp.lsp.convert import Json, accept_command, offset_at, text_edit
 from lintseq_lsp.lsp.documents import Snapshot
-from lintseq_lsp.lsp.messages import PositionParams, read
+from lintseq_lsp.lsp.params import PositionParams
 from lintseq_lsp.lsp.session import Session
 from lintseq_lsp.lsp.worker import Priority
 from lintseq_lsp.suggestions import Outcome, Suggestion
 
 
-async def inline_edit(session: Session, raw: Any) -> Json:
-    params = read(PositionParams, raw)
+async def inline_edit(session: Session, params: PositionParams) -> Json:
     snapshot = session.open_for(params.text_document)
     if isinstance(snapshot, Reason):
         return {"edits": []}
@@ -69,8 +66,8 @@ def _overlap(one: Replacement, other: Replacement) -> bool:
 def _edit(session: Session, snapshot: Snapshot, suggestion: Suggestion, change: Replacement) -> Json:
     edit = text_edit(snapshot.own, change, session.documents.encoding)
     return {
-        "text": edit["newText"],
-        "range": edit["range"],
+        "text": edit.new_text,
+        "range": edit.range,
         "textDocument": {"uri": snapshot.uri, "version": snapshot.own.version},
         "command": accept_command(suggestion.id),
     }

@@ -1,11 +1,13 @@
 """Work of some length, shown in the client where it can be, and cancelled from there."""
 
+import asyncio
 import contextlib
 import itertools
 from collections.abc import AsyncIterator, Callable
 
-from lintseq_lsp.lsp.convert import Json
-from lintseq_lsp.lsp.rpc import Endpoint, RpcError
+from lsprotocol import types
+from pygls.exceptions import JsonRpcException
+from pygls.lsp.server import LanguageServer
 
 _CREATE_TIMEOUT = 1.0
 
@@ -13,9 +15,9 @@ _CREATE_TIMEOUT = 1.0
 class Progress:
     """`can_create` is what the client says: it takes progress that it did not ask for."""
 
-    def __init__(self, endpoint: Endpoint) -> None:
+    def __init__(self, server: LanguageServer) -> None:
         self.can_create = False
-        self._endpoint = endpoint
+        self._server = server
         self._on_cancel: dict[int | str, Callable[[], None]] = {}
         self._tokens = itertools.count(1)
 
@@ -30,19 +32,19 @@ class Progress:
         if token is None and self.can_create:
             token = await self._created()
 
-        def report(value: Json) -> None:
+        def report(value: object) -> None:
             if token is not None:
-                self._endpoint.tell("$/progress", {"token": token, "value": value})
+                self._server.progress(types.ProgressParams(token, value))
 
         if token is not None and on_cancel is not None:
             self._on_cancel[token] = on_cancel
-        report({"kind": "begin", "title": title, "cancellable": on_cancel is not None})
+        report(types.WorkDoneProgressBegin(title=title, cancellable=on_cancel is not None))
         try:
-            yield lambda message: report({"kind": "report", "message": message})
+            yield lambda message: report(types.WorkDoneProgressReport(message=message))
         finally:
             if token is not None:
                 self._on_cancel.pop(token, None)
-            report({"kind": "end"})
+            report(types.WorkDoneProgressEnd())
 
     def cancel(self, token: object) -> None:
         if isinstance(token, int | str) and (on_cancel := self._on_cancel.get(token)) is not None:
@@ -51,9 +53,10 @@ class Progress:
     async def _created(self) -> str | None:
         token = f"lintseq-progress-{next(self._tokens)}"
         try:
-            await self._endpoint.ask(
-                "window/workDoneProgress/create", {"token": token}, timeout=_CREATE_TIMEOUT
-            )
-        except (RpcError, TimeoutError):
+            async with asyncio.timeout(_CREATE_TIMEOUT):
+                await self._server.window_work_done_progress_create_async(
+                    types.WorkDoneProgressCreateParams(token)
+                )
+        except (JsonRpcException, TimeoutError):
             return None
         return token

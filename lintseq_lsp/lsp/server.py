@@ -6,16 +6,28 @@ and how bytes come and go (start.py).
 
 import asyncio
 import logging
+import threading
+import traceback
 from collections.abc import Awaitable, Callable
-from functools import partial
 from typing import Any
+
+from lsprotocol import types
+from pygls.exceptions import (
+    JsonRpcException,
+    JsonRpcInternalError,
+    JsonRpcInvalidParams,
+    JsonRpcInvalidRequest,
+    JsonRpcParseError,
+)
+from pygls.io_ import StdoutWriter, run_async
+from pygls.lsp.server import LanguageServer
 
 from lintseq_lsp import __version__
 from lintseq_lsp.lsp import code_actions, inline, instructions, next_edit, sync
 from lintseq_lsp.lsp.convert import Json
 from lintseq_lsp.lsp.explain import explain
-from lintseq_lsp.lsp.messages import ExecuteCommandParams, ProgressCancelParams, read
-from lintseq_lsp.lsp.rpc import INVALID_PARAMS, INVALID_REQUEST, NOT_INITIALIZED, Endpoint, RpcError
+from lintseq_lsp.lsp.params import converter, read
+from lintseq_lsp.lsp.protocol import InTurn, Protocol
 from lintseq_lsp.lsp.session import Session
 
 _log = logging.getLogger(__name__)
@@ -23,85 +35,122 @@ _log = logging.getLogger(__name__)
 _WATCH_SECONDS = 2.0
 
 
-class Server:
+class Server(LanguageServer):
     """One client's connection, from `initialize` to `exit`."""
 
-    def __init__(self, write: Callable[[bytes], None]) -> None:
+    protocol: Protocol
+
+    def __init__(self) -> None:
+        super().__init__(
+            "lintseq-lsp", __version__, protocol_cls=Protocol, converter_factory=lambda: converter
+        )
         self.exit_code: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-        self.endpoint = Endpoint(write, self._refuse)
-        self.session = Session(self.endpoint)
-        self._initialized = False
-        self._shut_down = False
-        session = self.session
+        self.session = Session(self)
         requests: dict[str, Callable[[Session, Any], Awaitable[Any]]] = {
-            "textDocument/inlineCompletion": inline.inline_completion,
-            "textDocument/completion": inline.completion,
+            types.INITIALIZE: self._initialize,
+            types.TEXT_DOCUMENT_INLINE_COMPLETION: inline.inline_completion,
+            types.TEXT_DOCUMENT_COMPLETION: inline.completion,
             "textDocument/copilotInlineEdit": next_edit.inline_edit,
-            "textDocument/codeAction": code_actions.code_action,
-            "codeAction/resolve": code_actions.resolve,
-            "workspace/executeCommand": execute_command,
+            types.TEXT_DOCUMENT_CODE_ACTION: code_actions.code_action,
+            types.CODE_ACTION_RESOLVE: code_actions.resolve,
+            types.WORKSPACE_EXECUTE_COMMAND: execute_command,
             "lintseq/edit": instructions.edit,
             "lintseq/explain": explain,
         }
         notifications: dict[str, Callable[[Session, Any], None]] = {
             **sync.NOTIFICATIONS,
+            types.INITIALIZED: self._on_initialized,
+            types.EXIT: self._exit,
             "textDocument/didShowCompletion": inline.did_show,
             "textDocument/didPartiallyAcceptCompletion": inline.did_accept_partially,
             "textDocument/didShowInlineEdit": inline.did_show,
-            "window/workDoneProgress/cancel": cancel_progress,
+            types.WINDOW_WORK_DONE_PROGRESS_CANCEL: cancel_progress,
         }
+        self.feature(types.SHUTDOWN)(lambda _: self.protocol.shut_down())
         for method, request in requests.items():
-            self.endpoint.on_request(method, partial(request, session))
+            self._on_request(method, request)
         for method, notification in notifications.items():
-            self.endpoint.on_notification(method, partial(notification, session))
-        self.endpoint.on_request("initialize", self._initialize)
-        self.endpoint.on_request("shutdown", self._shutdown)
-        self.endpoint.on_notification("initialized", self._on_initialized)
-        self.endpoint.on_notification("exit", self._exit)
+            self._on_notification(method, notification)
 
-    async def serve(self, stream: asyncio.StreamReader) -> int:
+    def _on_request(self, method: str, handler: Callable[[Session, Any], Awaitable[Any]]) -> None:
+        """Parameters are read as what `handler` is annotated with."""
+        shape = handler.__annotations__["params"]
+
+        async def handle(raw: Any) -> Any:
+            try:
+                return await handler(self.session, read(shape, raw))
+            except JsonRpcException:
+                raise
+            except Exception as error:  # noqa: BLE001 - the request is answered, whatever was raised
+                _log_crash(method, error)
+                raise JsonRpcInternalError(f"internal error ({type(error).__name__})") from None
+
+        self.feature(method)(handle)
+
+    def _on_notification(self, method: str, handler: Callable[[Session, Any], None]) -> None:
+        shape = handler.__annotations__["params"]
+
+        def handle(raw: Any) -> None:
+            try:
+                handler(self.session, read(shape, raw))
+            except JsonRpcException as error:
+                _log.warning("%s was ignored: %s", method, error)
+            except Exception as error:  # noqa: BLE001 - one bad notification must not end the server
+                _log_crash(method, error)
+
+        self.feature(method)(handle)
+
+    async def serve(self, reader: asyncio.StreamReader, writer: StdoutWriter | asyncio.StreamWriter) -> int:
         """Serves until `exit` or the end of the stream; the process's exit status."""
-        serving = asyncio.ensure_future(self.endpoint.serve(stream))
-        ends: tuple[asyncio.Future[Any], ...] = (serving, self.exit_code)
+        self.protocol.set_writer(writer)
+        reading = asyncio.ensure_future(self._read(reader))
+        ends: tuple[asyncio.Future[Any], ...] = (reading, self.exit_code)
         try:
             await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+            self._end()
         finally:
-            serving.cancel()
-            self.endpoint.cancel_all()
+            reading.cancel()
+            self.protocol.shut_down()
             await self.session.close()
-        return self.exit_code.result() if self.exit_code.done() else int(not self._shut_down)
+        return self.exit_code.result()
 
-    def _refuse(self, method: str) -> None:
-        if self._shut_down and method != "exit":
-            raise RpcError(INVALID_REQUEST, "the server is shut down")
-        if not self._initialized and method not in ("initialize", "exit"):
-            raise RpcError(NOT_INITIALIZED, "the server is not initialized")
+    async def _read(self, reader: asyncio.StreamReader) -> None:
+        handle_error = self.report_server_error
+        try:
+            await run_async(threading.Event(), InTurn(reader), self.protocol, error_handler=handle_error)
+        except (EOFError, ConnectionError, ValueError) as error:  # in the middle of a message
+            _log.warning("the stream broke off: %s", type(error).__name__)
 
-    async def _initialize(self, params: Any) -> Json:
-        if not isinstance(params, dict):
-            raise RpcError(INVALID_PARAMS, "invalid parameters: of the wrong type @ $")
-        if self._initialized:
-            raise RpcError(INVALID_REQUEST, "initialized already")
-        self._initialized = True
-        self.session.start(params)
-        if isinstance(params.get("processId"), int):
-            self.session.spawn(self._watch(params["processId"]))
-        return {
-            "capabilities": capabilities(self.session),
-            "serverInfo": {"name": "lintseq-lsp", "version": __version__},
-        }
+    def report_server_error(self, error: Exception, source: Any) -> None:  # noqa: ARG002
+        """pygls tells of every error, and would have the client pop it up: one that no request has.
 
-    def _on_initialized(self, _params: Any) -> None:
-        self.session.spawn(sync.register(self.session))
-        self.session.spawn(self.session.configure())
+        What a handler raises is logged here already.
+        """
+        if source is JsonRpcException:
+            self.protocol.refuse(JsonRpcParseError("not JSON"))
 
-    async def _shutdown(self, _params: Any) -> None:
-        self._shut_down = True
-        self.endpoint.cancel_all()
-
-    def _exit(self, _params: Any) -> None:
+    def _end(self) -> None:
         if not self.exit_code.done():
-            self.exit_code.set_result(int(not self._shut_down))
+            self.exit_code.set_result(int(not self.protocol.is_shut_down))
+
+    async def _initialize(self, session: Session, params: Json) -> types.InitializeResult:
+        """The parameters stay as they came: whatever a client says it can, it is served."""
+        if self.protocol.initialized:
+            raise JsonRpcInvalidRequest("initialized already")
+        self.protocol.initialized = True
+        session.start(params)
+        if isinstance(params.get("processId"), int):
+            session.spawn(self._watch(params["processId"]))
+        return types.InitializeResult(
+            capabilities(session), types.ServerInfo(name=self.name, version=self.version)
+        )
+
+    def _on_initialized(self, session: Session, params: Any) -> None:  # noqa: ARG002
+        session.spawn(sync.register(session))
+        session.spawn(session.configure())
+
+    def _exit(self, _session: Session, params: Any) -> None:  # noqa: ARG002
+        self._end()
 
     async def _watch(self, process: int) -> None:
         """Ends the server when the client has died without a word."""
@@ -115,41 +164,53 @@ class Server:
             self.exit_code.set_result(1)
 
 
-def capabilities(session: Session) -> Json:
-    result: Json = {
-        "positionEncoding": session.documents.encoding.value,
-        "textDocumentSync": {"openClose": True, "change": 2},
-        "notebookDocumentSync": {
-            "notebookSelector": [{"notebook": "*", "cells": [{"language": "python"}]}],
-        },
-        "inlineCompletionProvider": {},
-        "codeActionProvider": {"codeActionKinds": list(code_actions.KINDS), "resolveProvider": True},
-        "executeCommandProvider": {"commands": list(COMMANDS)},
-        "workspace": {"workspaceFolders": {"supported": True, "changeNotifications": True}},
-    }
-    if session.settings.completion_items:
-        result["completionProvider"] = {}
-    return result
+def capabilities(session: Session) -> types.ServerCapabilities:
+    """Written out: pygls would announce completion items whatever the settings are, and no notebooks."""
+    cells = types.NotebookDocumentFilterWithCells(notebook="*", cells=[types.NotebookCellLanguage("python")])
+    return types.ServerCapabilities(
+        position_encoding=session.documents.encoding.value,
+        text_document_sync=types.TextDocumentSyncOptions(
+            open_close=True, change=types.TextDocumentSyncKind.Incremental
+        ),
+        notebook_document_sync=types.NotebookDocumentSyncOptions(notebook_selector=[cells]),
+        completion_provider=types.CompletionOptions() if session.settings.completion_items else None,
+        inline_completion_provider=types.InlineCompletionOptions(),
+        code_action_provider=types.CodeActionOptions(
+            code_action_kinds=code_actions.KINDS, resolve_provider=True
+        ),
+        execute_command_provider=types.ExecuteCommandOptions(commands=COMMANDS),
+        workspace=types.WorkspaceOptions(
+            workspace_folders=types.WorkspaceFoldersServerCapabilities(
+                supported=True, change_notifications=True
+            )
+        ),
+    )
 
 
 COMMANDS = ("lintseq.accept", "lintseq.edit", "lintseq.action")
 
 
-async def execute_command(session: Session, raw: Any) -> Any:
-    params = read(ExecuteCommandParams, raw)
+async def execute_command(session: Session, params: types.ExecuteCommandParams) -> Any:
     arguments = params.arguments or ()
     match params.command:
         case "lintseq.accept":
             if not arguments or not isinstance(arguments[0], str):
-                raise RpcError(INVALID_PARAMS, "invalid parameters: lintseq.accept takes a suggestion's id")
+                raise JsonRpcInvalidParams("invalid parameters: lintseq.accept takes a suggestion's id")
             session.feedback.accepted(arguments[0])
             return None
         case "lintseq.edit":
             return await instructions.edit_command(session, arguments, params.work_done_token)
         case "lintseq.action":
             return await code_actions.apply_action(session, arguments)
-    raise RpcError(INVALID_PARAMS, "invalid parameters: no such command")
+    raise JsonRpcInvalidParams("invalid parameters: no such command")
 
 
-def cancel_progress(session: Session, raw: Any) -> None:
-    session.progress.cancel(read(ProgressCancelParams, raw).token)
+def cancel_progress(session: Session, params: types.WorkDoneProgressCancelParams) -> None:
+    session.progress.cancel(params.token)
+
+
+def _log_crash(method: str, error: BaseException) -> None:
+    """Where it happened; what the exception says may hold the user's text."""
+    frames = "".join(traceback.format_tb(error.__traceback__))
+    _log.error("%s failed with %s\n%s", method, type(error).__name__, frames)
+    _log.debug("%s: %s", type(error).__name__, error)

@@ -12,23 +12,23 @@ from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
+from lsprotocol import types
+from pygls.exceptions import JsonRpcException
+from pygls.lsp.server import LanguageServer
+
 from lintseq_lsp.errors import Cancelled, LintSeqError
 from lintseq_lsp.gate import Reason
 from lintseq_lsp.lsp import settings as client_settings
 from lintseq_lsp.lsp.convert import Json, negotiated
 from lintseq_lsp.lsp.documents import Documents, Snapshot, is_ignored, path_of
 from lintseq_lsp.lsp.feedback import Feedback
-from lintseq_lsp.lsp.messages import TextDocument
 from lintseq_lsp.lsp.progress import Progress
-from lintseq_lsp.lsp.rpc import Endpoint, RpcError
 from lintseq_lsp.lsp.worker import NoModel, Priority, Superseded, Worker
 from lintseq_lsp.settings import Settings
 from lintseq_lsp.suggestions import Outcome, Suggestion
 from lintseq_lsp.text import Document
 
 _log = logging.getLogger(__name__)
-
-WARNING, INFO = 2, 3  # MessageType
 
 _SCHEMES = ("file", "untitled", "vscode-notebook-cell")
 _ANSWER_TIMEOUT = 2.0
@@ -48,13 +48,13 @@ class Running(Protocol):
 class Session:
     """One client."""
 
-    def __init__(self, endpoint: Endpoint) -> None:
-        self.endpoint = endpoint
+    def __init__(self, server: LanguageServer) -> None:
+        self.server = server
         self.settings = Settings()
         self.documents = Documents()
         self.feedback = Feedback(self._reject)
         self.worker = Worker(self._on_busy)
-        self.progress = Progress(endpoint)
+        self.progress = Progress(server)
         self.outcomes: dict[str, Outcome] = {}
         self.running: dict[str, Running] = {}
         self.model_error = ""
@@ -114,8 +114,8 @@ class Session:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    def show(self, message: str, *, kind: int = WARNING) -> None:
-        self.endpoint.tell("window/showMessage", {"type": kind, "message": message})
+    def show(self, message: str, *, kind: types.MessageType = types.MessageType.Warning) -> None:
+        self.server.window_show_message(types.ShowMessageParams(kind, message))
 
     async def close(self) -> None:
         for task in self._tasks:
@@ -124,16 +124,15 @@ class Session:
             timer.cancel()
         await self.worker.close(timeout=2.0)
 
-    async def register(self, method: str, options: Json) -> None:
+    async def register(self, method: str, options: object) -> None:
         """Announces a method that was not among the capabilities; once."""
         if method in self._registered:
             return
         self._registered.add(method)
-        registration = {"id": method, "method": method, "registerOptions": options}
-        with contextlib.suppress(RpcError, TimeoutError):
-            await self.endpoint.ask(
-                "client/registerCapability", {"registrations": [registration]}, timeout=_ANSWER_TIMEOUT
-            )
+        registration = types.Registration(method, method, options)
+        with contextlib.suppress(JsonRpcException, TimeoutError):
+            async with asyncio.timeout(_ANSWER_TIMEOUT):
+                await self.server.client_register_capability_async(types.RegistrationParams([registration]))
 
     # Settings, and the model that they name
 
@@ -142,11 +141,10 @@ class Session:
         if isinstance(values, dict) and client_settings.SECTION in values:
             self._configured = client_settings.section(values)
         elif self.supports("workspace", "configuration"):
-            items = [{"section": client_settings.SECTION}]
-            with contextlib.suppress(RpcError, TimeoutError):
-                answer = await self.endpoint.ask(
-                    "workspace/configuration", {"items": items}, timeout=_ANSWER_TIMEOUT
-                )
+            wanted = types.ConfigurationParams([types.ConfigurationItem(section=client_settings.SECTION)])
+            with contextlib.suppress(JsonRpcException, TimeoutError):
+                async with asyncio.timeout(_ANSWER_TIMEOUT):
+                    answer: object = await self.server.workspace_configuration_async(wanted)
                 if isinstance(answer, list) and answer:
                     self._configured = client_settings.section(answer[0])
         values = {**self._initial, **self._configured}
@@ -161,7 +159,9 @@ class Session:
         if self.settings.completion_items and self.supports(
             "textDocument", "completion", "dynamicRegistration"
         ):
-            await self.register("textDocument/completion", {"documentSelector": [{"language": "python"}]})
+            python = types.TextDocumentFilterLanguage(language="python")
+            options = types.CompletionRegistrationOptions(document_selector=[python])
+            await self.register(types.TEXT_DOCUMENT_COMPLETION, options)
         await self._load_as_set()
 
     async def _load_as_set(self) -> None:
@@ -202,7 +202,7 @@ class Session:
             return Reason.TOO_LONG
         return Reason.STALE if version is not None and version != snapshot.own.version else None
 
-    def open_for(self, name: TextDocument) -> Snapshot | Reason:
+    def open_for(self, name: types.OptionalVersionedTextDocumentIdentifier) -> Snapshot | Reason:
         """The document as it is now, or why nothing is done for it."""
         snapshot = self.documents.snapshot(name.uri)
         refusal = self.refusal(snapshot, name.version)
@@ -307,7 +307,7 @@ class Session:
         status = {"busy": self._busy, "kind": kind, "message": message}
         if self._wants_status and status != self._status:
             self._status = status
-            self.endpoint.tell("didChangeStatus", status)
+            self.server.protocol.notify("didChangeStatus", status)
 
 
 def _open_engine(settings: Settings, folder: Path | None) -> Any:

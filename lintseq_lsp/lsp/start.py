@@ -8,7 +8,8 @@ import os
 import sys
 import threading
 from collections.abc import Sequence
-from functools import partial
+
+from pygls.io_ import StdoutWriter
 
 from lintseq_lsp.errors import SettingsError
 from lintseq_lsp.lsp.server import Server
@@ -54,7 +55,7 @@ def serve_stdio(*, log_level: str = "warning") -> int:
         stream = asyncio.StreamReader()
         loop = asyncio.get_running_loop()
         threading.Thread(target=_feed, args=(incoming, stream, loop), name="stdin", daemon=True).start()
-        return await Server(partial(_write_all, outgoing)).serve(stream)
+        return await Server().serve(stream, StdoutWriter(os.fdopen(outgoing, "wb")))
 
     return asyncio.run(main())
 
@@ -78,7 +79,7 @@ def serve_tcp(host: str, port: int, *, log_level: str = "warning") -> int:
         reader, writer = await connected
         listener.close()
         try:
-            return await Server(writer.write).serve(reader)
+            return await Server().serve(reader, writer)
         finally:
             writer.close()
 
@@ -103,6 +104,8 @@ def log_to_stderr(level: str) -> None:
     logging.basicConfig(
         stream=sys.stderr, level=level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
+    if level != "debug":
+        logging.getLogger("pygls").setLevel(logging.CRITICAL)  # it logs whole messages as information
 
 
 def take_descriptors() -> tuple[int, int]:
@@ -132,12 +135,3 @@ def _feed(descriptor: int, stream: asyncio.StreamReader, loop: asyncio.AbstractE
         loop.call_soon_threadsafe(stream.feed_eof)
     except RuntimeError:
         _log.debug("input came after the end")
-
-
-def _write_all(descriptor: int, data: bytes) -> None:
-    view = memoryview(data)
-    try:
-        while view:
-            view = view[os.write(descriptor, view) :]
-    except BrokenPipeError:
-        _log.debug("the client does not listen any more")
