@@ -1,0 +1,90 @@
+--- `:checkhealth lintseq`
+local health = vim.health
+
+local M = {}
+
+function M.check()
+  health.start('Neovim')
+  if vim.fn.has('nvim-0.12') == 1 then
+    health.ok('ghost text, next edits and edits by instruction are possible')
+  elseif vim.fn.has('nvim-0.11') == 1 then
+    health.warn('next edits and edits by instruction are possible; ghost text came with Neovim 0.12')
+  else
+    health.error('Neovim 0.11 or newer is needed')
+    return
+  end
+
+  health.start('Server')
+  local config = vim.lsp.config.lintseq
+  local command = config and config.cmd
+  if type(command) ~= 'table' then
+    health.error('vim.lsp.config has no entry lintseq', { 'Add this folder to the runtime path' })
+    return
+  end
+  if vim.fn.executable(command[1]) == 1 then
+    health.ok(vim.fn.exepath(command[1]))
+  else
+    health.error(command[1] .. ' is not found', {
+      'pipx install the server, or pip install it into an environment',
+      "name it: vim.lsp.config('lintseq', { cmd = { '/path/to/lintseq-lsp', '--stdio' } })",
+    })
+  end
+  if not vim.lsp.is_enabled or vim.lsp.is_enabled('lintseq') then
+    health.ok('enabled for: ' .. table.concat(config.filetypes or {}, ', '))
+  else
+    health.warn('not enabled', { "require('lintseq').setup(), or vim.lsp.enable('lintseq')" })
+  end
+  local clients = vim.lsp.get_clients({ name = 'lintseq' })
+  if #clients == 0 then
+    health.info('not running; it starts with the first Python file')
+  end
+  for _, client in ipairs(clients) do
+    local info = client.server_info or {}
+    health.ok(
+      ('runs: %s %s, client %d, %s, buffers %s, folder %s'):format(
+        info.name or '?',
+        info.version or '?',
+        client.id,
+        client.offset_encoding,
+        table.concat(vim.tbl_keys(client.attached_buffers), ' '),
+        client.root_dir or 'none'
+      )
+    )
+    local answer, buf = nil, next(client.attached_buffers)
+    if buf then
+      local params = { textDocument = vim.lsp.util.make_text_document_params(buf) }
+      answer = client:request_sync('lintseq/explain', params, 2000, buf)
+    end
+    if answer and answer.result and answer.result ~= vim.NIL then
+      health.info('the last answer: ' .. table.concat(require('lintseq.explain').lines(answer.result), '\n'))
+    end
+  end
+
+  health.start('Keys')
+  local lintseq = require('lintseq')
+  local by_use = {}
+  for use, key in pairs(lintseq.options.keys) do
+    table.insert(by_use, ('%s: %s'):format(use, key or 'none'))
+  end
+  table.sort(by_use)
+  health.info(table.concat(by_use, '\n'))
+  for _, client in ipairs(clients) do
+    for buf in pairs(client.attached_buffers) do
+      for use, key in pairs({ accept = lintseq.options.keys.accept }) do
+        local map = key and vim.api.nvim_buf_call(buf, function()
+          return vim.fn.maparg(key, 'i', false, true)
+        end)
+        if map and map.desc ~= 'Accept what LintSeq shows' then
+          health.warn(('another mapping of the buffer took %s (%s): %s'):format(key, use, map.desc or map.rhs or '?'), {
+            "use another key: require('lintseq').setup({ keys = { accept = '<C-y>' } })",
+          })
+        end
+      end
+    end
+  end
+  if vim.lsp.inline_completion and not vim.lsp.inline_completion.is_enabled() and #clients > 0 then
+    health.info('ghost text is enabled for the server alone, not for others')
+  end
+end
+
+return M

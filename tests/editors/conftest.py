@@ -1,0 +1,7 @@
+"""Tests in real editors: collected only when a variable names the editor (see the Makefile here)."""
+
+import os
+
+collect_ignore_glob = [
+    f"{name}/*" for name in ("nvim", "emacs") if not os.environ.get(f"LINTSEQ_{name.upper()}")
+]
