@@ -11,12 +11,13 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from lintseq_lsp.actions import Action
 from lintseq_lsp.diffs import Diff
-from lintseq_lsp.edits import Replacement
+from lintseq_lsp.edits import Replacement, rebase
 from lintseq_lsp.errors import Cancelled, ModelError, ModelFileError
 from lintseq_lsp.gate import Reason, Verdict
 from lintseq_lsp.generation import Ended, Step
@@ -72,6 +73,12 @@ class FakeEngine:
             start = document.starts[int(line)]
             found.append(suggestion(document, Replacement(start, start, text + "\n")))
         return outcome(tuple(found))
+
+    def rebase(
+        self, suggestion: Suggestion, now: Document, *, cancelled: Callable[[], bool]
+    ) -> Suggestion | None:
+        moved = rebase(suggestion.replacements, suggestion.base.text, now.text)
+        return moved and replace(suggestion, base=now, replacements=tuple(moved))
 
     def resolve(self, document: Document, action: Action, *, cancelled: Callable[[], bool]) -> Outcome:
         log(f"resolve {action.kind.value} {action.first_line} {action.last_line}")

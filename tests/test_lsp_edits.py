@@ -66,6 +66,26 @@ def test_a_code_action_is_resolved_to_one_versioned_edit():
         assert client.ask("codeAction/resolve", fix)["isPreferred"] is True
 
 
+@pytest.mark.parametrize("typed_above", [True, False])
+def test_an_edit_that_comes_late_moves_with_the_document_or_is_dropped(tmp_path, typed_above):
+    go = tmp_path / "go"
+    text = FUNCTION + f"# wait: {go}\n"
+    with started(capabilities={**RESOLVES, **APPLIES}) as client:
+        client.open(URI, text)
+        (action,) = actions(client, 1)
+        number = client.begin("codeAction/resolve", action)
+        wait_for_log(client, "waiting")
+        client.change(URI, 2, insert(0, 0, "\n") if typed_above else insert(1, 2, "x"))
+        go.touch()
+        resolved = client.result(number)
+        if not typed_above:
+            assert resolved == action
+            return
+        (change,) = resolved["edit"]["documentChanges"]
+        assert change["textDocument"] == {"uri": URI, "version": 2}
+        assert apply_to("\n" + text, change["edits"]) == "\n" + text.replace("def f():", "    return 1")
+
+
 def test_without_document_changes_the_edit_is_a_plain_one():
     with started(capabilities=RESOLVES) as client:
         client.open(URI, FUNCTION)

@@ -123,10 +123,12 @@ async def _edit(
     if not all(0 <= chosen.first_line <= chosen.last_line <= last for chosen in data.actions):
         raise JsonRpcInvalidParams("invalid parameters: there are no such lines")
     todo = [_action(chosen, snapshot.lines_above) for chosen in data.actions]
+    base = snapshot.document
     answer = session.worker.run(
-        Priority.DEMAND, lambda engine, cancelled: _resolved(engine, snapshot.document, todo, cancelled)
+        Priority.DEMAND, lambda engine, cancelled: _resolved(engine, base, todo, cancelled)
     )
-    outcome = await session.outcome(snapshot, answer)
+    outcome = await session.outcome(snapshot, answer, catch_up=True)
+    snapshot = session.documents.snapshot(data.uri) or snapshot
     change = snapshot.moved(outcome.suggestions[0].replacements[0]) if outcome.suggestions else None
     if change is None:
         session.show(f"LintSeq: nothing to offer ({outcome.reason.value}).", kind=types.MessageType.Info)

@@ -8,6 +8,7 @@ import contextlib
 import logging
 import time
 from collections.abc import Awaitable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import urlsplit
@@ -215,8 +216,14 @@ class Session:
     def is_current(self, snapshot: Snapshot) -> bool:
         return self.documents.document(snapshot.uri) is snapshot.own
 
-    async def outcome(self, snapshot: Snapshot, answer: Awaitable[Outcome]) -> Outcome:
-        """What `answer` comes to, or the reason why it does not; remembered for `lintseq/explain`."""
+    async def outcome(
+        self, snapshot: Snapshot, answer: Awaitable[Outcome], *, catch_up: bool = False
+    ) -> Outcome:
+        """What `answer` comes to, or the reason why it does not; remembered for `lintseq/explain`.
+
+        When the document has changed meanwhile, the answer is stale; with `catch_up` it is moved to what
+        the document is now, if the change lets it.
+        """
         try:
             outcome = await answer
         except Superseded:
@@ -232,9 +239,21 @@ class Session:
             _log.warning("the model failed: %s", error)
             outcome = Outcome(reason=Reason.NO_MODEL, detail=str(error))
         if outcome.suggestions and not self.is_current(snapshot):
-            outcome = Outcome(reason=Reason.STALE)
+            outcome = await self._caught_up(snapshot, outcome) if catch_up else Outcome(reason=Reason.STALE)
         self.outcomes[snapshot.uri] = outcome
         return outcome
+
+    async def _caught_up(self, snapshot: Snapshot, outcome: Outcome) -> Outcome:
+        now = self.documents.snapshot(snapshot.uri)
+        if now is None:
+            return Outcome(reason=Reason.STALE)
+        late = outcome.suggestions[0]
+        moved = await self.worker.run(
+            Priority.DEMAND, lambda engine, cancelled: engine.rebase(late, now.document, cancelled=cancelled)
+        )
+        if moved is None or not self.is_current(now):
+            return Outcome(reason=Reason.STALE)
+        return replace(outcome, suggestions=(moved,))
 
     # Time
 
