@@ -76,6 +76,7 @@ def test_an_edit_that_comes_late_moves_with_the_document_or_is_dropped(tmp_path,
         number = client.begin("codeAction/resolve", action)
         wait_for_log(client, "waiting")
         client.change(URI, 2, insert(0, 0, "\n") if typed_above else insert(1, 2, "x"))
+        explain(client)  # answered behind the change
         go.touch()
         resolved = client.result(number)
         if not typed_above:
