@@ -77,6 +77,8 @@ class FakeEngine:
     def rebase(
         self, suggestion: Suggestion, now: Document, *, cancelled: Callable[[], bool]
     ) -> Suggestion | None:
+        if cancelled():
+            raise Cancelled
         moved = rebase(suggestion.replacements, suggestion.base.text, now.text)
         return moved and replace(suggestion, base=now, replacements=tuple(moved))
 
