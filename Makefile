@@ -6,7 +6,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 export PYTHON
 
-.PHONY: demo test check format bench wheel test-parity clean
+.PHONY: demo test check format bench acceptance wheel test-parity clean
 
 demo: $(READY)
 	$(BIN)/lintseq-lsp edit examples/inventory.py --instruction "Add the total value and the scarce items."
@@ -26,6 +26,9 @@ format: $(READY)
 
 bench: $(READY)
 	$(BIN)/lintseq-lsp bench $(ARGS)
+
+acceptance: $(READY)
+	$(BIN)/python benchmarks/acceptance.py $(ARGS)
 
 wheel: $(READY)
 	$(BIN)/python -m pip wheel --disable-pip-version-check --no-deps --no-build-isolation --wheel-dir dist .

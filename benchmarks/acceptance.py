@@ -162,7 +162,7 @@ def main() -> None:
     parser.add_argument("--next", type=int, default=50, help="next edits to collect")
     parser.add_argument("--seconds", type=int, default=1500, help="bound on the whole run")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--server", default="lintseq-lsp --stdio")
+    parser.add_argument("--server", default=f"{sys.executable} -m lintseq_lsp --stdio")
     options = parser.parse_args()
     rng = random.Random(options.seed)
     deadline = time.monotonic() + options.seconds
