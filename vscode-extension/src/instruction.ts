@@ -113,6 +113,7 @@ export class InstructionEdits {
     listener.dispose();
     await closeDiff(preview);
     this.texts.remove(preview);
+    if (document.uri.scheme !== "vscode-notebook-cell") await vscode.window.showTextDocument(document);
     if (count) await accept(document, states, changes.slice(0, count));
   }
 
@@ -225,7 +226,6 @@ function target(editor: vscode.TextEditor): vscode.Range | undefined {
 
 /** Applies the steps one by one, so that each has an undo of its own. */
 async function accept(document: vscode.TextDocument, states: string[], changes: TextEdit[][]): Promise<void> {
-  await vscode.window.showTextDocument(document);
   for (const [index, edits] of changes.entries()) {
     if (document.getText() !== states[index]) {
       void vscode.window.showWarningMessage(

@@ -23,6 +23,8 @@ interface Offer {
 
 export class NextEdits implements vscode.Disposable {
   private offer: Offer | undefined;
+  /** What was shown in an editor that is not the active one any more. */
+  private left: Offer | undefined;
   private asking: vscode.CancellationTokenSource | undefined;
   private pause: NodeJS.Timeout | undefined;
   private applying = false;
@@ -43,8 +45,13 @@ export class NextEdits implements vscode.Disposable {
       vscode.workspace.onDidChangeTextDocument(({ document, contentChanges }) => {
         if (contentChanges.length) this.documentChanged(document);
       }),
-      vscode.window.onDidChangeActiveTextEditor(() => {
+      vscode.window.onDidChangeActiveTextEditor((editor) => {
+        const left = this.offer ?? this.left;
         this.clear();
+        // Whoever looked elsewhere, at the preview for one, finds it again.
+        this.left = left;
+        if (!editor || editor.document !== left?.editor.document) return;
+        if (editor.document.version === left.version) this.show(editor, left.edits);
       }),
     ];
   }
@@ -104,6 +111,7 @@ export class NextEdits implements vscode.Disposable {
   clear(): void {
     clearTimeout(this.pause);
     this.asking?.cancel();
+    this.left = undefined;
     if (!this.offer) return;
     this.drawing.clear(this.offer.editor);
     this.offer = undefined;

@@ -66,12 +66,8 @@ def bring(folder: Path) -> None:
             (new / name).mkdir(parents=True)
             (new / name / "package.json").write_text('{"private": true}\n')
             run(["npm", "install", "--no-save", "--no-audit", "--no-fund", package], new / name, new)
-        run(
-            [sys.executable, "-m", "pip", "install", "--disable-pip-version-check", "--quiet", "--target"]
-            + [str(new / "python"), f"playwright=={PLAYWRIGHT}"],
-            new,
-            new,
-        )
+        pip = [sys.executable, "-m", "pip", "install", "--disable-pip-version-check", "--quiet"]
+        run([*pip, "--target", str(new / "python"), f"playwright=={PLAYWRIGHT}"], new, new)
         restore_proposed_api_rule(new / "code-server" / "node_modules" / "code-server" / HOST)
         new.rename(folder)
 

@@ -69,7 +69,8 @@ def test_lines_that_are_not_ascii(start, is_clean):
 EDITS = (
     "@@ -4,2 +4,2 @@\n-def area(radius):\n-    return math.pi * radius**2\n"
     "+def area(radius: float) -> float:\n+    return math.pi * radius**2\n<|diff|>"
-    "@@ -5,0 +6,4 @@\n+\n+\n+def perimeter(radius: float) -> float:\n+    return 2 * math.pi * radius\n<|diff|>"
+    "@@ -5,0 +6,4 @@\n+\n+\n+def perimeter(radius: float) -> float:\n"
+    "+    return 2 * math.pi * radius\n<|diff|>"
     "@@ -9,0 +10,3 @@\n+\n+\n+print(area(1), perimeter(1))\n<|diff|>\n<|diff|>"
 )
 
@@ -90,13 +91,22 @@ def test_next_edits_are_shown_gone_to_and_taken_one_after_the_other(start, is_cl
     code.press("Tab")
     code.wait_for_text(path, TYPED)
     assert is_clean(code, path, DONE)
-    code.wait_for_status("Tab: line [56]")
+    code.wait_for_status("Tab: line 6")
     code.shot("next-edit-lines")
     code.command("LintSeq: Preview All Next Edits")
     code.page.locator(".monaco-diff-editor .line-insert").first.wait_for()
     code.shot("next-edit-preview")
-    code.press("Control+F4")
-    code.wait_for_status("ready|Tab")
+    code.command("View: Close Editor")
+    code.page.locator(".monaco-diff-editor").first.wait_for(state="detached")
+    code.wait_for_status("Tab: line 6")
+    code.press("Tab")
+    code.page.locator(".statusbar-item", has_text="Ln 6, Col ").wait_for()
+    code.press("Tab")
+    code.wait_for_text(path, PERIMETER)
+    assert is_clean(code, path, TYPED)
+    code.press("Control+z")
+    code.wait_for_text(path, TYPED)
+    assert code.is_believed(path)
 
 
 def test_escape_rejects_the_next_edit_and_tab_is_a_tab_again(start):
@@ -144,6 +154,7 @@ def test_each_step_has_an_undo_of_its_own(start, is_clean):
     code, path = start(TYPED, STEPS, nextEdit=False)
     ask_for_the_perimeter(code)
     code.press("Enter")
+    code.page.locator(".monaco-diff-editor").first.wait_for(state="detached")
     code.wait_for_text(path, PRINTED)
     assert is_clean(code, path, TYPED)
     code.press("Control+z")
@@ -197,7 +208,9 @@ def test_off_for_the_folder_by_the_menu(start):
     code.pick("Off for the folder project")
     code.wait_for_status("off")
     settings = code.project / ".vscode" / "settings.json"
-    wait_until(lambda: settings.exists() and '"lintseq.enabled": false' in settings.read_text(), "the setting")
+    wait_until(
+        lambda: settings.exists() and '"lintseq.enabled": false' in settings.read_text(), "the setting"
+    )
 
 
 def test_a_server_that_is_killed_comes_back(start, is_clean):
@@ -225,7 +238,7 @@ def test_restarts_do_not_race(start):
     assert alive == code.wire.servers()[-1:]
 
 
-def test_without_a_server_one_message_offers_to_install_one(start, code):
+def test_without_a_server_one_message_offers_to_install_one(code):
     code.program.unlink()
     code.project.mkdir()
     code.start({})
