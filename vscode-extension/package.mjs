@@ -11,4 +11,10 @@ if (wheel) {
 }
 const run = (...command) => execFileSync(process.execPath, command, { stdio: "inherit" });
 run("esbuild.mjs");
-run("node_modules/@vscode/vsce/vsce", "package", "--no-dependencies", "--allow-missing-repository");
+run(
+  "node_modules/@vscode/vsce/vsce",
+  "package",
+  "--no-dependencies",
+  "--allow-missing-repository",
+  "--no-rewrite-relative-links",
+);

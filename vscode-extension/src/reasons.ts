@@ -21,11 +21,11 @@ export interface Explanation {
 /** Every reason the server has; a test compares them with its list. */
 export const REASONS: Readonly<Record<string, string>> = {
   accepted: "there is a suggestion",
-  "new-findings": "each answer had a new lint finding",
-  "does-not-parse": "each answer broke the syntax",
-  pragma: "each answer silenced a linter",
+  "new-findings": "a new lint finding",
+  "does-not-parse": "does not parse",
+  pragma: "a comment that silences a linter",
   "linter-failed": "the linter failed",
-  malformed: "the model's answer was no diff",
+  malformed: "not a diff",
   complete: "the model has nothing to add",
   "nothing-new": "the answer stands there already",
   "no-fit": "the answer does not fit the text around the cursor",

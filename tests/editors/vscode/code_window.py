@@ -41,10 +41,13 @@ class Code:
 
     # Its life
 
-    def start(self, settings: dict[str, Any]) -> None:
-        """Opens the window on the project and waits for the workbench."""
+    def start(self, settings: dict[str, Any], *, on_path: bool = False) -> None:
+        """Opens the window on the project and waits for the workbench.
+
+        The server is named by its setting, or, when `on_path`, found on the PATH.
+        """
         self.project.mkdir(exist_ok=True)
-        self.set(settings)
+        self.set({"lintseq.serverPath": "", **settings} if on_path else settings)
         port = free_port()
         node = self._tools / "node" / "node_modules" / "node" / "bin"
         entry = self._tools / "code-server" / "node_modules" / "code-server" / "out" / "node" / "entry.js"
@@ -54,6 +57,11 @@ class Code:
             *("--user-data-dir", str(self._profile), "--extensions-dir", str(self._extensions)),
         ]
         environment = {name: value for name, value in os.environ.items() if not name.startswith("VSCODE_")}
+        if on_path:
+            home = self._profile.with_name("home")
+            home.mkdir()
+            (home / ".profile").write_text(f'export PATH="{self.program.parent}:$PATH"\n')
+            environment |= {"HOME": str(home), "SHELL": "/bin/sh"}  # whose PATH VS Code takes
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(command, stdout=log, stderr=log, env=environment)
         wait_until(
@@ -124,6 +132,8 @@ class Code:
         dirty = self.page.locator(".tab.active.dirty")
 
         def save() -> bool:
+            if dirty.count() == 0:  # saving it nevertheless would write while somebody reads
+                return True
             self.page.keyboard.press("Control+s")
             with contextlib.suppress(PlaywrightTimeout):  # an edit came behind the key
                 dirty.wait_for(state="detached", timeout=1000)
@@ -138,8 +148,10 @@ class Code:
 
     def is_believed(self, path: Path) -> bool:
         """Waits until what the server holds is what the buffer has."""
-        text = self.saved(path)
-        wait_until(lambda: self.wire.belief(path) == text, "the server has the buffer's text")
+        wait_until(
+            lambda: self.wire.belief(path) == self.saved(path),
+            lambda: f"the server to have {self.saved(path)!r}, not {self.wire.belief(path)!r}",
+        )
         return True
 
     # Keys
@@ -198,8 +210,13 @@ class Code:
         link = self.status.locator("a").first
         expect(link).to_have_attribute("aria-label", re.compile(pattern), timeout=SECONDS * 1000)
 
-    def shot(self, name: str) -> None:
-        self.page.screenshot(path=self.shots / f"{name}.png")
+    def shot(self, name: str, part: str = "body", *, height: float | None = None) -> None:
+        """A picture of a part of the window, cut off at `height`."""
+        box = self.page.locator(part).first.bounding_box()
+        assert box is not None
+        clip = {**box, "height": min(box["height"], height or box["height"])}
+        self.shots.mkdir(parents=True, exist_ok=True)
+        self.page.screenshot(path=self.shots / f"{name}.png", clip=clip)
 
 
 def wait_until(holds: Callable[[], object], what: str | Callable[[], str], seconds: float = SECONDS) -> None:
