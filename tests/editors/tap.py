@@ -2,8 +2,8 @@
 
     python tap.py LOG COMMAND…
 
-LOG gets one JSON object a line: `{"from": "client" | "server", "message": …}`, before the other side
-has the message, and first `{"pid": …}` of the server. Bytes are passed on as they come.
+LOG gets one JSON object a line, `{"at": seconds, "from": "client" | "server", "message": …}`, before
+the other side has the message, and first `{"pid": …}` of the server. Bytes are passed on as they come.
 """
 
 import json
@@ -11,6 +11,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 from typing import IO
 
@@ -24,7 +25,7 @@ def main(log: Path, command: list[str]) -> int:
 
         def write(entry: dict[str, object]) -> None:
             with lock:
-                file.write(json.dumps(entry) + "\n")
+                file.write(json.dumps({"at": time.time(), **entry}) + "\n")
                 file.flush()
 
         def copy(source: int, target: IO[bytes], name: str) -> None:

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from lsprotocol import converters, types
+
 from lintseq_lsp.lsp.convert import Encoding
 from lintseq_lsp.lsp.documents import Documents
-from lintseq_lsp.lsp.messages import DidChange, DidOpen, read
 
 BIN = Path(sys.executable).parent
 SERVER = [str(BIN / "lintseq-lsp"), "--stdio"]
@@ -60,7 +61,7 @@ class Wire:
 
     def belief(self, path: Path) -> str | None:
         """The text that the server holds for a file: its own document store, fed with what it was sent."""
-        documents = Documents()
+        documents, read = Documents(), converters.get_converter().structure
         for entry in self.entries():
             if "pid" in entry:
                 documents = Documents()
@@ -70,9 +71,9 @@ class Wire:
                 documents.encoding = Encoding(message["result"]["capabilities"]["positionEncoding"])
             match message.get("method"):
                 case "textDocument/didOpen":
-                    documents.open(read(DidOpen, message["params"]).text_document)
+                    documents.open(read(message["params"], types.DidOpenTextDocumentParams).text_document)
                 case "textDocument/didChange":
-                    change = read(DidChange, message["params"])
+                    change = read(message["params"], types.DidChangeTextDocumentParams)
                     documents.change(change.text_document, change.content_changes)
                 case "textDocument/didClose":
                     documents.close(message["params"]["textDocument"]["uri"])

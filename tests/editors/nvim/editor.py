@@ -6,6 +6,7 @@ redraw, and with every autocommand of its language client.
 
 import contextlib
 import os
+import signal
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -20,6 +21,7 @@ TIMEOUT = 60.0
 
 _EVENTS = """
 local channel = ...
+vim.o.messagesopt = 'wait:0,history:500'  -- nobody is there to press ENTER
 for _, event in ipairs({ 'LspAttach', 'LspDetach', 'LspRequest', 'LspNotify', 'LspProgress' }) do
   vim.api.nvim_create_autocmd(event, {
     callback = function() vim.rpcnotify(channel, event) end,
@@ -105,14 +107,15 @@ class Editor:
         finally:
             for name, value in before.items():
                 os.environ.pop(name, None) if value is None else os.environ.update({name: value})
+        self._process = self.nvim.call("getpid")
         self.nvim.exec_lua(_EVENTS, self.nvim.channel_id)
         self.nvim.ui_attach(COLUMNS, LINES, rgb=True, ext_linegrid=True, ext_hlstate=True)
         self.lua = self.nvim.exec_lua
 
     def close(self) -> None:
-        """Ends Neovim, which ends its server; then nothing of either is left."""
-        with contextlib.suppress(OSError, EOFError):  # it may go before it can answer
-            self.nvim.command("qall!")
+        """Ends Neovim, and by that its server."""
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self._process, signal.SIGTERM)
         self.nvim.close()
 
     def open(self, path: Path) -> None:

@@ -82,9 +82,6 @@ function M.check()
       end
     end
   end
-  if vim.lsp.inline_completion and not vim.lsp.inline_completion.is_enabled() and #clients > 0 then
-    health.info('ghost text is enabled for the server alone, not for others')
-  end
 end
 
 return M

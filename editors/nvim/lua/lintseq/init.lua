@@ -30,6 +30,7 @@ local statuses = {} ---@type table<integer, table>
 local restarting = {} ---@type table<integer, boolean>
 local asked = {} ---@type table<integer, table> requests for ghost text that are under way, by id
 local shown = {} ---@type table<integer, table> by buffer: the line for which the ghost text was made
+local has_all = {} ---@type table<integer, integer> by buffer: the `changedtick` for which all candidates are known
 
 --- Ghost text as Neovim draws it is new in 0.12.
 M.has_ghost_text = vim.lsp.inline_completion ~= nil
@@ -155,6 +156,54 @@ function M.accept_line()
   return M._accept_ghost('^\n?[^\n]*')
 end
 
+--- Shows another suggestion in place of the ghost text. Neovim only ever asks for what comes by itself,
+--- which is one; the others are asked for here. The server then has them for Neovim, too.
+---@param count integer how many further, or back
+---@return boolean done false when nothing was shown
+function M.cycle(count)
+  local buf, client = api.nvim_get_current_buf(), M.client()
+  if not client or not M.has_ghost_text or not M.is_ghost_shown(buf) then
+    return false
+  end
+  local tick = api.nvim_buf_get_changedtick(buf)
+  if has_all[buf] == tick then
+    vim.schedule(function()
+      vim.lsp.inline_completion.select({ count = count })
+    end)
+    return true
+  end
+  local params = vim.lsp.util.make_position_params(0, client.offset_encoding)
+  params.context = { triggerKind = 1 }
+  vim.schedule(function()
+    client:request('textDocument/inlineCompletion', params, function(error)
+      if error or api.nvim_buf_get_changedtick(buf) ~= tick then
+        return
+      end
+      has_all[buf] = tick
+      api.nvim_create_autocmd('LspRequest', {
+        group = api.nvim_create_augroup('lintseq.cycle', {}),
+        buffer = buf,
+        callback = function(event)
+          local request = event.data.request
+          if request.type ~= 'complete' or request.method ~= 'textDocument/inlineCompletion' then
+            return false
+          end
+          -- Scheduled: the answer is taken behind this event.
+          vim.schedule(function()
+            if has_all[buf] == api.nvim_buf_get_changedtick(buf) then
+              vim.lsp.inline_completion.select({ count = count })
+            end
+          end)
+          return true
+        end,
+      })
+      -- As if the cursor had moved: Neovim asks again.
+      api.nvim_exec_autocmds('CursorMovedI', { group = 'nvim.lsp.inline_completion:' .. buf, buffer = buf })
+    end, buf)
+  end)
+  return true
+end
+
 --- Whether ghost text can be seen in a buffer.
 ---@param buf integer
 ---@return boolean
@@ -172,7 +221,11 @@ function M._accept_ghost(pattern)
   return vim.lsp.inline_completion.get({
     on_accept = function(item)
       local current = M._typed_along(item)
-      if not current or not pattern then
+      if not current then
+        return nil
+      end
+      current.insert_text = current.insert_text:gsub('\r\n?', '\n') -- as line ends are in a buffer
+      if not pattern then
         return current
       end
       local _, last = current.insert_text:find(pattern)
@@ -228,7 +281,8 @@ end
 ---@param buf integer
 function M._attach(client, buf)
   if M.has_ghost_text then
-    vim.lsp.inline_completion.enable(true, { bufnr = buf, client_id = client.id })
+    -- For the buffer, not for the client: Neovim would forget to take a client out that has ended.
+    vim.lsp.inline_completion.enable(true, { bufnr = buf })
   end
   if M.options.next_edit then
     require('lintseq.next_edit').attach(buf)
@@ -239,27 +293,20 @@ function M._attach(client, buf)
     return require('lintseq.next_edit').reject()
   end, 'Reject what LintSeq shows')
   if M.has_ghost_text then
-    local function cycle(count)
-      return function()
-        local is_shown = M.is_ghost_shown(0)
-        if is_shown then
-          vim.schedule(function()
-            vim.lsp.inline_completion.select({ count = count })
-          end)
-        end
-        return is_shown
-      end
-    end
     keys.map(buf, 'i', M.options.keys.accept_word, M.accept_word, 'Accept a word of the ghost text')
     keys.map(buf, 'i', M.options.keys.accept_line, M.accept_line, 'Accept a line of the ghost text')
-    keys.map(buf, 'i', M.options.keys.next_candidate, cycle(1), 'Next ghost text')
-    keys.map(buf, 'i', M.options.keys.previous_candidate, cycle(-1), 'Previous ghost text')
+    keys.map(buf, 'i', M.options.keys.next_candidate, function()
+      return M.cycle(1)
+    end, 'Next ghost text')
+    keys.map(buf, 'i', M.options.keys.previous_candidate, function()
+      return M.cycle(-1)
+    end, 'Previous ghost text')
   end
 end
 
 ---@param buf integer
 function M._detach(buf)
-  shown[buf] = nil
+  shown[buf], has_all[buf] = nil, nil
   require('lintseq.next_edit').detach(buf)
   require('lintseq.keys').unmap(buf)
 end
