@@ -30,7 +30,8 @@ def start(tmp_path: Path) -> Iterator[Start]:
     """Starts Neovim with a file, and a server whose model writes `stream`.
 
     `init` is Lua that comes in front; without `plugin` the folder is not on the runtime path, and
-    `init` does everything. The server is called COMMAND there. Waits for the server.
+    `init` does everything. The server is called COMMAND there. Waits for the server, and with `warm`
+    until its linter has seen the file; nothing is asked before that.
     """
     editors: list[Editor] = []
 
@@ -44,6 +45,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
         plugin: bool = True,
         name: str = "area.py",
         wait: bool = True,
+        warm: bool = False,
     ) -> Editor:
         project = tmp_path / "project"
         project.mkdir()
@@ -52,6 +54,9 @@ def start(tmp_path: Path) -> Iterator[Start]:
         path.write_text(text, "utf-8", newline="")
         settings = dict(options or {})
         if stream is not None:
+            if warm:
+                above = len(text.splitlines())
+                stream = f"{above + 1} @@\n+pass\n<|diff|>{stream}"
             recording = tmp_path / "recording.txt"
             recording.write_text(stream, "utf-8")
             settings["model"] = f"scripted:{recording}"
@@ -68,6 +73,8 @@ def start(tmp_path: Path) -> Iterator[Start]:
                 "vim.lsp.config('lintseq', { cmd = COMMAND, init_options = OPTIONS })",
                 f"require('lintseq').setup({setup})",
             ]
+            if warm:
+                lines.append("require('lintseq').options.debounce.normal = 1e9")
         # A link would be reported as the group that it leads to.
         groups = ("ComplHint", "ComplHintMore", "LintseqAdd", "LintseqDelete", "LintseqHint")
         lines += [f"vim.api.nvim_set_hl(0, '{group}', {{ fg = '#808080' }})" for group in groups]
@@ -77,6 +84,8 @@ def start(tmp_path: Path) -> Iterator[Start]:
         editor.open(path)
         if wait:
             editor.wait_for_server()
+        if warm:
+            editor.warm_up()
         return editor
 
     yield start_editor

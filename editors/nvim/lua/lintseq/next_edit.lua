@@ -211,7 +211,11 @@ function M.advance()
     if api.nvim_win_get_cursor(0)[1] - 1 ~= state.row then
       vim.cmd("normal! m'")
       local line = api.nvim_buf_get_lines(buf, state.row, state.row + 1, true)[1]
+      local is_far = state.hint ~= nil
       api.nvim_win_set_cursor(0, { state.row + 1, #line:match('^%s*') })
+      if is_far then
+        vim.cmd('normal! zz') -- what is drawn below the line is to be seen, too
+      end
       M._hint(buf)
     else
       M._apply(buf, state)
