@@ -48,6 +48,7 @@ class Client:
             cwd=cwd,
         )
         self.received: list[Json] = []
+        self.answered: list[str] = []  # methods of the server's requests
         self.sent: dict[int, str] = {}  # methods of requests by id
         self.answers: dict[str, Callable[[Any], Any]] = {}
         self.stderr = b""
@@ -233,6 +234,7 @@ class Client:
                 self.send(reply)
             except (BrokenPipeError, ValueError):
                 return
+            self.answered.append(call["method"])
 
     def _read_stderr(self) -> None:
         assert self.process.stderr is not None
