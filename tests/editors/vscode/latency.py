@@ -2,9 +2,9 @@
 
     LINTSEQ_VSCODE=$(python tests/editors/vscode/install.py) python tests/editors/vscode/latency.py
 
-Fifty functions, and in each one the last letter of `return` is pressed: every answer is a new one, of
-the model that ships. What counts is the frame in which the text is there. Presses that the model or
-the gate leaves without an answer are counted apart.
+Fifty definitions, and in each one the last character before its last value is pressed: every answer
+is a new one, of the model that ships. What counts is the frame in which the text is there. Presses
+that the model or the gate leaves without an answer are counted apart.
 """
 
 import os
@@ -14,6 +14,7 @@ import sys
 import tempfile
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 TOOLS = Path(os.environ["LINTSEQ_VSCODE"])
 sys.path[:0] = [str(TOOLS / "python"), str(Path(__file__).parent), str(Path(__file__).parents[1])]
@@ -23,19 +24,27 @@ from conftest import FLAGS, ROOT  # noqa: E402
 from install import chromium  # noqa: E402
 from playwright.sync_api import sync_playwright  # noqa: E402
 
+Entry = dict[str, Any]
 PRESSES = 50
 WATCH = """() => {
   const now = () => performance.timeOrigin + performance.now();
   window.pressed = window.shown = 0;
   addEventListener("keydown", () => { window.pressed = now(); window.shown = 0; }, true);
   const look = () => {
-    const ghost = document.querySelector('[class*="ghost-text-decoration"]');
+    const ghost = document.querySelector('[class*="ghost-text"]');
     if (ghost && ghost.textContent.trim() && !window.shown && window.pressed) window.shown = now();
     requestAnimationFrame(look);
   };
   requestAnimationFrame(look);
 }"""
-HEADS = ("add(left, right)", "area(width, height)", "mean(values)", "largest(values)", "greet(name)")
+PIECES = (
+    "class Point_:\n    def __init__(self, x, y):\n        self.x = x\n        self.y =",
+    "def total_(values):\n    result = 0\n    for value in values:\n        result +=",
+    "def count_(words):\n    counts = {}\n    for word in words:\n        counts[word] =",
+    "def read_(path):\n    with open(path) as file:\n        return",
+    "def subtract_(left, right):\n    difference = left - right\n    return",
+)
+"""Each stands in the file with ` 0`; that goes, and the last character is the key."""
 
 
 def main() -> None:
@@ -62,43 +71,47 @@ def installed(place: Path) -> Path:
 def measured(code: Code) -> list[tuple[float, float, float] | None]:
     """Milliseconds of the editor before, of the server, and of the editor after; None without an answer."""
     code.start({"lintseq.nextEdit": False})
-    heads = [head.replace("(", f"_{number}(") for number, head in enumerate(HEADS * (PRESSES // len(HEADS)))]
-    code.open("many.py", "\n\n".join(f"def {head}:\n    retur\n" for head in heads))
+    pieces = PIECES * (PRESSES // len(PIECES))
+    texts = [piece.replace("_", f"_{number}", 1) for number, piece in enumerate(pieces)]
+    code.open("many.py", "\n\n\n".join(f"{text} 0" for text in texts) + "\n")
     code.wait_for_status("ready")
     code.page.evaluate(WATCH)
     found = []
-    for number in range(PRESSES):
-        code.go_to(4 * number + 2, 10)
-        asked = len(code.wire.results("textDocument/inlineCompletion"))
-        code.press("n")
-        wait_until(
-            lambda asked=asked: len(code.wire.results("textDocument/inlineCompletion")) > asked, "an answer"
-        )
-        answered = [entry for entry in code.wire.entries() if "time" in entry]
-        item = code.wire.results("textDocument/inlineCompletion")[-1].get("result", {}).get("items")
-        if item:
-            wait_until(lambda: code.page.evaluate("window.shown"), "ghost text")
+    line = -3
+    for text in texts:
+        last = text.split("\n")[-1]
+        line += text.count("\n") + 3
+        code.go_to(line + 1, len(last) + 3)
+        code.press("Backspace", "Backspace", "Backspace", text[-1])
+        where = {"line": line, "character": len(last)}
+        wait_until(lambda where=where: exchange(code, where), "an answer")
+        asked, answered = exchange(code, where)
+        items = answered["message"].get("result", {}).get("items")
+        if items:
+            wait_until(lambda: code.page.evaluate("window.shown"), lambda items=items: f"to see {items}")
             pressed, shown = code.page.evaluate("[window.pressed, window.shown]")
-            found.append(parts(answered, pressed, shown))
+            times = [pressed, asked["time"] * 1000, answered["time"] * 1000, shown]
+            before, server, after = (later - earlier for earlier, later in pairwise(times))
+            found.append((before, server, after))
+            code.press("Tab")
+            line += items[0]["insertText"].count("\n")
         else:
             found.append(None)
-        # The function is whole either way; what was declined would quieten the server for a second.
-        code.press("Tab") if item else code.type(" 0")
+            code.type(" 0")
     return found
 
 
-def parts(entries: list[dict[str, object]], pressed: float, shown: float) -> tuple[float, float, float]:
-    """Splits the time between key and screen at the request and its response."""
-    asked = next(e for e in reversed(entries) if "inlineCompletion" in str(e["message"].get("method")))  # type: ignore[attr-defined]
-    number = asked["message"]["id"]  # type: ignore[index]
-    answer = next(
-        e
-        for e in entries
-        if e["from"] == "server" and e["message"].get("id") == number and "result" in e["message"]  # type: ignore[attr-defined, operator]
-    )
-    times = [pressed, asked["time"] * 1000, answer["time"] * 1000, shown]  # type: ignore[operator]
-    before, server, after = (later - earlier for earlier, later in pairwise(times))
-    return before, server, after
+def exchange(code: Code, where: dict[str, int]) -> tuple[Entry, Entry] | None:
+    """The request for ghost text at that position, and its response."""
+    entries = code.wire.entries()
+    for index, asked in enumerate(entries):
+        message = asked.get("message", {})
+        if message.get("method", "").endswith("inlineCompletion") and message["params"]["position"] == where:
+            for answered in entries[index:]:
+                response = answered.get("message", {})
+                if answered.get("from") == "server" and response.get("id") == message["id"]:
+                    return asked, answered
+    return None
 
 
 def report(found: list[tuple[float, float, float] | None]) -> None:
