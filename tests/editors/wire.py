@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from lintseq_lsp.lsp.documents import Documents
 
 BIN = Path(sys.executable).parent
 SERVER = [str(BIN / "lintseq-lsp"), "--stdio"]
+PATIENT = [sys.executable, str(Path(__file__).parent / "patient_server.py"), "--stdio"]
 TAP = Path(__file__).parent / "tap.py"
 
 
@@ -23,11 +25,12 @@ class Wire:
     """One log. A server that was started anew goes on with it."""
 
     log: Path
+    server: Sequence[str] = tuple(SERVER)
 
     @property
     def command(self) -> list[str]:
         """What an editor is to start."""
-        return [sys.executable, str(TAP), str(self.log), *SERVER]
+        return [sys.executable, str(TAP), str(self.log), *self.server]
 
     def entries(self) -> list[dict[str, Any]]:
         if not self.log.exists():

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from editor import Editor
-from wire import Wire, new_findings
+from wire import PATIENT, SERVER, Wire, new_findings
 
 ROOT = Path(__file__).parents[3]
 PLUGIN = ROOT / "editors" / "nvim"
@@ -30,8 +30,8 @@ def start(tmp_path: Path) -> Iterator[Start]:
     """Starts Neovim with a file, and a server whose model writes `stream`.
 
     `init` is Lua that comes in front; without `plugin` the folder is not on the runtime path, and
-    `init` does everything. The server is called COMMAND there. Waits for the server, and with `warm`
-    until its linter has seen the file; nothing is asked before that.
+    `init` does everything. The server is called COMMAND there. Waits for the server. A
+    `patient` one (patient_server.py) answers with whole chains of next edits, however busy the machine.
     """
     editors: list[Editor] = []
 
@@ -45,7 +45,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
         plugin: bool = True,
         name: str = "area.py",
         wait: bool = True,
-        warm: bool = False,
+        patient: bool = False,
     ) -> Editor:
         project = tmp_path / "project"
         project.mkdir()
@@ -54,13 +54,10 @@ def start(tmp_path: Path) -> Iterator[Start]:
         path.write_text(text, "utf-8", newline="")
         settings = dict(options or {})
         if stream is not None:
-            if warm:
-                above = len(text.splitlines())
-                stream = f"{above + 1} @@\n+pass\n<|diff|>{stream}"
             recording = tmp_path / "recording.txt"
             recording.write_text(stream, "utf-8")
             settings["model"] = f"scripted:{recording}"
-        wire = Wire(tmp_path / "wire.jsonl")
+        wire = Wire(tmp_path / "wire.jsonl", PATIENT if patient else SERVER)
         lines = [
             f"COMMAND = vim.json.decode({json.dumps(json.dumps(wire.command))})",
             f"OPTIONS = vim.json.decode({json.dumps(json.dumps(settings))})",
@@ -73,8 +70,6 @@ def start(tmp_path: Path) -> Iterator[Start]:
                 "vim.lsp.config('lintseq', { cmd = COMMAND, init_options = OPTIONS })",
                 f"require('lintseq').setup({setup})",
             ]
-            if warm:
-                lines.append("require('lintseq').options.debounce.normal = 1e9")
         # A link would be reported as the group that it leads to.
         groups = ("ComplHint", "ComplHintMore", "LintseqAdd", "LintseqDelete", "LintseqHint")
         lines += [f"vim.api.nvim_set_hl(0, '{group}', {{ fg = '#808080' }})" for group in groups]
@@ -84,8 +79,6 @@ def start(tmp_path: Path) -> Iterator[Start]:
         editor.open(path)
         if wait:
             editor.wait_for_server()
-        if warm:
-            editor.warm_up()
         return editor
 
     yield start_editor

@@ -193,24 +193,6 @@ class Editor:
         """
         return self.lua(code)
 
-    def warm_up(self) -> None:
-        """Has the linter know the buffer: the engine is less patient with a chain when the linter is slow."""
-        code = """
-        local client, buf = vim.lsp.get_clients({ bufnr = 0 })[1], vim.api.nvim_get_current_buf()
-        local answer, failure = client:request_sync('textDocument/inlineCompletion', {
-          textDocument = vim.lsp.util.make_text_document_params(buf),
-          position = { line = vim.api.nvim_buf_line_count(buf), character = 0 },
-          context = { triggerKind = 2 },
-        }, 30000, buf)
-        assert(answer, failure)
-        if package.loaded.lintseq then
-          require('lintseq').options.debounce.normal = 100
-          require('lintseq.next_edit').request(buf)
-        end
-        return #answer.result.items
-        """
-        assert self.lua(code) == 1
-
     def is_believed(self) -> bool:
         """Whether the buffer is what the server holds."""
         self.roundtrip()

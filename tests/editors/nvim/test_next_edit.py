@@ -34,7 +34,7 @@ APART = """@@ -1,0 +2 @@
 @pytest.fixture
 def shown(start):
     """Neovim in normal mode on the first line, with the first next edit on the screen."""
-    editor = start(TEXT, STREAM, warm=True)
+    editor = start(TEXT, STREAM, patient=True)
     editor.wait("the next edit on the screen", lambda: "def girth" in editor.screen.ghosts("LintseqAdd"))
     return editor
 
@@ -97,7 +97,7 @@ def test_tab_and_escape_are_themselves_when_nothing_is_shown(shown):
 def test_a_place_out_of_sight_is_told(start):
     text = "import math\n" + "\n" * 60 + TEXT.removeprefix("import math\n")
     stream = STREAM.replace("@@ -5,0 +6,4", "@@ -65,0 +66,4")
-    editor = start(text, stream, warm=True)
+    editor = start(text, stream, patient=True)
     editor.wait("a hint", lambda: "⇥ line 65" in editor.screen.ghosts("LintseqHint"))
     editor.type("<Tab>")
     editor.wait("the place", lambda: "def girth" in editor.screen.ghosts("LintseqAdd"))
@@ -107,7 +107,7 @@ def test_a_place_out_of_sight_is_told(start):
 def test_in_insert_mode_it_comes_after_a_pause(start, is_clean):
     nothing = "\n<|diff|>\n<|diff|>"
     shifted = STREAM.replace("@@ -5,0 +6", "@@ -6,0 +7").replace("@@ -9,0 +10", "@@ -10,0 +11")
-    editor = start(TEXT, nothing + shifted, warm=True)
+    editor = start(TEXT, nothing + shifted, patient=True)
     editor.wait("silence", lambda: editor.wire.results("textDocument/copilotInlineEdit"))
     editor.type("ggO# x")
     editor.wait("the next edit", lambda: "def girth" in editor.screen.ghosts("LintseqAdd"))
@@ -174,7 +174,7 @@ end
 @pytest.mark.parametrize(("client", "rounds"), [(SIDEKICK, [2, 0]), (COPILOT_LSP, [2, 1, 0])])
 def test_all_edits_or_the_first_one_come_to_the_same(start, is_clean, client, rounds):
     text = TEXT.replace("import math", 'import math  # 🦉 é "﷽"')
-    editor = start(text, APART, init=client, plugin=False, warm=True)
+    editor = start(text, APART, init=client, plugin=False, patient=True)
     editor.lua("ASK()")
     editor.wait("nothing more to come", lambda: editor.lua("return ROUNDS[#ROUNDS]") == 0)
     assert editor.lua("return ROUNDS") == rounds
@@ -185,7 +185,7 @@ def test_all_edits_or_the_first_one_come_to_the_same(start, is_clean, client, ro
 
 def test_every_prefix_of_an_answer_is_clean(start, is_clean):
     """A client that takes the first edit only has a clean file in between, too."""
-    editor = start(TEXT, APART, init=COPILOT_LSP.replace("      ASK()\n", ""), plugin=False, warm=True)
+    editor = start(TEXT, APART, init=COPILOT_LSP.replace("      ASK()\n", ""), plugin=False, patient=True)
     editor.lua("ASK()")
     editor.wait("the first edit", lambda: "import sys" in editor.text)
     assert "print" not in editor.text
