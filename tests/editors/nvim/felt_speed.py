@@ -22,7 +22,7 @@ from editor import Editor  # noqa: E402 - found by the line above
 from wire import SERVER, Wire  # noqa: E402
 
 ROOT = Path(__file__).parents[3]
-PLACES = [(line, column) for line in range(14, 60) for column in (8, 11, 14, 17, 20)]
+PLACES = [(line, column) for line in range(8, 60) for column in range(6, 40)]
 
 
 def main(presses: int) -> None:
@@ -51,9 +51,10 @@ def main(presses: int) -> None:
         try:
             editor.open(path)
             editor.wait_for_server()
-            report([*measure(editor, presses)], presses)
+            rows = [*measure(editor, presses)]
         finally:
             editor.close()
+    report(rows, presses)
 
 
 def measure(editor: Editor, presses: int):

@@ -37,8 +37,11 @@ def test_without_the_plugin_nothing_is_inserted_twice_either(start, ten_lines):
     editor.wait("ghost text on the screen", lambda: editor.ghost() == "th.pi * radius**2")
     editor.type("th<Tab>")
     editor.wait("the letters", lambda: "math" in editor.text)
-    editor.wait("what is left", lambda: editor.ghost() == ".pi * radius**2")
     assert editor.text == TEXT.replace("return", "return math")
+    editor.type(".")
+    editor.wait("what is left", lambda: editor.ghost() == "pi * radius**2")
+    editor.type("<Tab>")
+    editor.wait("all of it", lambda: editor.text == TEXT.replace("return", "return math.pi * radius**2"))
     assert editor.is_believed()
 
 

@@ -197,8 +197,7 @@ function M.cycle(count)
           return true
         end,
       })
-      -- As if the cursor had moved: Neovim asks again.
-      api.nvim_exec_autocmds('CursorMovedI', { group = 'nvim.lsp.inline_completion:' .. buf, buffer = buf })
+      M._ask_again(buf)
     end, buf)
   end)
   return true
@@ -222,6 +221,7 @@ function M._accept_ghost(pattern)
     on_accept = function(item)
       local current = M._typed_along(item)
       if not current then
+        M._ask_again(api.nvim_get_current_buf())
         return nil
       end
       current.insert_text = current.insert_text:gsub('\r\n?', '\n') -- as line ends are in a buffer
@@ -260,6 +260,12 @@ function M._typed_along(item)
   item.insert_text = item.insert_text:sub(#typed + 1)
   item.range = vim.range(item.range.buf, row, cursor[2], row, end_col + #typed)
   return item
+end
+
+--- As if the cursor had moved: Neovim asks again.
+---@param buf integer
+function M._ask_again(buf)
+  api.nvim_exec_autocmds('CursorMovedI', { group = 'nvim.lsp.inline_completion:' .. buf, buffer = buf })
 end
 
 --- Remembers for which line ghost text was asked, and then shown.
