@@ -59,9 +59,9 @@ def main(presses: int) -> None:
 
 def measure(editor: Editor, presses: int):
     """(whole, server, debounce) in ms for each press that brought ghost text."""
-    count = 0
+    count, lines = 0, editor.nvim.current.buffer[:]
     for line, column in PLACES:
-        source = editor.nvim.current.buffer[line - 1] if line <= len(editor.nvim.current.buffer) else ""
+        source = lines[line - 1] if line <= len(lines) else ""
         if not column < len(source) or not source[column - 1 : column + 1].isalnum():
             continue
         # The line as far as the column, without what stands right of it: its next letter is the press.
