@@ -15,13 +15,17 @@ from lintseq_lsp.prompts import Opening
 from lintseq_lsp.text import Document, indentation
 
 _COMPOUND = re.compile(r"(?:async|class|def|elif|else|except|finally|for|if|match|case|try|while|with)\b|@\w")
+_DEFINITION = re.compile(r"(?:async\s+def|def|class)\b")
 _STRINGS = re.compile(
     r"""\#[^\n\r]*
-    |(\"{3}|'{3})(?:\\.|.)*?(\1|\Z)
-    |(["'])(?:\\(?:\r\n|.|\Z)|(?!\3)[^\\\n\r])*(\3)?""",
+    |(\"{3}|'{3})(?:[^\\"']++|\\.|(?!\1).)*+(\1|\Z)
+    |(["'])(?:[^\\\n\r"']++|\\(?:\r\n|.|\Z)|(?!\3)["'])*+(\3)?""",
     re.DOTALL | re.VERBOSE,
 )
-"""Comments and string literals without their prefix. Groups 2 and 4 are the quotes that close them."""
+"""Comments and string literals without their prefix. Groups 2 and 4 are the quotes that close them.
+
+Nothing is gone back on: a search holds up every thread, and a literal may have megabytes.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,18 +110,27 @@ def answers(cursor: Cursor, added: Sequence[str]) -> Iterator[Replacement]:
     for count in range(len(rest), -1, -1):
         if count == len(rest) or rest[count - 1 : count] != [""]:
             text = newline.join([first, *rest[:count]])
-            if text.strip():
+            last = rest[count - 1] if count else "" if cursor.typed.strip() else first
+            if text.strip() and not last.lstrip().startswith("@"):  # it would decorate what is below
                 yield Replacement(cursor.offset, end, text)
 
 
 def _wanted(cursor: Cursor, added: Sequence[str]) -> list[str]:
-    """The lines behind the first: inside of its block, and not there already."""
+    """The lines behind the first: inside of its block, not there already, and not said again."""
     document = cursor.document
     depth = len(indentation(added[0]))
-    rest = []
+    rest: list[str] = []
+    last = added[0].strip()
+    said = {last}
     for line in added[1:]:
-        if line.strip() and len(indentation(line)) < depth:
+        text = line.strip()
+        if text and len(indentation(line)) < depth:
             break
+        # A small model that has nothing to say says it again: a definition, or twice the same line.
+        if text and text in said and (text == last or _DEFINITION.match(text)):
+            break
+        last = text or last
+        said.add(text)
         rest.append(line.rstrip())
     below = [line.rstrip() for line in document.lines[cursor.line + 1 : cursor.line + 1 + len(rest)]]
     for count in range(len(rest), 0, -1):
