@@ -98,6 +98,19 @@ def test_write_replaces_the_file_and_keeps_its_mode(source: Path, model: str) ->
     assert sorted(path.name for path in source.parent.iterdir()) == ["circle.py", "stream.txt"]
 
 
+def test_a_diff_of_a_file_with_a_byte_order_mark_applies_from_its_folder(
+    source: Path, model: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    marked = b"\xef\xbb\xbf"
+    source.write_bytes(marked + SOURCE.encode())
+    monkeypatch.chdir(source.parent)
+    code, diff = run("edit", str(source), "--instruction", "Double.", "--diff", "--model", model)
+    assert code == 0
+    assert diff.startswith("--- a/circle.py\n+++ b/circle.py\n")
+    subprocess.run(["git", "apply", "-"], cwd=source.parent, input=diff.encode(), check=True)
+    assert source.read_bytes() == marked + EDITED.encode()
+
+
 def test_readable_output_has_verdicts_findings_and_the_patch(source: Path, model: str) -> None:
     code, output = run("edit", str(source), "--instruction", "Double.", "--model", model)
     assert code == 0

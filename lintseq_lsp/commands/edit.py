@@ -1,6 +1,7 @@
 """`lintseq-lsp edit`: the main job, an instruction followed step by step under the gate."""
 
 import difflib
+import os
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated
@@ -12,7 +13,9 @@ from lintseq_lsp.commands.output import (
     clear_errors,
     console,
     diff_text,
+    errors,
     finding_record,
+    has_bom,
     print_json,
     read_document,
     show_diff,
@@ -78,7 +81,10 @@ def edit(
     if as_json:
         _print_records(best)
     elif as_diff:
-        typer.echo(patch(file, document.text, best.ended.document.text), nl=False)
+        mark = "\ufeff" if has_bom(file) else ""
+        typer.echo(patch(file, mark + document.text, mark + best.ended.document.text), nl=False)
+        if not best.ended.accepted:
+            errors.print(f"{file}: nothing: {best.ended.reason.value}", markup=False, soft_wrap=True)
     elif readable:
         if not live:
             for step in best.steps:
@@ -148,11 +154,21 @@ def patch(file: Path, before: str, after: str) -> str:
 
     Lines end where the editor's do, so a form feed or U+2028 inside of one is no line end.
     """
-    name = file.as_posix().removeprefix("/")
+    name = _name(file)
     lines = []
     for line in difflib.unified_diff(_with_ends(before), _with_ends(after), f"a/{name}", f"b/{name}"):
         lines.append(line if line.endswith("\n") else line + "\n\\ No newline at end of file\n")
     return "".join(lines)
+
+
+def _name(file: Path) -> str:
+    """Relative to where `git apply` is called: here, or the project's root for a file that is elsewhere."""
+    from lintseq_lsp.runtime import workspace_of
+
+    path = Path(os.path.normpath(file.absolute()))
+    roots = (Path.cwd(), workspace_of(file))
+    root = next((root for root in roots if path.is_relative_to(root)), Path(path.anchor))
+    return path.relative_to(root).as_posix()
 
 
 def _with_ends(text: str) -> list[str]:
