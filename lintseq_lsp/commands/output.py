@@ -32,7 +32,7 @@ def clear_errors() -> Iterator[None]:
     try:
         yield
     except LintSeqError as error:
-        errors.print(Text(f"lintseq-lsp: {error}", style="red"))
+        errors.print(Text(f"lintseq-lsp: {error}", style="red"), soft_wrap=True)
         raise typer.Exit(2) from None
 
 
