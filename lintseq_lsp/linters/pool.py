@@ -153,9 +153,10 @@ class PylintPool:
         milliseconds = (time.perf_counter() - start) * 1000
         if isinstance(outcome, str):
             self._stop()
-            failure = "the linter is closed" if self._closed else outcome
-            _LOG.warning("%s", failure)
-            return _failed(check, failure, milliseconds)
+            if self._closed:
+                return _failed(check, "the linter is closed", milliseconds)
+            _LOG.warning("%s", outcome)
+            return _failed(check, outcome, milliseconds)
         return dataclasses.replace(outcome, milliseconds=milliseconds)
 
     def _start(self) -> str | None:
@@ -178,7 +179,7 @@ class PylintPool:
             self._pause = 0.0
             return None
         self._stop()
-        return self._back_off(failure)
+        return "the linter is closed" if self._closed else self._back_off(failure)
 
     def _back_off(self, failure: str) -> str:
         self._pause = min(max(0.5, self._pause * 2), LONGEST_PAUSE)
