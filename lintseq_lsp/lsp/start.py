@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import contextlib
 import ipaddress
 import logging
 import os
@@ -38,7 +39,7 @@ def _serve(parser: argparse.ArgumentParser, chosen: argparse.Namespace) -> int:
     if chosen.tcp is None:
         return serve_stdio(log_level=chosen.log_level)
     host, _, port = chosen.tcp.rpartition(":")
-    if not port.isdigit() or not 0 <= int(port) < 65536:
+    if not port.isdecimal() or not 0 <= int(port) < 65536:
         parser.error("--tcp takes HOST:PORT")
     try:
         return serve_tcp(host.strip("[]"), int(port), log_level=chosen.log_level)
@@ -130,8 +131,9 @@ def take_descriptors() -> tuple[int, int]:
 def _feed(descriptor: int, stream: asyncio.StreamReader, loop: asyncio.AbstractEventLoop) -> None:
     """Reads in a thread of its own, which nothing else can keep waiting."""
     try:
-        while chunk := os.read(descriptor, 1 << 16):
-            loop.call_soon_threadsafe(stream.feed_data, chunk)
+        with contextlib.suppress(OSError):  # a broken input is at its end
+            while chunk := os.read(descriptor, 1 << 16):
+                loop.call_soon_threadsafe(stream.feed_data, chunk)
         loop.call_soon_threadsafe(stream.feed_eof)
     except RuntimeError:
         _log.debug("input came after the end")
