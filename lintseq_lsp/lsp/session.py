@@ -88,7 +88,11 @@ class Session:
         self._trusted = self._initial.get("trusted") is True
         self._wants_status = isinstance(options, dict) and options.get("didChangeStatus") is True
         folders = params.get("workspaceFolders")
-        uris = [folder.get("uri") for folder in folders if isinstance(folder, dict)] if folders else []
+        uris = (
+            [folder.get("uri") for folder in folders if isinstance(folder, dict)]
+            if isinstance(folders, list)
+            else []
+        )
         self._folders = [uri for uri in uris or [params.get("rootUri")] if isinstance(uri, str)]
         self.settings, _ = client_settings.parse(self._initial, trusted=self._trusted)
 
