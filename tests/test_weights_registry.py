@@ -1,6 +1,7 @@
 """Which model is used, and what is said of a file that cannot be."""
 
 import contextlib
+import errno
 import json
 import os
 import shutil
@@ -85,10 +86,10 @@ def test_a_failed_write_leaves_the_registry_as_it_was(model: Path, monkeypatch: 
     registry.register(model, name="mine")
 
     def full_disk(_: int) -> None:
-        raise OSError("no space left")
+        raise OSError(errno.ENOSPC, "no space left")
 
     monkeypatch.setattr(os, "fsync", full_disk)
-    with pytest.raises(OSError, match="no space"):
+    with pytest.raises(ModelFileError, match="no space"):
         registry.register(model, name="other")
     assert [entry.name for entry in registry.registered()] == ["mine"]
     assert [path.name for path in registry.data_folder().iterdir()] == ["registry.json"]

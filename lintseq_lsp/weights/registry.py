@@ -168,6 +168,13 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _write(data: dict[str, Any]) -> None:
+    try:
+        _replace(data)
+    except OSError as error:
+        raise ModelFileError(f"{_registry()} cannot be written: {error.strerror}") from error
+
+
+def _replace(data: dict[str, Any]) -> None:
     folder = data_folder()
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.NamedTemporaryFile("w", dir=folder, suffix=".json", encoding="utf-8", delete=False) as file:
