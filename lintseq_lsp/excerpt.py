@@ -80,6 +80,8 @@ def _enclosing(document: Document, line: int) -> list[int]:
         if text.strip() and len(indentation(text)) < depth and not text.lstrip().startswith("#"):
             depth = len(indentation(text))
             found.append(number)
+            if text.lstrip().startswith((")", "]", "}")):
+                depth += 1  # a signature of several lines: where it begins is a header, too
     return found
 
 

@@ -148,13 +148,23 @@ def lint_base(document: Document, line: int | None) -> list[str]:
     as `pass`, or as not there.
     """
     texts = [document.text]
-    if line is not None and line < len(document.lines) and document.lines[line].strip():
+    if line is not None and line < len(document.lines):
         start = document.starts[line]
         end = start + len(document.lines[line])
-        indent = indentation(document.lines[line])
+        indent = _indentation_at(document, line)
         texts.append(document.text[:start] + indent + "pass" + document.text[end:])
-        texts.append(document.text[:start] + document.text[end:])
+        if document.lines[line].strip():
+            texts.append(document.text[:start] + document.text[end:])
     return texts
+
+
+def _indentation_at(document: Document, line: int) -> str:
+    """Of a line; of an empty one behind a colon, what its block would have."""
+    indent = indentation(document.lines[line])
+    if document.lines[line] or line == 0:
+        return indent
+    above = next((text for text in reversed(document.lines[:line]) if text.strip()), "")
+    return indentation(above) + ("    " if above.rstrip().endswith(":") else "")
 
 
 @dataclass

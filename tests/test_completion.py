@@ -279,3 +279,25 @@ def test_what_stands_there_already() -> None:
     assert not stands_there_already(cursor, Replacement(10, 10, "y = 1"))
     assert not stands_there_already(cursor, Replacement(10, 10, "import os\nx = 1"))
     assert not stands_there_already(at("|"), Replacement(0, 0, "x"))
+
+
+@pytest.mark.parametrize(
+    ("added", "wanted"),
+    [
+        (["x = 1", "x = 1", "x = 1"], ["x = 1"]),
+        (["x = 1", "", "x = 1", "y = 2"], ["x = 1"]),
+        (["def f():", "    return 1", "", "def f():", "    return 2"], ["def f():", "    return 1"]),
+        (["if a:", "    return 1", "if b:", "    return 1"], None),
+        (["f()", "g()", "f()"], None),
+    ],
+)
+def test_what_a_model_says_again_is_left_out(added: list[str], wanted: list[str] | None) -> None:
+    cursor = cursor_at(Document(""), 0)
+    (longest, *_) = answers(cursor, added)
+    assert longest.text.split("\n") == (added if wanted is None else wanted)
+
+
+def test_a_decorator_alone_is_no_answer_unless_the_user_began_it() -> None:
+    below = "def f():\n    pass\n"
+    assert [r.text for r in answers(cursor_at(Document("\n" + below), 0), ["", "@cache"])] == []
+    assert [r.text for r in answers(cursor_at(Document("@c\n" + below), 2), ["@cache"])] == ["ache"]

@@ -201,3 +201,10 @@ def test_the_excerpt_of_nothing() -> None:
     for text in ("", "\n", "  \n\t\r\n"):
         assert excerpt_around(Document(text), 0, 100, cost) == Excerpt(())
     assert Excerpt(()).document_above(0) == 0
+
+
+def test_a_signature_of_several_lines_is_shown_from_its_beginning() -> None:
+    body = [f"    x{number} = {number}" for number in range(40)]
+    document = Document("\n".join(["def f(", "    a,", "):", *body]))
+    shown = excerpt_around(document, 40, 100, len).lines(document)
+    assert shown[:2] == ["def f(", "):"]

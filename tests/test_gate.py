@@ -20,6 +20,7 @@ from lintseq_lsp.gate import (
     new_findings,
 )
 from lintseq_lsp.linters.base import Check, Finding, Report, Tier
+from lintseq_lsp.linters.syntax import check_syntax
 from lintseq_lsp.text import Document
 
 findings = st.lists(
@@ -166,7 +167,7 @@ def test_the_line_that_is_being_typed_counts_as_pass() -> None:
         "def f():\r\n    pass\r\n",
         "def f():\r\n\r\n",
     ]
-    assert lint_base(document, 2) == [document.text]
+    assert lint_base(document, 2) == [document.text, document.text + "    pass"]
     assert lint_base(document, 99) == [document.text]
     assert lint_base(document, None) == [document.text]
 
@@ -266,3 +267,13 @@ def test_a_candidate_is_judged_by_the_tier_of_its_base() -> None:
     found = gate.baseline(before)
     gate.submit(before, Document("a\nb\nc\nd\n"), found).result(timeout=0)
     assert [check.tier for check in linter.checks] == [Tier.PYLINT, Tier.PYLINT]
+
+
+@pytest.mark.parametrize("blank", ["", "    "])
+def test_an_empty_body_is_no_reason_to_know_nothing(blank: str) -> None:
+    document = Document(f"import nowhere\n\n\ndef f():\n{blank}\n")
+    assert check_syntax(lint_base(document, 4)[1]).parsed
+    gate = Gate(ImmediateLinter(lambda _: Report([finding("old")], Tier.PYLINT)), check_syntax)
+    known = gate.baseline(document, 4)
+    assert known.parsed
+    assert known.findings == Counter({finding_key(finding("old")): 1})
