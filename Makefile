@@ -6,7 +6,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 export PYTHON
 
-.PHONY: demo test check format bench acceptance wheel test-parity clean
+.PHONY: demo test check format bench acceptance wheel test-parity test-editors clean
 
 demo: $(READY)
 	$(BIN)/lintseq-lsp edit examples/inventory.py --instruction "Add the total value and the scarce items."
@@ -43,6 +43,11 @@ $(READY): pyproject.toml requirements.lock setup/environment.sh setup/llama-cpp.
 .venv/.parity: $(READY)
 	$(BIN)/python -m pip install --disable-pip-version-check --constraint requirements.lock --editable '.[parity]'
 	@touch $@
+
+include tests/editors/Makefile
+include tests/editors/vscode/vscode.mk
+
+test-editors: test-editors-nvim test-editors-emacs test-vscode
 
 clean:
 	rm -rf .venv dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -6,6 +6,8 @@ server starts at once.
 
 import sys
 
+from lintseq_lsp import __version__
+
 
 def main() -> None:
     """Entry point of `lintseq-lsp` and of `python -m lintseq_lsp`."""
@@ -14,6 +16,9 @@ def main() -> None:
         from lintseq_lsp.lsp.start import serve
 
         sys.exit(serve(arguments))
+    if arguments == ["--version"]:
+        sys.stdout.write(f"lintseq-lsp {__version__}\n")
+        return
     from lintseq_lsp.commands import app
 
     app()

@@ -138,7 +138,9 @@ def added_pragma(before: str, after: str) -> bool:
 
 
 def _pragmas(text: str) -> Counter[str]:
-    return Counter(line.strip() for line in split_lines(text)[0] if "#" in line and _PRAGMA.search(line))
+    """The comments alone: the code in front of one may change."""
+    found = (_PRAGMA.search(line) for line in split_lines(text)[0] if "#" in line)
+    return Counter(match.string[match.start() :].strip() for match in found if match)
 
 
 def lint_base(document: Document, line: int | None) -> list[str]:

@@ -4,6 +4,7 @@ Everything heavy is imported inside of the functions, so that importing this cos
 """
 
 import logging
+import os
 from pathlib import Path
 
 from lintseq_lsp.backends.base import Backend
@@ -35,7 +36,7 @@ def open_engine(settings: Settings, folder: Path | None = None) -> Engine:
 
 def workspace_of(file: Path) -> Path:
     """The project that a file belongs to: the nearest folder with a project's marks, else its own folder."""
-    parents = file.resolve().parents
+    parents = Path(os.path.realpath(file)).parents  # which a loop of links does not stop
     return next(
         (folder for folder in parents if any((folder / mark).exists() for mark in _MARKS)), parents[0]
     )

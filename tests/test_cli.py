@@ -162,6 +162,14 @@ def test_check_is_differential(tmp_path: Path) -> None:
     assert "E0602" in output
 
 
+def test_pragmas_that_are_there_are_no_finding(tmp_path: Path) -> None:
+    file, changed = tmp_path / "a.py", tmp_path / "b.py"
+    file.write_text("import os  # noqa\nprint(os.name)\n")
+    changed.write_text("import os, sys  # noqa\nprint(os.name, sys.path)\n")
+    assert run("check", str(file))[0] == 0
+    assert run("check", str(changed), "--against", str(file))[0] == 0
+
+
 def test_check_of_a_patch_over_the_working_tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     git = ["git", "-c", "user.name=t", "-c", "user.email=t@example.org"]

@@ -73,8 +73,12 @@ def check(
 
 def _files(gate: Gate, file: Path, against: Path | None) -> Iterator[Judged]:
     document = read_document(file)
-    before = read_document(against) if against else Document("", None, document.path)
-    yield _judge(gate, str(file), Document(before.text, None, document.path), document)
+    if against is None:
+        # Nothing is known of before, so all findings count, and pragmas that are there were there.
+        yield _judge(gate, str(file), document, document, gate.baseline(Document("", None, document.path)))
+    else:
+        before = Document(read_document(against).text, None, document.path)
+        yield _judge(gate, str(file), before, document, gate.baseline(before))
 
 
 def _patch(gate: Gate, patch: str, root: Path) -> Iterator[Judged]:
@@ -89,16 +93,11 @@ def _patch(gate: Gate, patch: str, root: Path) -> Iterator[Judged]:
             errors.print(f"{change.path}: not judged, {change.skipped}", markup=False, soft_wrap=True)
         elif change.after is not None:
             path = str(root / change.path)
-            yield _judge(
-                gate,
-                change.path,
-                Document(change.before or "", None, path),
-                Document(change.after, None, path),
-            )
+            before = Document(change.before or "", None, path)
+            yield _judge(gate, change.path, before, Document(change.after, None, path), gate.baseline(before))
 
 
-def _judge(gate: Gate, name: str, before: Document, after: Document) -> Judged:
-    baseline: Baseline = gate.baseline(before)
+def _judge(gate: Gate, name: str, before: Document, after: Document, baseline: Baseline) -> Judged:
     return Judged(name, gate.submit(before, after, baseline, early=False).result())
 
 

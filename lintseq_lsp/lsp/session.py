@@ -33,6 +33,7 @@ _log = logging.getLogger(__name__)
 
 _SCHEMES = ("file", "untitled", "vscode-notebook-cell")
 _ANSWER_TIMEOUT = 2.0
+_LINE = 100  # characters that a line has at most in the mean, where the number of lines bounds a file
 _IDLE_AFTER = 0.4
 _LOADED_WITH = ("model", "threads", "python", "gate_timeout", "linter_memory", "trusted")
 """Settings which the engine must be opened anew for."""
@@ -202,8 +203,8 @@ class Session:
             return Reason.IGNORED
         if is_ignored(snapshot.uri, self.settings.ignore):
             return Reason.IGNORED
-        lines = snapshot.document.lines
-        if len(lines) - (not lines[-1]) > self.settings.max_file_lines:
+        lines, most = snapshot.document.lines, self.settings.max_file_lines
+        if len(lines) - (not lines[-1]) > most or len(snapshot.document.text) > most * _LINE:
             return Reason.TOO_LONG
         return Reason.STALE if version is not None and version != snapshot.own.version else None
 

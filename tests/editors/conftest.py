@@ -3,5 +3,5 @@
 import os
 
 collect_ignore_glob = [
-    f"{name}/*" for name in ("nvim", "emacs") if not os.environ.get(f"LINTSEQ_{name.upper()}")
+    f"{name}/*" for name in ("nvim", "emacs", "vscode") if not os.environ.get(f"LINTSEQ_{name.upper()}")
 ]

@@ -31,8 +31,8 @@ WATCH = """() => {
   window.pressed = window.shown = 0;
   addEventListener("keydown", () => { window.pressed = now(); window.shown = 0; }, true);
   const look = () => {
-    const ghost = document.querySelector('[class*="ghost-text"]');
-    if (ghost && ghost.textContent.trim() && !window.shown && window.pressed) window.shown = now();
+    const ghosts = [...document.querySelectorAll('[class*="ghost-text"]')];
+    if (ghosts.some((ghost) => ghost.textContent.trim()) && !window.shown && window.pressed) window.shown = now();
     requestAnimationFrame(look);
   };
   requestAnimationFrame(look);
@@ -44,7 +44,7 @@ PIECES = (
     "def read_(path):\n    with open(path) as file:\n        return",
     "def subtract_(left, right):\n    difference = left - right\n    return",
 )
-"""Each stands in the file with ` 0`; that goes, and the last character is the key."""
+"""Each stands in the file with ` 0`; the key is the last character, over which, and ` 0`, it is typed."""
 
 
 def main() -> None:
@@ -82,7 +82,7 @@ def measured(code: Code) -> list[tuple[float, float, float] | None]:
         last = text.split("\n")[-1]
         line += text.count("\n") + 3
         code.go_to(line + 1, len(last) + 3)
-        code.press("Backspace", "Backspace", "Backspace", text[-1])
+        code.press("Shift+ArrowLeft", "Shift+ArrowLeft", "Shift+ArrowLeft", text[-1])
         where = {"line": line, "character": len(last)}
         wait_until(lambda where=where: exchange(code, where), "an answer")
         asked, answered = exchange(code, where)
