@@ -32,7 +32,8 @@ WATCH = """() => {
   addEventListener("keydown", () => { window.pressed = now(); window.shown = 0; }, true);
   const look = () => {
     const ghosts = [...document.querySelectorAll('[class*="ghost-text"]')];
-    if (ghosts.some((ghost) => ghost.textContent.trim()) && !window.shown && window.pressed) window.shown = now();
+    const isThere = ghosts.some((ghost) => ghost.textContent.trim());
+    if (isThere && !window.shown && window.pressed) window.shown = now();
     requestAnimationFrame(look);
   };
   requestAnimationFrame(look);
