@@ -2,6 +2,6 @@
 
 import os
 
-collect_ignore_glob = [
-    f"{name}/*" for name in ("nvim", "emacs", "vscode") if not os.environ.get(f"LINTSEQ_{name.upper()}")
+collect_ignore = [
+    name for name in ("nvim", "emacs", "vscode") if not os.environ.get(f"LINTSEQ_{name.upper()}")
 ]
