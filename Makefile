@@ -9,8 +9,8 @@ export PYTHON
 .PHONY: demo test check format bench acceptance wheel test-parity test-editors clean
 
 demo: $(READY)
-	$(BIN)/lintseq-lsp edit examples/inventory.py --instruction "Add the total value and the scarce items."
-	$(BIN)/lintseq-lsp complete examples/inventory.py --line 49 --column 0
+	$(BIN)/lintseq-lsp edit examples/words.py --instruction "Return the result."
+	$(BIN)/lintseq-lsp complete examples/words.py --line 25 --column 0
 
 test: $(READY)
 	$(BIN)/python -m pytest $(ARGS)
