@@ -115,6 +115,7 @@ class LlamaBackend:
         self._text = [b"" if id_ in self._stops else self._bytes(id_, special=False) for id_ in range(size)]
         self._vocabulary = Vocabulary(self._text)
         # Padding and control tokens write nothing and end nothing: they are never chosen.
+        self._scratch = np.empty(size, np.float32)
         self._forbidden = np.array(
             [not text and id_ not in self._stops for id_, text in enumerate(self._text)]
         )
@@ -326,7 +327,8 @@ class LlamaBackend:
     def _choose(self, logits: Logits, writer: "_Writer", begins: Begins) -> tuple[int, float]:
         """The next token, and its log-probability among all tokens."""
         top = logits.max()
-        total = np.exp(logits - top).sum()
+        np.subtract(logits, top, out=self._scratch)  # an array a token would be mapped and unmapped anew
+        total = np.exp(self._scratch, out=self._scratch).sum()
         if not np.isfinite(total):
             self._forget()
             raise ModelError(f"{self.name} computes no numbers: its weights are damaged")
