@@ -8,8 +8,8 @@ from lsp_client import Client, position, span
 
 FAKE = [sys.executable, "-m", "tests.lsp_fake"]
 ROOT = Path(__file__).parent.parent
-URI = "file:///work/a.py"
-OTHER = "file:///work/b.py"
+URI = "file:///project/a.py"
+OTHER = "file:///project/b.py"
 APPLIES = {
     "workspace": {
         "applyEdit": True,

@@ -51,7 +51,7 @@ def test_names_that_are_bound_somewhere_are_left_to_pylint(text: str) -> None:
 def test_exports() -> None:
     text = "__all__ = ['missing']\n"
     check(text, [("E0603", 1, "Undefined variable name 'missing' in __all__")])
-    check(text, [], path="/work/package/__init__.py")
+    check(text, [], path="/project/package/__init__.py")
 
 
 def test_raised_not_implemented() -> None:

@@ -32,7 +32,7 @@ from lintseq_lsp.lsp.documents import Documents, Snapshot, is_ignored, path_of, 
 from lintseq_lsp.settings import IGNORED
 from lintseq_lsp.text import Document
 
-URI = "file:///work/a.py"
+URI = "file:///project/a.py"
 ENCODED = {Encoding.UTF8: "utf-8", Encoding.UTF16: "utf-16-le", Encoding.UTF32: "utf-32-le"}
 UNIT = {Encoding.UTF8: 1, Encoding.UTF16: 2, Encoding.UTF32: 4}
 
@@ -102,7 +102,7 @@ def test_incremental_changes_are_those_of_the_reference(history):
     assert document.text == text
     assert documents._texts[URI].lines == with_ends(text)
     assert document.version == 2
-    assert document.path == "/work/a.py"
+    assert document.path == "/project/a.py"
 
 
 def test_a_change_of_a_document_that_is_not_open_is_dropped():
@@ -120,8 +120,8 @@ def test_a_range_that_ends_before_it_begins_inserts():
 
 # Notebooks
 
-NOTEBOOK = "file:///work/n.ipynb"
-CELLS = [f"vscode-notebook-cell:/work/n.ipynb#{name}" for name in "ABCD"]
+NOTEBOOK = "file:///project/n.ipynb"
+CELLS = [f"vscode-notebook-cell:/project/n.ipynb#{name}" for name in "ABCD"]
 
 
 @pytest.fixture
@@ -149,7 +149,7 @@ def test_a_cell_comes_with_the_code_above_it(notebook):
     assert snapshot.document.text == "import math\npass\nx = math.pi\n\ny = x"
     assert snapshot.document.text[snapshot.shift :] == snapshot.own.text == "y = x"
     assert snapshot.lines_above == 4
-    assert snapshot.document.path == "/work/n.ipynb#D"
+    assert snapshot.document.path == "/project/n.ipynb#D"
     assert notebook.snapshot(CELLS[0]).document.text == "import math"
 
 

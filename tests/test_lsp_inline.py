@@ -185,7 +185,7 @@ def test_inline_requests_go_before_next_edits(client, tmp_path):
     for number in (busy, later, first):
         client.result(number)
     log = client.stderr.decode()
-    assert log.index("complete /work/b.py") < log.index("next_edit /work/b.py")
+    assert log.index("complete /project/b.py") < log.index("next_edit /project/b.py")
 
 
 def test_two_documents_do_not_supersede_each_other(client, tmp_path):
@@ -236,10 +236,10 @@ def test_a_stale_version_is_answered_with_nothing(client):
 @pytest.mark.parametrize(
     ("uri", "language", "reason"),
     [
-        ("file:///work/.env", "python", "ignored"),
-        ("git:/work/a.py", "python", "ignored"),
+        ("file:///project/.env", "python", "ignored"),
+        ("git:/project/a.py", "python", "ignored"),
         ("output:x", "python", "ignored"),
-        ("file:///work/a.js", "javascript", "ignored"),
+        ("file:///project/a.js", "javascript", "ignored"),
         ("untitled:Untitled-1", "python", "accepted"),
     ],
 )
@@ -250,8 +250,8 @@ def test_what_is_left_alone(shared, uri, language, reason):
 
 
 def test_a_document_that_is_not_open_is_left_alone(shared):
-    assert ask_inline(shared, "file:///work/never.py", 0, 0) == []
-    assert explain(shared, "file:///work/never.py")["reason"] == "ignored"
+    assert ask_inline(shared, "file:///project/never.py", 0, 0) == []
+    assert explain(shared, "file:///project/never.py")["reason"] == "ignored"
 
 
 def test_long_files_and_switched_off():
@@ -330,13 +330,13 @@ def test_completion_items_are_announced_when_the_setting_comes_later():
 
 
 def test_a_cell_is_completed_with_the_cells_before_it(client):
-    cells = [f"vscode-notebook-cell:/work/n.ipynb#{name}" for name in "AB"]
+    cells = [f"vscode-notebook-cell:/project/n.ipynb#{name}" for name in "AB"]
     items = [
         {"uri": cells[0], "languageId": "python", "version": 1, "text": "# offer: 1\n# next: 0 a = 1\n"},
         {"uri": cells[1], "languageId": "python", "version": 1, "text": "é = 1\nx = "},
     ]
     notebook = {
-        "uri": "file:///work/n.ipynb",
+        "uri": "file:///project/n.ipynb",
         "notebookType": "jupyter-notebook",
         "version": 1,
         "cells": [{"kind": 2, "document": uri} for uri in cells],

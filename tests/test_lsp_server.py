@@ -222,14 +222,14 @@ def test_settings_come_three_ways():
         client.open(URI, "x = \n")
         wait_for_log(client, "open")
         ask_inline(client, URI, 0, 4)
-        wait_for_log(client, "complete /work/a.py 1 4")
+        wait_for_log(client, "complete /project/a.py 1 4")
         client.tell("workspace/didChangeConfiguration", {"settings": {"lintseq": {"maxLines": 5}}})
         ask_inline(client, URI, 0, 4)
-        wait_for_log(client, "complete /work/a.py 1 5")
+        wait_for_log(client, "complete /project/a.py 1 5")
         configured["maxLines"] = 6
         client.tell("workspace/didChangeConfiguration", {"settings": None})
         wait_for_configuration(client, 2)
-        while b"complete /work/a.py 1 6" not in client.stderr:  # until the server has taken the answer
+        while b"complete /project/a.py 1 6" not in client.stderr:  # until the server has taken the answer
             ask_inline(client, URI, 0, 4)
         client.shutdown()
         assert client.stderr.count(b"fake: open") == 1
@@ -256,7 +256,7 @@ def test_requests_wait_for_the_settings_and_the_model():
         explain(client)
         asked.set()
         assert len(client.result(number)["items"]) == 1
-        wait_for_log(client, "complete /work/a.py 1 2")
+        wait_for_log(client, "complete /project/a.py 1 2")
 
 
 def test_a_client_that_never_answers_holds_nothing_up():
@@ -357,9 +357,9 @@ def test_what_explain_says(client):
 
 def test_idle_time_prepares_the_document(client):
     client.open(URI, "x = 1\n")
-    wait_for_log(client, "prepare /work/a.py None")
+    wait_for_log(client, "prepare /project/a.py None")
     client.change(URI, 2, insert(1, 0, "y"))
-    wait_for_log(client, "prepare /work/a.py 1")
+    wait_for_log(client, "prepare /project/a.py 1")
 
 
 # The protocol's types, from an independent source
