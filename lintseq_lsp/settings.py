@@ -3,7 +3,7 @@
 Deliberately absent: where settings come from (lsp/).
 """
 
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from typing import Any
 
 IGNORED = (
@@ -63,8 +63,3 @@ def camel(name: str) -> str:
     """`max_lines` → `maxLines`."""
     first, *rest = name.split("_")
     return first + "".join(part.capitalize() for part in rest)
-
-
-def names() -> dict[str, str]:
-    """Protocol name → field name."""
-    return {camel(entry.name): entry.name for entry in fields(Settings)}

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from lintseq_lsp.backends.base import CANDIDATES, Piece, Prompt, Request, Sampling, Stop, Usage
 from lintseq_lsp.backends.begins import Begins, Vocabulary
 from lintseq_lsp.errors import Cancelled, ModelError, ModelFileError, TokenizerError
+from lintseq_lsp.prompts import BOUNDARY
 
 # Before llama.cpp is loaded. Its threads wait for each other hundreds of times a token. One that spins
 # takes the core from the thread it waits for as soon as the machine is busy (measured: a hundred times
@@ -32,8 +33,6 @@ os.environ.setdefault("GOMP_SPINCOUNT", "2000")
 os.environ.setdefault("GGML_NO_BACKTRACE", "1")
 
 import llama_cpp
-
-BOUNDARY = "<|diff|>"
 
 _CONTEXT = 4096  # most that is reserved when the caller names no context
 _EXTRA_CELLS = 128  # for each candidate but the first, behind the shared prompt

@@ -101,7 +101,7 @@ def show_step(step: Step) -> None:
     if step.verdict.detail:
         title.append(f": {step.verdict.detail}")
     console.print(title)
-    show_diff(step.written if isinstance(step.diff, Malformed) else render(step.diff))
+    show_diff(diff_text(step.diff, step.written))
     for finding in step.verdict.findings:
         console.print(Text(f"  {finding.code} {finding.symbol}: {finding.message}", style="red"))
 
