@@ -117,6 +117,26 @@ def test_editable_installs_by_plain_lines(tmp_path: Path) -> None:
     assert not marker.exists()
 
 
+def test_editable_installs_by_setuptools_finders(tmp_path: Path) -> None:
+    packages = make_environment(tmp_path / ".venv")
+    for folder in ("flat/package", "elsewhere/other_folder"):
+        (tmp_path / folder).mkdir(parents=True)
+    marker = tmp_path / "ran"
+    places = {
+        "package": str(tmp_path / "flat" / "package"),
+        "renamed": str(tmp_path / "elsewhere" / "other_folder"),
+        "gone": str(tmp_path / "gone" / "gone"),
+    }
+    (packages / "__editable___package_1_0_finder.py").write_text(
+        f"import pathlib\npathlib.Path({str(marker)!r}).touch()\nMAPPING: dict[str, str] = {places!r}\n"
+    )
+    for name, text in (("broken", "MAPPING: dict = {"), ("computed", "MAPPING: dict = {'a': str()}")):
+        (packages / f"__editable___{name}_finder.py").write_text(text)
+    found = find_environment(tmp_path, environ={}).site_packages
+    assert found == (packages, tmp_path / "flat")
+    assert not marker.exists()
+
+
 def test_an_environment_without_anything_installed_is_passed_over(tmp_path: Path) -> None:
     (tmp_path / ".venv").mkdir()
     (tmp_path / ".venv" / "pyvenv.cfg").write_bytes(b"\xff\xfe garbage")

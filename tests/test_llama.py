@@ -146,15 +146,6 @@ def test_candidates_are_what_they_would_be_alone(model: LlamaBackend) -> None:
         assert [piece.stop is not None for piece in mine] == [False] * (len(mine) - 1) + [True]
 
 
-def test_threads_do_not_change_an_answer(model: LlamaBackend) -> None:
-    expected = text_of(list(model.write(Request(DIFFS, max_tokens=20), never)))
-    model.set_threads(2)
-    try:
-        assert text_of(list(model.write(Request(DIFFS, max_tokens=20), never))) == expected
-    finally:
-        model.set_threads(1)
-
-
 @pytest.mark.parametrize(
     "begin", ["@@ -9,0 +10,2 @@\n+", "zqx§", "é🙂\u2028", " \t\x0c", "<|diff|>", "\x00", "_value"]
 )

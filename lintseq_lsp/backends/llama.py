@@ -156,10 +156,6 @@ class LlamaBackend:
             self._outputs.ctypes.data_as(ctypes.POINTER(ctypes.c_int8)),
         )
 
-    def set_threads(self, threads: int) -> None:
-        """Threads for what is read and written from the next token on; any thread may call this."""
-        self._threads = threads
-
     def count(self, text: str) -> int:
         self._require_open()
         return len(self._tokens(text))

@@ -3,6 +3,7 @@
 Deliberately absent: `import` lines of .pth files, which are code.
 """
 
+import ast
 import os
 import re
 import site
@@ -107,11 +108,7 @@ def _installed(prefix: Path, version: Version | None) -> tuple[tuple[Path, ...],
 
 
 def _read_pyvenv(path: Path) -> dict[str, str]:
-    try:
-        lines = path.read_text("utf-8", errors="replace").splitlines()
-    except OSError:
-        return {}
-    pairs = (line.partition("=") for line in lines)
+    pairs = (line.partition("=") for line in _read(path).splitlines())
     return {key.strip().lower(): value.strip() for key, _, value in pairs}
 
 
@@ -138,18 +135,38 @@ def _layouts(prefix: Path, version: Version | None) -> tuple[Path, ...]:
 
 
 def _with_pth(folders: tuple[Path, ...]) -> tuple[Path, ...]:
-    """The folders, and those that plain lines of their .pth files name (editable installs)."""
+    """The folders, and those of editable installs: plain lines of .pth files, and setuptools' finders."""
     found = dict.fromkeys(folders)
     for folder in folders:
         for file in sorted(folder.glob("*.pth")):
-            try:
-                lines = file.read_text("utf-8", errors="replace").splitlines()
-            except OSError:
-                continue
-            for line in lines:
+            for line in _read(file).splitlines():
                 line = line.strip()
                 if line and not line.startswith(("#", "import ", "import\t")) and "\0" not in line:
                     path = folder / line
                     if path.is_dir():
                         found[path] = None
+        for file in sorted(folder.glob("__editable__*_finder.py")):
+            for name, place in _mapping(_read(file)).items():
+                # A package that is found under another name than its folder's is not found here.
+                if Path(place).name in (name, f"{name}.py") and Path(place).parent.is_dir():
+                    found[Path(place).parent] = None
     return tuple(found)
+
+
+def _mapping(source: str) -> dict[str, str]:
+    """`MAPPING` of a finder that setuptools wrote: top-level names and where they are."""
+    try:
+        for node in ast.parse(source).body:
+            match node:
+                case ast.AnnAssign(target=ast.Name(id="MAPPING"), value=ast.Dict() as value):
+                    return {str(name): str(place) for name, place in ast.literal_eval(value).items()}
+    except (SyntaxError, ValueError):
+        pass  # not what setuptools writes
+    return {}
+
+
+def _read(file: Path) -> str:
+    try:
+        return file.read_text("utf-8", errors="replace")
+    except OSError:
+        return ""
