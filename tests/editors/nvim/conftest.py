@@ -14,14 +14,6 @@ ROOT = Path(__file__).parents[3]
 PLUGIN = ROOT / "editors" / "nvim"
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """pynvim leaves its pipes to the garbage collector."""
-    for item in items:
-        if item.path.is_relative_to(Path(__file__).parent):
-            item.add_marker(pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"))
-            item.add_marker(pytest.mark.filterwarnings("ignore::ResourceWarning"))
-
-
 Start = Callable[..., Editor]
 
 

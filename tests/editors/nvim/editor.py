@@ -4,9 +4,8 @@ Nothing here sleeps: `wait` looks again whenever Neovim sends something, which i
 redraw, and with every autocommand of its language client.
 """
 
-import contextlib
 import os
-import signal
+import subprocess
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -99,23 +98,27 @@ class Editor:
         places = {
             f"XDG_{name}_HOME": str(home / name.lower()) for name in ("CONFIG", "DATA", "STATE", "CACHE")
         }
-        before = {name: os.environ.get(name) for name in places}
-        os.environ.update(places)  # the child inherits them
-        try:
-            argv = [executable, "--embed", "--headless", "-n", "-i", "NONE", "-u", str(init)]
-            self.nvim = pynvim.attach("child", argv=argv)
-        finally:
-            for name, value in before.items():
-                os.environ.pop(name, None) if value is None else os.environ.update({name: value})
-        self._process = self.nvim.call("getpid")
+        tell = "lua io.stdout:write(vim.v.servername, '\\n') io.stdout:flush()"
+        self._process = subprocess.Popen(
+            [executable, "--headless", "-n", "-i", "NONE", "-u", str(init), "--cmd", tell],
+            env={**os.environ, **places},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+        )
+        assert self._process.stdout is not None
+        self.nvim = pynvim.attach("socket", path=self._process.stdout.readline().decode().strip())
         self.nvim.exec_lua(_EVENTS, self.nvim.channel_id)
         self.nvim.ui_attach(COLUMNS, LINES, rgb=True, ext_linegrid=True, ext_hlstate=True)
         self.lua = self.nvim.exec_lua
 
     def close(self) -> None:
         """Ends Neovim, and by that its server."""
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(self._process, signal.SIGTERM)
+        self._process.terminate()
+        self._process.communicate()
+        loop = self.nvim.loop
+        loop.call_later(TIMEOUT, loop.stop)
+        loop.run_forever()  # stopped by the end of the connection, behind which nothing is left open
         self.nvim.close()
 
     def open(self, path: Path) -> None:
