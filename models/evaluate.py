@@ -1,45 +1,63 @@
 """How good a model's answers are on held-out packages: a table, beside baselines that need no model.
 
-    python models/evaluate.py models/MODEL.gguf --data .work --count 500 --out models/evaluation.md
-    python models/evaluate.py A.gguf B.gguf --data .work --count 300 --systems raw:suffix-first-1 copy
+    python models/evaluate.py models/MODEL.gguf --data .work --out models/evaluation.md
+    python models/evaluate.py models/MODEL.gguf --data .work --tasks rewrite --systems copy --count 50
+    python models/evaluate.py models/MODEL.gguf --data .work --only-table --out models/evaluation.md
 
-Four tasks, at positions of DATA/corpus/held_out.jsonl that the seed alone determines. A line is taken out
-and its indentation given (next line), or more of it (half-typed line); two to eight lines are taken out and
-their place given (rewrite), or not (next edit: a statement and whatever cannot stand without it).
+Every answer is appended to DATA/evaluation/ at once: a run that was stopped goes on where it was, and a
+later one with more positions or systems adds what is missing.
 
-Systems: `raw:FORMAT` is the greedy answer, `gated:FORMAT` the first that the gate accepts, `eight:FORMAT`
-the most probable accepted one of eight. FORMAT is a prompt format or `plain`: the text above the cursor.
-`ngram` continues the longest match in the file, else in the training corpus; `copy` takes the line that
-followed the most similar other line.
-Exact: the answer is the text taken out, white space aside. Similarity: difflib's ratio with it. Findings:
-share of answers that give the file a finding it had not (pylint finds no third-party package, before and
-after). Yield: share of answers that are not empty and accepted. Needs what the server needs, and no torch.
+Tasks (positions.py): a line is taken out and its indentation given (next line), or more of it (half-typed
+line); a LintSeq step is taken back and its place not given (next edit); two to eight lines are taken out
+as the server takes a selection out, and their place given (rewrite).
+Systems: `product` is the greedy answer and, when the gate rejects it, four sampled ones, as the server asks;
+`paper` the greedy answer with the history in file order; `eight` eight sampled answers, the most probable
+first; `plain` continues the text above; `ngram` and `copy` are those of baselines.py. Those four that have
+no say in it are told how many lines are wanted.
+
+Each row is with the gate off (the first answer as it came) or on (the first that the gate accepts).
+Answers: share of positions with one that is not empty. Findings: share of those answers that give the file
+a finding it had not, by a linter process of its own without any of the gate's shortcuts. Yield: share of
+positions with an answer that has none. Exact: the module is whole again, blank lines aside. Similarity:
+difflib's ratio with what was taken out. Needs what the server needs, and no torch.
 """
 # ruff: noqa: T201 - a script that speaks to a terminal
 
 import argparse
 import difflib
+import hashlib
 import json
-import random
-import re
 import sys
 import time
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from statistics import mean, median
 
-import sequences
+import baselines
+from positions import (
+    HALF_TYPED,
+    NEXT_EDIT,
+    NEXT_LINE,
+    REWRITE,
+    TASKS,
+    Position,
+    modules_of,
+    positions,
+)
 
-from lintseq_lsp.backends.base import Request
+from lintseq_lsp.backends.base import CANDIDATES, Request, Stop
 from lintseq_lsp.backends.llama import LlamaBackend
 from lintseq_lsp.diffs import Diff
+from lintseq_lsp.errors import LinterError
 from lintseq_lsp.excerpt import excerpt_around
-from lintseq_lsp.gate import Gate
-from lintseq_lsp.generation import RESAMPLING, Limits, State, Step, generate, propose, wait
-from lintseq_lsp.linters.syntax import check_syntax
+from lintseq_lsp.gate import Reason, finding_key, new_findings, wait
+from lintseq_lsp.generation import RESAMPLING, Proposal, State, propose
+from lintseq_lsp.linters.base import Check, Report, Tier
 from lintseq_lsp.prompts import (
     Opening,
     PromptFormat,
@@ -49,388 +67,402 @@ from lintseq_lsp.prompts import (
     next_headers,
     open_block,
 )
-from lintseq_lsp.runtime import open_gate
+from lintseq_lsp.runtime import open_gate, open_linter
 from lintseq_lsp.settings import Settings
-from lintseq_lsp.text import Document, indentation
+from lintseq_lsp.text import Document
 
-TASKS = ("next line", "half-typed line", "rewrite", "next edit")
-SYSTEMS = (
-    "raw:suffix-first-1",
-    "gated:suffix-first-1",
-    "eight:suffix-first-1",
-    "raw:paper-1",
-    "raw:whole-1",
-    "raw:plain",
-    "ngram",
-    "copy",
-)
-MOST_LINES = 8  # of an answer where the place is given
-FILE_LINES = 400  # longer modules are left out: linting them says nothing more and takes long
-NGRAM_ORDER, NGRAM_CHARACTERS, NGRAM_MATCHES = 8, 12_000_000, 200
-
-
-@dataclass(frozen=True, slots=True)
-class Position:
-    """`document` is the module without the lines `wanted`, which belong below its first `above` lines.
-
-    `typed` is what is known of them; `final` is the whole module. `placed` says whether the place is told.
-    """
-
-    task: str
-    document: Document
-    above: int
-    typed: str
-    wanted: tuple[str, ...]
-    final: str
-    placed: bool = True
-
-    @property
-    def expected(self) -> str:
-        return "\n".join(self.wanted)[len(self.typed) :].strip()
+PLACED_ONLY = ("ngram", "copy", "plain")  # they cannot tell where
+ASKED = {NEXT_LINE: (1, 48), HALF_TYPED: (1, 48), NEXT_EDIT: (8, 160), REWRITE: (12, 288)}  # lines, tokens
+MODULE = "untitled.py"
+SETTINGS = Settings(gate_timeout=60.0)
+REMEMBERED = 64  # reports on what positions have already
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """`text` is what was written behind `typed`, `document` the module with it (None: no edit)."""
+    """One line of the file of answers: what `system` wrote behind `typed`, and what became of it.
+
+    `is_first` is the first answer as it came, else the first that the gate accepted. `reason` is the
+    gate's, "" for an empty answer; `findings` counts the new ones. `writing` and `checking` (by the gate)
+    are milliseconds, those of rejected candidates included.
+    """
+
+    system: str
+    task: str
+    number: int
+    is_first: bool
+    text: str = ""
+    exact: bool = False
+    similarity: float = 0.0
+    reason: str = ""
+    findings: int = 0
+    writing: float = 0.0
+    checking: float = 0.0
+
+    @property
+    def accepted(self) -> bool:
+        return self.reason == Reason.ACCEPTED.value
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A text behind `typed`, and the document with it."""
 
     text: str
-    document: Document | None
-    milliseconds: float
-    accepted: bool | None = None  # by the gate; None where it was not asked
+    document: Document
 
 
-System = Callable[[Position], Answer]
+class Judge:
+    """The gate, and a linter process of its own that only measures what the gate let through or not."""
 
+    def __init__(self) -> None:
+        self.gate, self._linter = open_gate(SETTINGS), open_linter(SETTINGS, None)
+        self._known: dict[str, Report] = {}
 
-# ---- positions
+    def close(self) -> None:
+        self.gate.linter.close()
+        self._linter.close()
 
+    def lint(self, text: str) -> Report:
+        report = self._linter.submit(Check(text, MODULE, Tier.PYLINT, SETTINGS.gate_timeout)).result()
+        if report.failure:
+            raise LinterError(report.failure)
+        return report
 
-def positions(records: Sequence[dict[str, str]], task: str, count: int, seed: int) -> list[Position]:
-    """`count` positions of a task, spread evenly over the modules."""
-    rng = random.Random(f"{seed} {task}")
-    found: list[Position] = []
-    modules = [r["text"] for r in records if 20 <= r["text"].count("\n") <= FILE_LINES]
-    while len(found) < count:
-        text = rng.choice(modules)
-        module = sequences.parse(text)
-        position = _position(module, task, rng)
-        if position is not None:
-            found.append(position)
-    return found
+    def reason(self, position: Position, document: Document) -> tuple[Reason, float]:
+        """The gate's verdict, and the milliseconds that it took; the baseline is known by then."""
+        baseline = self.gate.baseline(position.base)
+        start = time.perf_counter()
+        verdict = wait(self.gate.submit(position.base, document, baseline), lambda: False)
+        if verdict.reason is Reason.LINTER_FAILED:
+            raise LinterError(verdict.detail)
+        return verdict.reason, (time.perf_counter() - start) * 1000
 
+    def findings(self, position: Position, document: Document) -> int:
+        base = self._known.get(position.base.text)
+        if base is None:
+            self._known = dict([*self._known.items()][-REMEMBERED:])
+            base = self._known[position.base.text] = self.lint(position.base.text)
+        known = Counter(map(finding_key, base.findings))
+        return len(new_findings(known, self.lint(document.text).findings))
 
-def _position(module: sequences.Module, task: str, rng: random.Random) -> Position | None:
-    statement, lines = rng.choice(module.statements), module.lines
-    code, last = statement.code, statement.last
-    if lines[code].lstrip().startswith(('"', "'", "import ", "from ")):
-        return None
-    if task == "next edit":
-        gone = sequences.closure(
-            module, set(range(len(module.statements))), {module.statements.index(statement)}
+    def first(self, system: str, position: Position, written: Sequence[Written], writing: float) -> Answer:
+        """The first of what was written, as it came."""
+        empty = Answer(system, position.task, position.cut.number, is_first=True, writing=writing)
+        return self._scored(empty, position, written[0]) if written else empty
+
+    def accepted(self, system: str, position: Position, written: Sequence[Written], writing: float) -> Answer:
+        """The first of what was written that the gate accepts."""
+        empty = Answer(system, position.task, position.cut.number, is_first=False, writing=writing)
+        checking = 0.0
+        for candidate in written:
+            reason, milliseconds = self.reason(position, candidate.document)
+            checking += milliseconds
+            if reason is Reason.ACCEPTED:
+                return replace(self._scored(empty, position, candidate), checking=checking)
+        return replace(empty, checking=checking)
+
+    def _scored(self, empty: Answer, position: Position, written: Written) -> Answer:
+        reason, checking = self.reason(position, written.document)
+        matcher = difflib.SequenceMatcher(None, written.text, position.expected, autojunk=False)
+        return replace(
+            empty,
+            text=written.text,
+            exact=position.is_exact(written.document),
+            similarity=matcher.ratio(),
+            reason=reason.value,
+            findings=self.findings(position, written.document),
+            checking=checking,
         )
-        out = sequences.own_lines(module, gone)
-        kept = sequences.trimmed(module, set(range(len(lines))) - out)
-        if len(out) > MOST_LINES or len(kept) < 10 or len(lines) - len(kept) != len(out):
-            return None
-        wanted = tuple(lines[n] for n in sorted(out))
-        document = Document("\n".join(lines[n] for n in kept))
-        return Position(task, document, min(out), "", wanted, "\n".join(lines), placed=False)
-    if task == "rewrite":
-        if not 2 <= last - code <= MOST_LINES:
-            return None
-        typed = indentation(lines[code])
-    else:
-        if last - code != 1 or len(lines[code].strip()) < 6:
-            return None
-        typed = indentation(lines[code])
-        if task == "half-typed line":
-            typed = lines[code][: len(typed) + rng.randint(2, len(lines[code].strip()) - 3)]
-    document = Document("\n".join(lines[:code] + lines[last:]))
-    if not check_syntax(document.text).parsed:
-        return None  # nothing would be known of the findings it has already
-    return Position(task, document, code, typed, tuple(lines[code:last]), "\n".join(lines))
 
 
-def with_lines(position: Position, added: Sequence[str]) -> Document:
-    lines = list(position.document.lines)
-    lines[position.above : position.above] = added
-    return Document("\n".join(lines))
-
-
-# ---- systems with a model
+# ---- systems
 
 
 class Model:
-    """A backend and the gate, asked as the server asks them."""
+    """A backend, asked as the server asks it."""
 
-    def __init__(self, backend: LlamaBackend, gate: Gate) -> None:
-        self.backend, self.gate = backend, gate
+    def __init__(self, backend: LlamaBackend, judge: Judge) -> None:
+        self.backend, self.judge = backend, judge
 
     def state(self, position: Position, prompt_format: PromptFormat) -> State:
-        answer = 24 * MOST_LINES
-        budget = self.backend.context - answer - 32
+        document, above = position.shown, position.shown_above
+        budget = self.backend.context - ASKED[position.task][1] - 32
 
         def cost(line: str) -> int:
             return self.backend.count(f"+{line}\n") + 2
 
-        excerpt = excerpt_around(position.document, position.above, budget, cost)
-        shown = history(excerpt.lines(position.document), excerpt.above(position.above), prompt_format)
-        return State(position.document, excerpt, (instruction_fragment(""), *shown))
+        excerpt = excerpt_around(document, above, budget, cost)
+        shown = history(excerpt.lines(document), excerpt.above(above), prompt_format)
+        return State(document, excerpt, (instruction_fragment(""), *shown))
 
-    def opening(self, position: Position, state: State) -> Opening | None:
-        if not position.placed:
-            return None
-        most = MOST_LINES if position.task == "rewrite" else 1
-        return Opening(state.excerpt.above(position.above), position.typed, 1, most)
-
-    def request(self, position: Position, state: State, candidates: int) -> Request:
-        opening = self.opening(position, state)
-        if opening is None:
-            begins: tuple[str, ...] = next_headers(len(state.excerpt.numbers), MOST_LINES)
-            fragment = ""
+    def request(self, position: Position, state: State) -> Request:
+        most, tokens = ASKED[position.task]
+        if position.placed:
+            above = state.excerpt.above(position.shown_above)
+            fragment, begins = open_block(Opening(above, position.typed, 1, most))
         else:
-            fragment, begins = open_block(opening)
-        sampling = RESAMPLING if candidates > 1 else Request(()).sampling
-        one = position.task in TASKS[:2]
-        return Request(
-            (*state.prompt, fragment),
-            begins,
-            sampling,
-            48 if one else 24 * MOST_LINES,
-            1 if one else MOST_LINES + 2,
-            candidates,
-        )
+            fragment, begins = "", next_headers(len(state.excerpt.numbers), most)
+        lines = most if most == 1 else most + 2  # its header, and one that ends further hunks
+        return Request((*state.prompt, fragment), begins, max_tokens=tokens, max_lines=lines)
 
-    def best(self, position: Position, prompt_format: PromptFormat, candidates: int) -> Answer:
-        """The greedy answer, or the most probable accepted one of several."""
-        start = time.perf_counter()
-        state = self.state(position, prompt_format)
-        proposals = propose(self.backend, self.request(position, state, candidates), lambda: False)
-        took = (time.perf_counter() - start) * 1000
-        proposals.sort(key=lambda proposal: -proposal.confidence)
+    def written(self, position: Position, state: State, proposals: Iterable[Proposal]) -> list[Written]:
+        """What the proposals come to, without those that are no diff, an empty one, or not finished."""
+        found = []
+        is_line = ASKED[position.task][0] == 1
         for proposal in proposals:
-            if not isinstance(proposal.diff, Diff) or not proposal.diff.hunks:
+            diff = proposal.diff
+            is_cut = proposal.stop is Stop.LENGTH and not (is_line and proposal.written.endswith("\n"))
+            if not isinstance(diff, Diff) or not diff.hunks or is_cut:
                 continue
-            after = state.after(proposal.diff)
-            if not isinstance(after, State):
-                continue
-            accepted = self.accepts(position, after.document)
-            if candidates == 1 or accepted:
-                took = took if candidates == 1 else (time.perf_counter() - start) * 1000
-                return Answer(_written(position, proposal.diff), after.document, took, accepted)
-        return Answer("", None, took)
+            if position.placed:
+                added = diff.hunks[0].added
+                document = position.with_lines(added)
+            else:
+                after = state.after(diff)
+                if not isinstance(after, State):
+                    continue
+                added = tuple(line for hunk in diff.hunks for line in hunk.added)
+                document = after.document
+            text = "\n".join(added)[len(position.typed) :].strip()
+            if text:
+                found.append(Written(text, document))
+        return found
 
-    def gated(self, position: Position, prompt_format: PromptFormat) -> Answer:
+    def greedy(
+        self, system: str, position: Position, prompt_format: PromptFormat, tries: int
+    ) -> list[Answer]:
+        """The greedy answer; and with `tries`, the first accepted one of it and as many sampled ones."""
         start = time.perf_counter()
         state = self.state(position, prompt_format)
-        baseline = self.gate.baseline(position.document, None)
-        limits = Limits(steps=1, lines=MOST_LINES, tokens=24 * MOST_LINES)
-        steps = generate(
-            state, self.backend, self.gate, baseline, limits=limits, opening=self.opening(position, state)
+        request = self.request(position, state)
+        proposals = propose(self.backend, request, lambda: False)
+        writing = (time.perf_counter() - start) * 1000
+        written = self.written(position, state, proposals)
+        first = self.judge.first(system, position, written, writing)
+        if not tries:
+            return [first]
+        is_complete = not position.placed and proposals[0].diff == Diff()
+        if first.accepted or is_complete:
+            return [first, replace(first, is_first=False)]
+        start = time.perf_counter()
+        proposals = propose(
+            self.backend, replace(request, sampling=RESAMPLING, candidates=tries), lambda: False
         )
-        for step in steps:
-            if isinstance(step, Step) and step.verdict.accepted and isinstance(step.diff, Diff):
-                took = (time.perf_counter() - start) * 1000
-                return Answer(_written(position, step.diff), step.document, took, True)
-        return Answer("", None, (time.perf_counter() - start) * 1000)
+        writing += (time.perf_counter() - start) * 1000
+        written = self.written(position, state, by_confidence(proposals))
+        second = self.judge.accepted(system, position, written, writing)
+        return [first, replace(second, checking=second.checking + first.checking)]
 
-    def plain(self, position: Position) -> Answer:
+    def eight(self, system: str, position: Position, prompt_format: PromptFormat) -> list[Answer]:
+        start = time.perf_counter()
+        state = self.state(position, prompt_format)
+        request = replace(self.request(position, state), sampling=RESAMPLING, candidates=CANDIDATES)
+        proposals = propose(self.backend, request, lambda: False)
+        writing = (time.perf_counter() - start) * 1000
+        written = self.written(position, state, by_confidence(proposals))
+        return [
+            self.judge.first(system, position, written, writing),
+            self.judge.accepted(system, position, written, writing),
+        ]
+
+    def plain(self, system: str, position: Position) -> list[Answer]:
         """The text above the cursor, continued for as many lines as are wanted."""
         start = time.perf_counter()
         state = self.state(position, PromptFormat.PAPER)
-        lines = state.excerpt.lines(position.document)[: state.excerpt.above(position.above)]
+        lines = state.excerpt.lines(position.shown)[: state.excerpt.above(position.shown_above)]
         text = "\n".join([*lines, position.typed])
         cut = last_pretoken(text)
         wanted = len(position.wanted)
-        request = Request(
-            (text[:cut],), (text[cut:],), max_tokens=24 * wanted, max_lines=wanted + text[cut:].count("\n")
-        )
-        written = "".join(piece.text for piece in self.backend.write(request, lambda: False))
-        took = (time.perf_counter() - start) * 1000
-        added = (position.typed + written[len(text) - cut :]).split("\n")[:wanted]
-        document = with_lines(position, added)
-        text = "\n".join(added)[len(position.typed) :].strip()
-        return Answer(text, document, took, self.accepts(position, document))
-
-    def accepts(self, position: Position, document: Document) -> bool:
-        return accepts(self.gate, position, document)
+        lines_left = wanted + text[cut:].count("\n")
+        request = Request((text[:cut],), (text[cut:],), max_tokens=48 * wanted, max_lines=lines_left)
+        pieces = self.backend.write(request, lambda: False)
+        written = (text[:cut] + "".join(piece.text for piece in pieces))[len(text) :]
+        writing = (time.perf_counter() - start) * 1000
+        added = (position.typed + written).split("\n")[:wanted]
+        return [self.judge.first(system, position, in_place(position, added), writing)]
 
 
-def accepts(gate: Gate, position: Position, document: Document) -> bool:
-    baseline = gate.baseline(position.document, None)
-    return wait(gate.submit(position.document, document, baseline), lambda: False).accepted
+def by_confidence(proposals: Iterable[Proposal]) -> list[Proposal]:
+    return sorted(proposals, key=lambda proposal: -proposal.confidence)
 
 
-def _written(position: Position, diff: Diff) -> str:
-    text = "\n".join(line for hunk in diff.hunks for line in hunk.added)
-    return text[len(position.typed) :].strip()
+def in_place(position: Position, lines: Sequence[str]) -> list[Written]:
+    """Lines that a system without diffs would insert; nothing when they say no more than is typed."""
+    text = "\n".join(lines)[len(position.typed) :].strip()
+    return [Written(text, position.with_lines(lines))] if text else []
 
 
-# ---- systems without one
-
-_END = "\0"  # between what stands above and what stands below
-_WORDS = re.compile(r"\w+|\n[ \t]*|[ \t]+|[^\w\s\0]")
-
-
-def ngram(position: Position, corpus: str) -> Answer:
-    """What most often follows the longest run of words that occurs in the file, else in the corpus."""
+def without_model(
+    system: str, position: Position, judge: Judge, lines_of: Callable[[Position], list[str]]
+) -> list[Answer]:
     start = time.perf_counter()
-    lines = position.document.lines
-    above = "\n".join([*lines[: position.above], position.typed])
-    below = "\n".join(lines[position.above :])
-    wanted = len(position.wanted)
-    written = ""
-    for _ in range(40 * wanted):
-        words = _WORDS.findall((above + written)[-400:])
-        following = ""
-        for order in range(min(NGRAM_ORDER, len(words)), 0, -1):
-            needle = "".join(words[-order:])
-            for haystack in (above + written + _END + below, corpus):
-                if following := _most_frequent(needle, haystack):
-                    break
-            if following:
-                break
-        if not following or (following[0] == "\n" and written.count("\n") == wanted - 1):
-            break
-        written += following
-    took = (time.perf_counter() - start) * 1000
-    return Answer(written.strip(), with_lines(position, (position.typed + written).split("\n")), took)
+    lines = lines_of(position)
+    writing = (time.perf_counter() - start) * 1000
+    return [judge.first(system, position, in_place(position, lines), writing)]
 
 
-def _most_frequent(needle: str, haystack: str) -> str:
-    found: Counter[str] = Counter()
-    at = haystack.find(needle)
-    for _ in range(NGRAM_MATCHES):
-        if at < 0:
-            break
-        if match := _WORDS.match(haystack, at + len(needle)):
-            found[match[0]] += 1
-        at = haystack.find(needle, at + 1)
-    return found.most_common(1)[0][0] if found else ""
+System = Callable[[Position], list[Answer]]
 
 
-def copy(position: Position) -> Answer:
-    """The lines behind the line that is most like the one above, and that begin with what is typed."""
-    start = time.perf_counter()
-    lines, typed = position.document.lines, position.typed.strip()
-    context = next((line for line in reversed(lines[: position.above]) if line.strip()), "")
-    best, score = "", -1.0
-    matcher = difflib.SequenceMatcher(b=context.strip(), autojunk=False)
-    for number in range(1, len(lines)):
-        line = lines[number].strip()
-        if number == position.above or not line.startswith(typed) or line == typed or not line:
-            continue
-        matcher.set_seq1(lines[number - 1].strip())
-        if (ratio := matcher.ratio()) > score:
-            best, score = "\n".join(lines[number : number + len(position.wanted)]), ratio
-    text = best.strip()[len(typed) :]
-    took = (time.perf_counter() - start) * 1000
-    added = (position.typed + text).split("\n")
-    return Answer(text.strip(), with_lines(position, added) if text else None, took)
+def open_system(name: str, label: str, model: Model, judge: Judge, data: Path) -> System:
+    suffix_first = PromptFormat.SUFFIX_FIRST
+    match name:
+        case "product":
+            return lambda position: model.greedy(label, position, suffix_first, SETTINGS.tries)
+        case "paper":
+            return lambda position: model.greedy(label, position, PromptFormat.PAPER, 0)
+        case "eight":
+            return lambda position: model.eight(label, position, suffix_first)
+        case "plain":
+            return lambda position: model.plain(label, position)
+        case "ngram":
+            grams = baselines.NGrams(data / "corpus" / "train.jsonl", data / "ngrams")
+            return lambda position: without_model(
+                label, position, judge, partial(baselines.ngram, corpus=grams)
+            )
+        case "copy":
+            return lambda position: without_model(label, position, judge, baselines.copy)
+    raise SystemExit(f"no system {name}")
 
 
-# ---- the table
+# ---- the file of answers, and the table
 
 
-def row(answers: Sequence[tuple[Position, Answer]]) -> list[str]:
-    exact, similar, findings, yielded = [], [], [], []
-    for position, answer in answers:
-        given = " ".join(answer.text.split())
-        wanted = " ".join(position.expected.split())
-        whole = position.placed or (answer.document is not None and answer.document.text == position.final)
-        exact.append(given == wanted and whole)
-        similar.append(difflib.SequenceMatcher(None, answer.text, position.expected, autojunk=False).ratio())
-        findings.append(answer.document is not None and answer.accepted is False)
-        yielded.append(bool(given) and answer.accepted is True)
-    times = [answer.milliseconds for _, answer in answers]
-    shares = (f"{100 * mean(values):.1f} %" for values in (exact, findings, yielded))
-    exact_share, findings_share, yield_share = shares
-    return [exact_share, f"{mean(similar):.3f}", findings_share, yield_share, f"{median(times):.0f}"]
+def read_answers(path: Path) -> list[Answer]:
+    if not path.exists():
+        return []
+    with path.open() as file:
+        return [Answer(**json.loads(line)) for line in file if line.endswith("\n")]
 
 
-def systems(
-    model: Path | None, names: Sequence[str], gate: Gate, corpus: Path
-) -> Iterator[tuple[str, System]]:
-    """(label, system) for each name; those without a model once."""
-    backend = LlamaBackend(model) if model is not None else None
-    for name in names:
-        kind, _, format_name = name.partition(":")
-        if (backend is None) != (kind in ("ngram", "copy")):
-            continue
-        if kind == "copy":
-            yield name, lambda position: judged(gate, position, copy(position))
-        elif kind == "ngram":
-            with corpus.open() as file:
-                records = [json.loads(line)["text"] for line in file]
-            random.Random(0).shuffle(records)
-            text = "\n".join(records)[:NGRAM_CHARACTERS]
-            yield name, lambda position, text=text: judged(gate, position, ngram(position, text))
+def labels(models: Sequence[Path], systems: Sequence[str]) -> Iterator[tuple[Path | None, str, str]]:
+    """(model file, system, label in the file of answers): one without a model for all of them."""
+    for name in systems:
+        if name in ("ngram", "copy"):
+            yield None, name, name
         else:
-            assert backend is not None
-            yield f"{backend.name} {name}", _asked(Model(backend, gate), kind, format_name)
+            for model in models:
+                digest = hashlib.sha256(model.read_bytes()).hexdigest()[:8]
+                yield model, name, f"{model.stem} {digest} {name}"
 
 
-def _asked(model: Model, kind: str, format_name: str) -> System:
-    if format_name == "plain":
-        return model.plain
-    prompt_format = PromptFormat(format_name)
-    if kind == "gated":
-        return lambda position: model.gated(position, prompt_format)
-    return lambda position: model.best(position, prompt_format, 8 if kind == "eight" else 1)
+NAMES = {
+    "product": ("greedy", "greedy, then four more"),
+    "paper": ("greedy, file order", ""),
+    "plain": ("plain continuation", ""),
+    "eight": ("eight, sampled", "eight, sampled"),
+    "ngram": ("n-grams", ""),
+    "copy": ("copied lines", ""),
+}
 
 
-def judged(gate: Gate, position: Position, answer: Answer) -> Answer:
-    if answer.document is None:
-        return answer
-    return replace(answer, accepted=accepts(gate, position, answer.document))
+def table(
+    answers: Sequence[Answer], models: Sequence[Path], systems: Sequence[str], tasks: Sequence[str]
+) -> Iterator[str]:
+    yield "| task | system | gate | positions | exact | similarity | answers | findings | yield | ms |"
+    yield "|---|---|---|---|---|---|---|---|---|---|"
+    for task in tasks:
+        for model, name, label in labels(models, systems):
+            mine = [a for a in answers if a.task == task and a.system == label]
+            first = [a for a in mine if a.is_first]
+            last = [a for a in mine if not a.is_first]
+            if not first:
+                continue
+            one, several = NAMES[name]
+            whose = f"{model.stem}: " if model and len(models) > 1 else ""
+            if name != "eight":
+                gated = [a if a.accepted else silent(a) for a in first]
+                rows = [(one, "off", first, False), (one, "on", gated, True), (several, "on", last, True)]
+            else:
+                rows = [(one, "off", first, False), (several, "on", last, True)]
+            for title, gate, of_row, is_gated in rows:
+                if of_row:
+                    yield f"| {task} | {whose}{title} | {gate} | {' | '.join(row(of_row, is_gated))} |"
 
 
-def examples(label: str, answers: Sequence[tuple[Position, Answer]], count: int) -> Iterator[str]:
-    for position, answer in answers[:count]:
-        above = position.document.lines[max(position.above - 3, 0) : position.above]
-        yield f"--- {position.task}, {label}"
-        yield "\n".join(above if position.placed else ["(anywhere)"])
-        yield f"{position.typed}▮ wanted: {position.expected!r}  written: {answer.text!r}"
+def silent(answer: Answer) -> Answer:
+    """What is left of an answer that the gate rejects."""
+    return replace(answer, text="", exact=False, similarity=0.0, findings=0)
+
+
+def row(answers: Sequence[Answer], is_gated: bool) -> list[str]:
+    given = [a for a in answers if a.text]
+    return [
+        str(len(answers)),
+        f"{100 * mean(a.exact for a in answers):.1f} %",
+        f"{mean(a.similarity for a in answers):.3f}",
+        f"{100 * len(given) / len(answers):.1f} %",
+        f"{100 * mean(a.findings > 0 for a in given):.1f} %" if given else "",
+        f"{100 * mean(bool(a.text) and not a.findings for a in answers):.1f} %",
+        f"{median(a.writing + is_gated * a.checking for a in answers):.0f}",
+    ]
+
+
+def disagreements(answers: Sequence[Answer]) -> str:
+    """How often the gate and the linter that only measures were of one mind on first answers."""
+    first = [a for a in answers if a.is_first and a.text]
+    strict = sum(not a.accepted and not a.findings for a in first)
+    lax = sum(a.accepted and a.findings > 0 for a in first)
+    return (
+        f"Of {len(first)} first answers that are not empty the gate accepted {lax} in which the other linter "
+        f"finds something new, and rejected {strict} in which it finds nothing."
+    )
+
+
+def evaluate(arguments: argparse.Namespace, path: Path) -> None:
+    """Appends what is missing to the file of answers."""
+    done = {(a.system, a.task, a.number) for a in read_answers(path)}
+    modules = modules_of(arguments.data / "corpus" / f"{arguments.split}.jsonl")
+    known = path.with_name(f"positions-{arguments.split}-{arguments.seed}.jsonl")
+    wanted = list(labels(arguments.models, arguments.systems))
+    with closing(Judge()) as judge, path.open("a") as file:
+        backends = {m: LlamaBackend(m, threads=arguments.threads) for m in arguments.models}
+        for model, name, label in wanted:
+            asked = Model(backends[model or arguments.models[0]], judge)
+            system = open_system(name, label, asked, judge, arguments.data)
+            for task in arguments.tasks:
+                missing = [n for n in range(arguments.count) if (label, task, n) not in done]
+                if not missing or (task == NEXT_EDIT and name in PLACED_ONLY):
+                    continue
+                start = time.monotonic()
+                for position in positions(modules, task, missing, arguments.seed, judge.lint, known):
+                    judge.gate.baseline(position.base)  # known from idle time in the server
+                    given = system(position)
+                    file.write("".join(json.dumps(asdict(answer)) + "\n" for answer in given))
+                    file.flush()
+                print(f"{label}, {task}: {len(missing)} in {time.monotonic() - start:.0f} s", flush=True)
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("models", type=Path, nargs="*", help="GGUF files")
+    parser.add_argument("models", type=Path, nargs="+", help="GGUF files")
     parser.add_argument("--data", type=Path, default=Path(".work"), help="holds corpus/")
     parser.add_argument("--split", default="held_out")
     parser.add_argument("--count", type=int, default=500, help="positions of each task")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--tasks", nargs="+", choices=TASKS, default=TASKS)
-    parser.add_argument("--systems", nargs="+", default=SYSTEMS)
-    parser.add_argument("--examples", type=int, default=0, help="of each task and system, to the terminal")
+    parser.add_argument("--systems", nargs="+", choices=NAMES, default=list(NAMES))
+    parser.add_argument("--threads", type=int, help="of the model; default: the server's")
+    parser.add_argument("--answers", default="answers", help="name of the file of answers")
+    parser.add_argument("--only-table", action="store_true", help="of the answers that are there")
     parser.add_argument("--out", type=Path, help="the table as Markdown")
     arguments = parser.parse_args()
     warnings.simplefilter("ignore", SyntaxWarning)
-    with (arguments.data / "corpus" / f"{arguments.split}.jsonl").open() as file:
-        records = [json.loads(line) for line in file]
-    gate = open_gate(Settings(gate_timeout=20.0), None)
-    table = [
+    path = arguments.data / "evaluation" / f"{arguments.answers}-{arguments.split}-{arguments.seed}.jsonl"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if not arguments.only_table:
+        evaluate(arguments, path)
+    answers = [a for a in read_answers(path) if a.number < arguments.count]
+    lines = [
         f"`python {' '.join(sys.argv)}`",
         "",
-        "| task | system | exact | similarity | findings | yield | ms (median) |",
-        "|---|---|---|---|---|---|---|",
+        *table(answers, arguments.models, arguments.systems, arguments.tasks),
+        "",
+        disagreements(answers),
     ]
-    print("\n".join(table))
-    for task in arguments.tasks:
-        chosen = positions(records, task, arguments.count, arguments.seed)
-        for path in (*arguments.models, None):
-            for label, system in systems(
-                path, arguments.systems, gate, arguments.data / "corpus" / "train.jsonl"
-            ):
-                if task == "next edit" and (path is None or label.endswith("plain")):
-                    continue  # they cannot tell where
-                answers = [(position, system(position)) for position in chosen]
-                table.append(f"| {task} | {label} | {' | '.join(row(answers))} |")
-                print(table[-1], flush=True)
-                for line in examples(label, answers, arguments.examples):
-                    print(line)
-    gate.linter.close()
+    print("\n".join(lines))
     if arguments.out:
-        arguments.out.write_text("\n".join(table) + "\n")
+        arguments.out.write_text("\n".join(lines) + "\n")
