@@ -62,8 +62,8 @@ class Wire:
         """Process ids of the servers that were started, oldest first."""
         return [entry["pid"] for entry in self.entries() if "pid" in entry]
 
-    def belief(self, path: Path) -> str | None:
-        """The text that the server holds for a file: its own document store, fed with what it was sent."""
+    def belief(self, of: Path | str) -> str | None:
+        """The text that the server holds for a file or URI: its own document store, fed with what it was sent."""
         documents, read = Documents(), converters.get_converter().structure
         for entry in self.entries():
             if "pid" in entry:
@@ -80,7 +80,11 @@ class Wire:
                     documents.change(change.text_document, change.content_changes)
                 case "textDocument/didClose":
                     documents.close(message["params"]["textDocument"]["uri"])
-        document = documents.document(path.as_uri())
+                case "notebookDocument/didOpen":
+                    documents.open_notebook(read(message["params"], types.DidOpenNotebookDocumentParams))
+                case "notebookDocument/didChange":
+                    documents.change_notebook(read(message["params"], types.DidChangeNotebookDocumentParams))
+        document = documents.document(of.as_uri() if isinstance(of, Path) else of)
         return document.text if document else None
 
     def _parameters(self, side: str, method: str) -> list[Any]:

@@ -3,8 +3,12 @@
 import { access, constants } from "node:fs/promises";
 import { homedir } from "node:os";
 import * as vscode from "vscode";
-import { besideInterpreter, expanded, inEnvironment, onPath, type Surroundings } from "./places";
+import { besideInterpreter, inEnvironment, named, onPath, type Surroundings } from "./places";
+import { within } from "./restarts";
 import { serverPath } from "./settings";
+
+/** Milliseconds that another extension may keep the server waiting. */
+const PATIENCE = 10_000;
 
 /** The part of the Python extension's API that is used here. */
 interface PythonApi {
@@ -15,7 +19,7 @@ interface PythonApi {
   };
 }
 
-export function surroundings(): Surroundings {
+function surroundings(): Surroundings {
   return {
     platform: process.platform,
     home: homedir(),
@@ -28,44 +32,52 @@ export function managedFolder(context: vscode.ExtensionContext): string {
   return vscode.Uri.joinPath(context.globalStorageUri, "environment").fsPath;
 }
 
-/** The program to start; undefined when there is none. */
+/** The program to start; undefined when there is none, also where the setting says that there is one. */
 export async function findServer(
   context: vscode.ExtensionContext,
   interpreter: string | undefined,
 ): Promise<string | undefined> {
   const around = surroundings();
   const chosen = serverPath();
-  if (chosen) return expanded(chosen, around);
-  const candidates = [
-    ...(interpreter ? [besideInterpreter(interpreter, around.platform)] : []),
-    inEnvironment(managedFolder(context), around.platform).program,
-    ...onPath(around),
-  ];
+  const candidates = chosen
+    ? named(chosen, around)
+    : [
+        ...(interpreter ? [besideInterpreter(interpreter, around.platform)] : []),
+        inEnvironment(managedFolder(context), around.platform).program,
+        ...onPath(around),
+      ];
   for (const candidate of candidates) if (await isProgram(candidate)) return candidate;
   return undefined;
 }
 
-export async function isProgram(path: string): Promise<boolean> {
+async function isProgram(path: string): Promise<boolean> {
   return access(path, constants.X_OK).then(
     () => true,
     () => false,
   );
 }
 
-/** The interpreter that is selected in the Python extension; none in a workspace that is not trusted. */
+/**
+ * The interpreter that is selected in the Python extension. None in a workspace that is not trusted, nor
+ * when that extension fails or is slow: the server does without.
+ */
 export async function selectedInterpreter(): Promise<string | undefined> {
-  const python = vscode.workspace.isTrusted ? await pythonApi() : undefined;
-  if (!python) return undefined;
+  if (!vscode.workspace.isTrusted) return undefined;
+  return within(PATIENCE, askInterpreter()).catch(() => undefined);
+}
+
+async function askInterpreter(): Promise<string | undefined> {
+  const environments = (await pythonApi())?.environments;
   const folder = vscode.workspace.workspaceFolders?.[0]?.uri;
-  const environment = await python.environments.resolveEnvironment(
-    python.environments.getActiveEnvironmentPath(folder),
-  );
+  const chosen = environments?.getActiveEnvironmentPath(folder);
+  const environment = chosen && (await environments?.resolveEnvironment(chosen));
   return environment?.executable.uri?.fsPath;
 }
 
 /** Calls `listener` when another interpreter is selected. */
 export async function onInterpreter(listener: () => void): Promise<vscode.Disposable | undefined> {
-  return (await pythonApi())?.environments.onDidChangeActiveEnvironmentPath(listener);
+  const python = await pythonApi().catch(() => undefined);
+  return python?.environments.onDidChangeActiveEnvironmentPath(listener);
 }
 
 async function pythonApi(): Promise<PythonApi | undefined> {

@@ -7,14 +7,14 @@ import { install } from "./install";
 import { InstructionEdits } from "./instruction";
 import { chooseModel, chooseServer, explainLast, showMenu, snooze } from "./menu";
 import { NextEdits } from "./nextEdit";
-import { Server, type Life } from "./server";
+import { Server } from "./server";
 import { needsRestart } from "./settings";
 import { StatusItem } from "./status";
 import { SCHEME, VirtualTexts } from "./virtual";
 
 let server: Server | undefined;
 
-export async function activate(context: vscode.ExtensionContext): Promise<void> {
+export function activate(context: vscode.ExtensionContext): void {
   const log = vscode.window.createOutputChannel("LintSeq", { log: true });
   const texts = new VirtualTexts();
   const client = (): Server["running"] => server?.running;
@@ -22,6 +22,9 @@ export async function activate(context: vscode.ExtensionContext): Promise<void> 
   const running = (server = new Server(context, log, ghostText.middleware));
   const nextEdits = new NextEdits(context, client, ghostText, texts);
   const instructions = new InstructionEdits(context, client, ghostText, texts);
+
+  /** The path without a program that the user was told of; empty for none anywhere. */
+  let told: string | undefined;
 
   const commands: Record<string, () => unknown> = {
     "lintseq.editByInstruction": () => instructions.run(),
@@ -34,7 +37,10 @@ export async function activate(context: vscode.ExtensionContext): Promise<void> 
     "lintseq.menu": () => showMenu(running, ghostText),
     "lintseq.explain": () => explainLast(ghostText, texts),
     "lintseq.snooze": () => snooze(ghostText),
-    "lintseq.restart": () => running.restart(),
+    "lintseq.restart": () => {
+      told = undefined;
+      return running.restart();
+    },
     "lintseq.chooseModel": () => chooseModel(context),
     "lintseq.chooseServer": chooseServer,
     "lintseq.install": async () => {
@@ -52,7 +58,14 @@ export async function activate(context: vscode.ExtensionContext): Promise<void> 
     nextEdits,
     new StatusItem(running, ghostText, nextEdits),
     vscode.workspace.registerTextDocumentContentProvider(SCHEME, texts),
-    running.onDidChange((life) => void report(life, running)),
+    running.onDidChange((life) => {
+      void vscode.commands.executeCommand("setContext", "lintseq.ready", running.isReady);
+      if (life.kind === "missing" && life.path !== told) {
+        told = life.path;
+        void tellMissing(life.path);
+      }
+      if (life.kind === "crashed") void tellCrashed(running);
+    }),
     ghostText.onSnooze(() => {
       nextEdits.clear();
     }),
@@ -62,30 +75,31 @@ export async function activate(context: vscode.ExtensionContext): Promise<void> 
     vscode.workspace.onDidGrantWorkspaceTrust(() => void running.restart()),
     ...Object.entries(commands).map(([id, run]) => vscode.commands.registerCommand(id, run)),
   );
-  await running.restart();
-  const listener = await onInterpreter(() => void running.interpreterChanged());
-  if (listener) context.subscriptions.push(listener);
+  // Not waited for: until activation ends, no command of ours runs.
+  void running.restart();
+  void onInterpreter(() => void running.interpreterChanged()).then((listener) => {
+    if (listener) context.subscriptions.push(listener);
+  });
 }
 
 export async function deactivate(): Promise<void> {
   await server?.stop();
 }
 
-/** The two things that the user must decide. Everything else is the status bar's. */
-async function report(life: Life, running: Server): Promise<void> {
-  void vscode.commands.executeCommand("setContext", "lintseq.ready", running.isReady);
-  if (life.kind === "missing") {
-    const text = life.path
-      ? `LintSeq: there is no program ${life.path}.`
-      : "LintSeq: the server lintseq-lsp is not installed yet.";
-    const answer = await vscode.window.showInformationMessage(text, "Install", "Choose…");
-    if (answer === "Install") await vscode.commands.executeCommand("lintseq.install");
-    if (answer === "Choose…") await vscode.commands.executeCommand("lintseq.chooseServer");
-  }
-  if (life.kind === "crashed") {
-    const text = "LintSeq: the server crashed several times and is not started anew.";
-    const answer = await vscode.window.showErrorMessage(text, "Restart", "Open Log");
-    if (answer === "Restart") await running.restart();
-    if (answer === "Open Log") await vscode.commands.executeCommand("lintseq.openLog");
-  }
+async function tellMissing(path: string): Promise<void> {
+  const [text, other] = path
+    ? [`LintSeq: there is no program ${path}.`, "Open Settings"]
+    : ["LintSeq: the server lintseq-lsp is not installed yet.", "Install"];
+  const answer = await vscode.window.showInformationMessage(text, other, "Choose…");
+  if (answer === "Install") await vscode.commands.executeCommand("lintseq.install");
+  if (answer === "Open Settings")
+    await vscode.commands.executeCommand("workbench.action.openSettings", "lintseq.serverPath");
+  if (answer === "Choose…") await vscode.commands.executeCommand("lintseq.chooseServer");
+}
+
+async function tellCrashed(running: Server): Promise<void> {
+  const text = "LintSeq: the server crashed several times and is not started again.";
+  const answer = await vscode.window.showErrorMessage(text, "Restart", "Open Log");
+  if (answer === "Restart") await running.restart();
+  if (answer === "Open Log") await vscode.commands.executeCommand("lintseq.openLog");
 }

@@ -34,6 +34,8 @@ export class GhostText implements vscode.Disposable {
       }
       return answer;
     },
+    provideCodeActions: (document, range, context, token, next) =>
+      isEnabled(document) ? next(document, range, context, token) : [],
   };
 
   constructor(private readonly client: () => LanguageClient | undefined) {}

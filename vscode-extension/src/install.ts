@@ -8,6 +8,7 @@ import * as vscode from "vscode";
 import { managedFolder } from "./discovery";
 import { inEnvironment } from "./places";
 
+/** Isolated, so that nothing of the folder that VS Code was started in is imported. */
 const CHECK = "import sys, venv, ensurepip; print(sys.executable if sys.version_info >= (3, 11) else '')";
 
 /** Whether the environment is there now. The first use of a compiler may take minutes. */
@@ -31,8 +32,8 @@ export async function install(
   const folder = managedFolder(context);
   const { interpreter: own } = inEnvironment(folder, process.platform);
   const steps: [string, string, string[]][] = [
-    ["making the environment", python, ["-m", "venv", folder]],
-    ["installing", own, ["-m", "pip", "install", "--disable-pip-version-check", wheel]],
+    ["making the environment", python, ["-I", "-m", "venv", folder]],
+    ["installing", own, ["-I", "-m", "pip", "install", "--disable-pip-version-check", wheel]],
   ];
   return vscode.window.withProgress(
     { location: vscode.ProgressLocation.Notification, title: "LintSeq", cancellable: true },
@@ -73,7 +74,7 @@ async function findPython(interpreter: string | undefined): Promise<string | und
   const named = process.platform === "win32" ? ["py", "python"] : ["python3", "python"];
   for (const command of [interpreter, ...named]) {
     if (!command) continue;
-    const answer = await promisify(execFile)(command, ["-c", CHECK]).catch(() => undefined);
+    const answer = await promisify(execFile)(command, ["-I", "-c", CHECK]).catch(() => undefined);
     const path = answer?.stdout.trim();
     if (path) return path;
   }
@@ -90,8 +91,13 @@ function run(
 ): Promise<boolean> {
   log.info([command, ...argv].join(" "));
   return new Promise((resolve) => {
-    const child = spawn(command, argv, { stdio: ["ignore", "pipe", "pipe"] });
-    const listener = token.onCancellationRequested(() => child.kill());
+    const isGroup = process.platform !== "win32";
+    const child = spawn(command, argv, { stdio: ["ignore", "pipe", "pipe"], detached: isGroup });
+    const listener = token.onCancellationRequested(() => {
+      // The compilers that pip has started end with it.
+      if (isGroup && child.pid !== undefined) process.kill(-child.pid);
+      else child.kill();
+    });
     for (const stream of [child.stdout, child.stderr])
       stream.on("data", (data: Buffer) => {
         for (const line of data.toString().split(/\r?\n/).filter(Boolean)) {

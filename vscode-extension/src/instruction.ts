@@ -84,12 +84,17 @@ export class InstructionEdits {
       this.texts.set(preview, states[count] ?? "");
       reveal(preview, changes[count - 1]?.[0]?.range.start.line);
     });
-    const listener = client.onProgress(steps, token, ({ edits }) => {
+    let since = Date.now();
+    const listener = client.onProgress(steps, token, ({ edits, tier }) => {
       const before = states[states.length - 1] ?? "";
       const after = applied(before, edits);
       changes.push(edits);
       states.push(after);
-      list.add(lineCounts(before, after), (edits[0]?.range.start.line ?? 0) + 1);
+      const now = Date.now();
+      const seconds = ((now - since) / 1000).toFixed(1);
+      since = now;
+      const where = `${lineCounts(before, after)} at line ${(edits[0]?.range.start.line ?? 0) + 1}`;
+      list.add(`${where} · ${tier ? `${tier}: ` : ""}no new finding · ${seconds} s`);
     });
     await vscode.commands.executeCommand("vscode.diff", document.uri, preview, `${name}: ${instruction}`, {
       preview: true,
@@ -122,7 +127,7 @@ export class InstructionEdits {
     const explanation = await this.ghostText.explain(document).catch(() => null);
     const rejected = explanation?.rejected.length ?? 0;
     const words = answer.steps && answer.reason === "complete" ? "done" : inWords(answer.reason);
-    return rejected ? `${words}; ${rejected} tries rejected by the linter` : words;
+    return rejected ? `${words}; ${rejected} ${rejected === 1 ? "try" : "tries"} rejected` : words;
   }
 }
 
@@ -150,13 +155,9 @@ class StepList {
     });
   }
 
-  add(counts: string, line: number): void {
+  add(description: string): void {
     const count = this.steps.length + 1;
-    this.steps.push({
-      label: `$(pass) Accept up to step ${count}`,
-      description: `${counts} at line ${line}, no new finding`,
-      count,
-    });
+    this.steps.push({ label: `$(pass) Accept up to step ${count}`, description, count });
     this.update();
   }
 
@@ -196,7 +197,7 @@ class StepList {
       count: total,
       alwaysShow: true,
     };
-    const none = { label: "$(close) Reject", count: 0, alwaysShow: true };
+    const none = { label: total ? "$(close) Reject" : "$(close) Close", count: 0, alwaysShow: true };
     const active = this.list.activeItems[0];
     const items = total ? [all, ...this.steps, none] : this.result === undefined ? [] : [none];
     this.list.items = items;

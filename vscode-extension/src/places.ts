@@ -11,8 +11,14 @@ export interface Surroundings {
 
 const PROGRAM = "lintseq-lsp";
 
-function programName(platform: NodeJS.Platform): string {
-  return platform === "win32" ? `${PROGRAM}.exe` : PROGRAM;
+function programName(platform: NodeJS.Platform, name = PROGRAM): string {
+  return platform === "win32" && !name.endsWith(".exe") ? `${name}.exe` : name;
+}
+
+/** Where the program may be that the user named: one without a folder is looked for on the PATH alone. */
+export function named(path: string, around: Surroundings): string[] {
+  const result = expanded(path, around);
+  return /[\\/]/.test(result) ? [result] : onPath(around, result);
 }
 
 /** What the user wrote, with `~` and `${workspaceFolder}` in their place; relative to the folder. */
@@ -38,9 +44,9 @@ export function inEnvironment(
 }
 
 /** Where the shell would look. */
-export function onPath(around: Surroundings): string[] {
+export function onPath(around: Surroundings, name = PROGRAM): string[] {
   return around.path
     .split(delimiter)
     .filter((folder) => isAbsolute(folder))
-    .map((folder) => join(folder, programName(around.platform)));
+    .map((folder) => join(folder, programName(around.platform, name)));
 }

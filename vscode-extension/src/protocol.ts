@@ -25,6 +25,8 @@ export interface EditAnswer {
 export interface StepReport {
   step: number;
   edits: TextEdit[];
+  /** Who checked it. */
+  tier?: string;
 }
 
 export interface Status {

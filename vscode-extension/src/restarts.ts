@@ -1,4 +1,4 @@
-/** When the server is started anew: never two starts at once, and slower after each crash. Knows no server. */
+/** When the server is started anew: never two starts at once, slower after each crash, waited for only so long. */
 
 /** Runs one piece of work at a time. Requests that come while one waits share it. */
 export class Queue {
@@ -16,6 +16,19 @@ export class Queue {
       });
     return this.waiting;
   }
+}
+
+/** `work`, or a rejection when it takes longer than `milliseconds`. */
+export async function within<T>(milliseconds: number, work: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => {
+      reject(new Error(`no answer in ${milliseconds / 1000} s`));
+    }, milliseconds);
+  });
+  return Promise.race([work, late]).finally(() => {
+    clearTimeout(timer);
+  });
 }
 
 const DELAYS = [500, 2_000, 8_000, 20_000];

@@ -10,16 +10,26 @@ import {
   type LanguageClientOptions,
   type Middleware,
 } from "vscode-languageclient/node";
-import { findServer, isProgram, selectedInterpreter } from "./discovery";
+import { findServer, selectedInterpreter } from "./discovery";
 import { statusChanged, type Status } from "./protocol";
-import { BackOff, Queue } from "./restarts";
-import { SELECTOR, logLevel, serverSettings } from "./settings";
+import { BackOff, Queue, within } from "./restarts";
+import { SELECTOR, logLevel, serverPath, serverSettings } from "./settings";
 
 export type Life =
   | { kind: "starting" | "loading" | "ready" | "thinking" | "stopped" }
-  | { kind: "missing"; path: string | undefined }
+  | { kind: "missing"; path: string }
   | { kind: "waiting" | "crashed" }
   | { kind: "warning" | "inactive"; message: string };
+
+/** Milliseconds until a server that does not answer `initialize` counts as crashed. */
+const PATIENCE = 60_000;
+
+/** The client library pops up every failed start; here the status bar and `Life` tell of it. */
+class QuietClient extends LanguageClient {
+  override error(message: string, data?: unknown, show?: boolean | "force"): void {
+    super.error(message, data, show === "force" ? false : show);
+  }
+}
 
 export class Server implements vscode.Disposable {
   life: Life = { kind: "stopped" };
@@ -79,8 +89,9 @@ export class Server implements vscode.Disposable {
     this.tell({ kind: "starting" });
     this.interpreter = await selectedInterpreter();
     const command = await findServer(this.context, this.interpreter);
-    if (!command || (/[\\/]/.test(command) && !(await isProgram(command)))) {
-      this.tell({ kind: "missing", path: command });
+    if (!command) {
+      this.log.warn(`there is no server${serverPath() ? ` ${serverPath()}` : ""}`);
+      this.tell({ kind: "missing", path: serverPath() });
       return;
     }
     this.log.info(`starting ${command}`);
@@ -91,10 +102,11 @@ export class Server implements vscode.Disposable {
       if (client === this.client) this.tell(this.lifeFrom(status));
     });
     try {
-      await client.start();
+      await within(PATIENCE, client.start());
       if (this.life.kind === "starting") this.tell({ kind: "loading" });
     } catch (error) {
       this.log.error(`the server did not start: ${String(error)}`);
+      void client.stop().catch(() => undefined); // which ends the process, but says that nothing runs
       this.ended(client);
     }
   }
@@ -132,7 +144,7 @@ export class Server implements vscode.Disposable {
     const folder = vscode.workspace.workspaceFolders?.[0]?.uri;
     const cwd = folder?.scheme === "file" ? { cwd: folder.fsPath } : {};
     // `ended` belongs to this client, which therefore has a name here.
-    const client: LanguageClient = new LanguageClient(
+    const client: LanguageClient = new QuietClient(
       "lintseq",
       "LintSeq",
       { command, args: ["--log-level", logLevel()], transport: TransportKind.stdio, options: cwd },

@@ -12,11 +12,18 @@ const SERVER_SETTINGS = Object.keys(contributes.configuration.properties)
   .map((name) => name.slice(SECTION.length + 1))
   .filter((name) => !OWN.has(name));
 
-/** All of the server's settings. Without a `python` of the user's own, the selected interpreter counts. */
+/**
+ * All of the server's settings. Without a `python` of the user's own, the selected interpreter counts. The
+ * server is off where nothing is wanted in any folder; in each document, `isEnabled` decides.
+ */
 export function serverSettings(interpreter: string | undefined): Record<string, unknown> {
   const configuration = vscode.workspace.getConfiguration(SECTION);
-  const values = Object.fromEntries(SERVER_SETTINGS.map((name) => [name, configuration.get(name)]));
-  return values.python || !interpreter ? values : { ...values, python: interpreter };
+  const read = Object.fromEntries(SERVER_SETTINGS.map((name) => [name, configuration.get(name)]));
+  const folders = vscode.workspace.workspaceFolders ?? [];
+  const places = [{ languageId: "python" }, ...folders.map(({ uri }) => ({ uri, languageId: "python" }))];
+  const enabled = places.some(isOn);
+  const values = { ...read, enabled };
+  return read.python || !interpreter ? values : { ...values, python: interpreter };
 }
 
 export function serverPath(): string {
@@ -42,7 +49,11 @@ export function isServed(document: vscode.TextDocument): boolean {
 
 /** Whether the user wants suggestions in this document, its folder and its language. */
 export function isEnabled(document: vscode.TextDocument): boolean {
-  return vscode.workspace.getConfiguration(SECTION, document).get("enabled", true);
+  return isOn(document);
+}
+
+function isOn(scope: vscode.ConfigurationScope): boolean {
+  return vscode.workspace.getConfiguration(SECTION, scope).get("enabled", true);
 }
 
 /** Whether the setting asks for something else than before the event. */

@@ -7,91 +7,89 @@ import re
 import shlex
 import socket
 import subprocess
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from install import code_server
 from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Error as PlaywrightError
 from playwright.sync_api import TimeoutError as PlaywrightTimeout
-from wire import SERVER, TAP, Wire
+from wire import PATIENT, TAP, Wire
 
-SECONDS = 60.0
+SECONDS = 120.0
+"""How long an event may take on a busy machine; nothing waits longer than it must."""
 
 
 class Code:
-    """One code-server with a profile of its own, one window, and a server behind a tap."""
+    """One code-server with a profile and a home of its own, one window, and a server behind a tap."""
 
-    def __init__(self, tools: Path, extensions: Path, browser: Browser, place: Path, python: str) -> None:
+    def __init__(
+        self, tools: Path, extensions: Path, browser: Browser, place: Path, server: Sequence[str] = PATIENT
+    ) -> None:
         self.wire = Wire(place / "wire.jsonl")
         self.project = place / "project"
+        self.project.mkdir()
+        self.profile = place / "profile"
+        self.program = tapped(place / "bin" / "lintseq-lsp", self.wire, server)
         self.shots = Path(os.environ.get("LINTSEQ_SHOTS") or place)
-        self._tools = tools
-        self._extensions = extensions
+        self.environment = hermetic(place / "home")
+        self.page: Page
+        self._command = [*code_server(tools), "--extensions-dir", str(extensions)]
         self._browser = browser
-        self._profile = place / "profile"
         self._process: subprocess.Popen[bytes] | None = None
         self._log = place / "code-server.log"
-        self.program = place / "lintseq-lsp"
-        words = [python, str(TAP), str(self.wire.log), SERVER[0]]
-        self.program.write_text(f'#!/bin/sh\nexec {shlex.join(words)} "$@"\n')
-        self.program.chmod(0o755)
         self._settings: dict[str, Any] = {}
-        self.page: Page
 
     # Its life
 
-    def start(self, settings: dict[str, Any], *, on_path: bool = False) -> None:
-        """Opens the window on the project and waits for the workbench.
+    def start(self, settings: dict[str, Any], *, workspace: Path | None = None, trust: bool = False) -> None:
+        """Opens the window on the project, or on a workspace's file, and waits for the workbench.
 
-        The server is named by its setting, or, when `on_path`, found on the PATH.
+        The server is named by its setting, unless `settings` say otherwise. With `trust`, VS Code asks
+        for the workspace's trust, as it does outside of these tests.
         """
-        self.project.mkdir(exist_ok=True)
-        self.set({"lintseq.serverPath": "", **settings} if on_path else settings)
+        self.set({"lintseq.serverPath": str(self.program), **settings}, trust=trust)
         port = free_port()
-        node = self._tools / "node" / "node_modules" / "node" / "bin"
-        entry = self._tools / "code-server" / "node_modules" / "code-server" / "out" / "node" / "entry.js"
         command = [
-            *(str(node / "node"), str(entry), "--bind-addr", f"127.0.0.1:{port}", "--auth", "none"),
-            *("--disable-telemetry", "--disable-update-check", "--disable-workspace-trust"),
-            *("--user-data-dir", str(self._profile), "--extensions-dir", str(self._extensions)),
+            *(*self._command, "--bind-addr", f"127.0.0.1:{port}", "--auth", "none"),
+            *("--disable-telemetry", "--disable-update-check", "--user-data-dir", str(self.profile)),
+            *(() if trust else ("--disable-workspace-trust",)),
         ]
-        environment = {name: value for name, value in os.environ.items() if not name.startswith("VSCODE_")}
-        if on_path:
-            home = self._profile.with_name("home")
-            home.mkdir()
-            (home / ".profile").write_text(f'export PATH="{self.program.parent}:$PATH"\n')
-            environment |= {"HOME": str(home), "SHELL": "/bin/sh"}  # whose PATH VS Code takes
         with self._log.open("wb") as log:
-            self._process = subprocess.Popen(command, stdout=log, stderr=log, env=environment)
+            self._process = subprocess.Popen(command, stdout=log, stderr=log, env=self.environment)
         wait_until(
             lambda: f"127.0.0.1:{port}" in self._log.read_text(errors="replace"), "code-server listens"
         )
         context = self._browser.new_context(viewport={"width": 1100, "height": 700})
         self.page = context.new_page()
         self.page.set_default_timeout(SECONDS * 1000)
-        self.page.goto(f"http://127.0.0.1:{port}/?folder={self.project}")
+        opened = f"workspace={workspace}" if workspace else f"folder={self.project}"
+        self.page.goto(f"http://127.0.0.1:{port}/?{opened}")
         self.page.locator(".monaco-workbench .statusbar").wait_for()
 
     def close(self) -> None:
         if self._process is None:
             return
-        with contextlib.suppress(Exception):
+        with contextlib.suppress(PlaywrightError):  # the page may be gone
             self.page.context.close()
         self._process.terminate()
         self._process.wait(SECONDS)
 
-    def set(self, settings: dict[str, Any]) -> None:
-        """Writes the user's settings; VS Code sees it while it runs.
+    def set(self, settings: dict[str, Any], *, trust: bool = False) -> None:
+        """Writes the settings; VS Code sees it while it runs.
 
         A window on a remote machine, as this one is, takes programs' paths from the machine's settings.
         """
         self._settings = settings
-        own = {"lintseq.serverPath": str(self.program), **settings}
         look = {
             "files.autoSave": "off",
+            "files.defaultLanguage": "python",
             "workbench.secondarySideBar.defaultVisibility": "hidden",
-            "security.workspace.trust.enabled": False,
+            "security.workspace.trust.enabled": trust,
+            "security.workspace.trust.startupPrompt": "never",
             "workbench.startupEditor": "none",
             "workbench.tips.enabled": False,
             "chat.commandCenter.enabled": False,
@@ -103,14 +101,26 @@ class Code:
             "editor.quickSuggestions": {"other": "off", "comments": "off", "strings": "off"},
             "workbench.colorTheme": "Default Dark Modern",
         }
-        for name, values in (("User", look), ("Machine", own)):
-            file = self._profile / name / "settings.json"
+        for name, values in (("User", look), ("Machine", settings)):
+            file = self.profile / name / "settings.json"
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(json.dumps(values, indent=2))
 
     def change(self, **settings: Any) -> None:
-        """Changes settings of the server, and keeps the others."""
+        """Changes settings of the extension, and keeps the others."""
         self.set(self._settings | {f"lintseq.{name}": value for name, value in settings.items()})
+
+    def log(self) -> str:
+        """What the extension has written into its log."""
+        return "".join(
+            file.read_text() for file in self.profile.glob("logs/*/exthost*/lintseq.lintseq/*.log")
+        )
+
+    @property
+    def machine_settings(self) -> dict[str, Any]:
+        """What VS Code has by now written there."""
+        settings: dict[str, Any] = json.loads((self.profile / "Machine" / "settings.json").read_text())
+        return settings
 
     # Files
 
@@ -173,6 +183,19 @@ class Code:
         box.wait_for(state="hidden")
         self.page.locator(".statusbar-item", has_text=f"Ln {line}, Col {column}").wait_for()
 
+    def choose_file(self, path: Path) -> None:
+        """Answers VS Code's own file dialog."""
+        box = self.page.locator(".quick-input-widget input")
+        self.page.locator(".quick-input-action", has_text="OK").wait_for()
+
+        def stays() -> bool:  # the dialog writes the folder into it that it begins with, when it has read it
+            box.fill(str(path))
+            return self.rows.filter(has_text=path.name).count() == 1 and box.input_value() == str(path)
+
+        wait_until(stays, f"the dialog to offer {path}")
+        self.press("Enter")
+        box.wait_for(state="hidden")
+
     def command(self, title: str, *, key: str | None = None) -> None:
         """Runs a command by its title in the palette, or by a key."""
         if key is not None:
@@ -185,13 +208,23 @@ class Code:
 
     def pick(self, text: str) -> None:
         """Takes the row of a list that has that text."""
-        self.page.locator(".quick-input-list .monaco-list-row", has_text=text).first.click()
+        self.rows.filter(has_text=text).first.click()
 
     # What is on the screen
 
     @property
     def ghost(self) -> Locator:
         return self.page.locator('[class*="ghost-text-decoration"], .ghost-text')
+
+    @property
+    def rows(self) -> Locator:
+        """Of the list that is open."""
+        return self.page.locator(".quick-input-list .monaco-list-row")
+
+    @property
+    def toasts(self) -> Locator:
+        """Messages that popped up."""
+        return self.page.locator(".notification-toast")
 
     @property
     def status(self) -> Locator:
@@ -225,6 +258,30 @@ def wait_until(holds: Callable[[], object], what: str | Callable[[], str], secon
     while not holds():
         assert time.monotonic() < end, f"waited for {what() if callable(what) else what}"
         time.sleep(0.05)
+
+
+def tapped(program: Path, wire: Wire, server: Sequence[str] = PATIENT) -> Path:
+    """Writes a program that is the server behind a tap, but for its other commands."""
+    bare = [word for word in server if word != "--stdio"]
+    program.parent.mkdir(parents=True, exist_ok=True)
+    program.write_text(
+        '#!/bin/sh\ncase "$*" in\n'
+        f'*--stdio*) exec {shlex.join([sys.executable, str(TAP), str(wire.log), *bare])} "$@" ;;\n'
+        f'*) exec {shlex.join(bare)} "$@" ;;\nesac\n'
+    )
+    program.chmod(0o755)
+    return program
+
+
+def hermetic(home: Path) -> dict[str, str]:
+    """An environment in which VS Code finds no server, and nothing of the user's."""
+    home.mkdir()
+    path = os.environ["PATH"].split(os.pathsep)
+    return {name: value for name, value in os.environ.items() if not name.startswith(("VSCODE_", "PIP_"))} | {
+        "HOME": str(home),
+        "SHELL": "/bin/sh",  # whose PATH VS Code takes
+        "PATH": os.pathsep.join(part for part in path if not (Path(part) / "lintseq-lsp").exists()),
+    }
 
 
 def free_port() -> int:

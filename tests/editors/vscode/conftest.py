@@ -28,6 +28,14 @@ FLAGS = [
 Start = Callable[..., "Code"]
 
 
+def package() -> Path:
+    """The extension as it was packaged last."""
+    packages = (ROOT / "vscode-extension").glob("lintseq-*.vsix")
+    found = max(packages, key=lambda path: path.stat().st_mtime, default=None)
+    assert found, "run `make -C vscode-extension wheel` first"
+    return found
+
+
 @pytest.fixture(scope="session")
 def browser() -> "Iterator[Browser]":
     from install import chromium
@@ -42,23 +50,10 @@ def browser() -> "Iterator[Browser]":
 @pytest.fixture(scope="session")
 def extensions(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder in which the packaged extension is installed."""
-    packages = sorted(
-        (ROOT / "vscode-extension").glob("lintseq-*.vsix"), key=lambda path: path.stat().st_mtime
-    )
-    assert packages, "run `npm run package` in vscode-extension first"
+    from install import install_extension
+
     folder = tmp_path_factory.mktemp("extensions")
-    node = TOOLS / "node" / "node_modules" / "node" / "bin" / "node"
-    entry = TOOLS / "code-server" / "node_modules" / "code-server" / "out" / "node" / "entry.js"
-    command = [
-        str(node),
-        str(entry),
-        "--install-extension",
-        str(packages[-1]),
-        "--extensions-dir",
-        str(folder),
-    ]
-    command += ["--user-data-dir", str(folder.with_name("no-user"))]
-    subprocess.run(command, check=True, capture_output=True)
+    install_extension(TOOLS, package(), folder)
     return folder
 
 
@@ -67,7 +62,7 @@ def code(browser: "Browser", extensions: Path, tmp_path: Path) -> "Iterator[Code
     """VS Code, not started yet."""
     from code_window import Code
 
-    window = Code(TOOLS, extensions, browser, tmp_path, sys.executable)
+    window = Code(TOOLS, extensions, browser, tmp_path)
     yield window
     window.close()
 
@@ -76,23 +71,22 @@ def code(browser: "Browser", extensions: Path, tmp_path: Path) -> "Iterator[Code
 def start(code: "Code", request: pytest.FixtureRequest, tmp_path: Path) -> "Iterator[Start]":
     """Starts it on one file, with a server whose model writes `stream`; waits until it is ready."""
 
-    def start_window(
-        text: str, stream: str | None, *, name: str = "area.py", **settings: Any
-    ) -> "tuple[Code, Path]":
-        own = {f"lintseq.{key}": value for key, value in settings.items()}
-        if stream is not None:
-            recording = tmp_path / "recording.txt"
-            recording.write_text(stream, "utf-8")
-            own["lintseq.model"] = f"scripted:{recording}"
-        code.project.mkdir()
-        code.start(own)
-        path = code.open(name, text)
+    def start_window(text: str, stream: str, **settings: Any) -> "tuple[Code, Path]":
+        code.start(recorded(tmp_path, stream) | {f"lintseq.{key}": value for key, value in settings.items()})
+        path = code.open("area.py", text)
         code.wait_for_status("ready")
         return code, path
 
     yield start_window
     if hasattr(code, "page"):
         code.shot(f"end-{request.node.name}")
+
+
+def recorded(place: Path, stream: str) -> dict[str, Any]:
+    """Settings of a server whose model writes `stream`, and which no busy machine makes impatient."""
+    recording = place / "recording.txt"
+    recording.write_text(stream, "utf-8")
+    return {"lintseq.model": f"scripted:{recording}", "lintseq.gateTimeout": 60}
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 CODE_SERVER = "4.139.1"
@@ -43,6 +44,20 @@ def main() -> int:
     return 0
 
 
+def code_server(folder: Path) -> list[str]:
+    """The command that starts it, in what `main` prints."""
+    node = folder / "node" / "node_modules" / "node" / "bin" / "node"
+    entry = folder / "code-server" / "node_modules" / "code-server" / "out" / "node" / "entry.js"
+    return [str(node), str(entry)]
+
+
+def install_extension(folder: Path, package: Path, extensions: Path) -> None:
+    """Installs the packaged extension into the folder `extensions`."""
+    places = ["--extensions-dir", str(extensions), "--user-data-dir", str(extensions.with_name("no-user"))]
+    command = [*code_server(folder), "--install-extension", str(package), *places]
+    subprocess.run(command, check=True, capture_output=True)
+
+
 def chromium() -> str:
     """The browser's path. Raises `SetUpError`."""
     named = os.environ.get("CHROMIUM", "")
@@ -60,16 +75,27 @@ def bring(folder: Path) -> None:
     """Installs everything beside `folder`, and moves it there when it is complete."""
     if shutil.which("npm") is None:
         raise SetUpError("there is no npm")
+    if shutil.which("krb5-config") is None:
+        raise SetUpError("the headers of Kerberos are missing (Debian: apt-get install libkrb5-dev)")
+    began = time.monotonic()
+
+    def say(what: str) -> None:
+        print(f"[{time.monotonic() - began:4.0f} s] {what}", file=sys.stderr, flush=True)  # noqa: T201
+
+    say(f"bringing VS Code for the tests into {folder}, once: about 800 MB, some minutes")
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix="vscode.") as place:
         new = Path(place) / "new"
         for name, package in (("node", f"node@{NODE}"), ("code-server", f"code-server@{CODE_SERVER}")):
+            say(f"{package} from npm")
             (new / name).mkdir(parents=True)
             (new / name / "package.json").write_text('{"private": true}\n')
             run(["npm", "install", "--no-save", "--no-audit", "--no-fund", package], new / name, new)
+        say(f"playwright {PLAYWRIGHT} from PyPI")
         pip = [sys.executable, "-m", "pip", "install", "--disable-pip-version-check", "--quiet"]
         run([*pip, "--target", str(new / "python"), f"playwright=={PLAYWRIGHT}"], new, new)
         restore_proposed_api_rule(new / "code-server" / "node_modules" / "code-server" / HOST)
         new.rename(folder)
+    say("VS Code for the tests is there")
 
 
 def run(command: list[str], folder: Path, root: Path) -> None:

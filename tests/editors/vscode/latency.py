@@ -9,7 +9,6 @@ that the model or the gate leaves without an answer are counted apart.
 
 import os
 import statistics
-import subprocess
 import sys
 import tempfile
 from itertools import pairwise
@@ -20,9 +19,10 @@ TOOLS = Path(os.environ["LINTSEQ_VSCODE"])
 sys.path[:0] = [str(TOOLS / "python"), str(Path(__file__).parent), str(Path(__file__).parents[1])]
 
 from code_window import Code, wait_until  # noqa: E402
-from conftest import FLAGS, ROOT  # noqa: E402
-from install import chromium  # noqa: E402
+from conftest import FLAGS, package  # noqa: E402
+from install import chromium, install_extension  # noqa: E402
 from playwright.sync_api import sync_playwright  # noqa: E402
+from wire import SERVER  # noqa: E402
 
 Entry = dict[str, Any]
 PRESSES = 50
@@ -51,22 +51,15 @@ PIECES = (
 def main() -> None:
     with tempfile.TemporaryDirectory() as place, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium(), headless=True, args=FLAGS)
-        code = Code(TOOLS, installed(Path(place)), browser, Path(place), sys.executable)
+        extensions = Path(place) / "extensions"
+        install_extension(TOOLS, package(), extensions)
+        code = Code(TOOLS, extensions, browser, Path(place), SERVER)
         code.program.write_text(code.program.read_text().replace("tap.py", "vscode/timed_tap.py"))
         try:
             report(measured(code))
         finally:
             code.close()
             browser.close()
-
-
-def installed(place: Path) -> Path:
-    package = max((ROOT / "vscode-extension").glob("lintseq-*.vsix"), key=lambda path: path.stat().st_mtime)
-    node = TOOLS / "node" / "node_modules" / "node" / "bin" / "node"
-    entry = TOOLS / "code-server" / "node_modules" / "code-server" / "out" / "node" / "entry.js"
-    command = [str(node), str(entry), "--install-extension", str(package), "--extensions-dir"]
-    subprocess.run([*command, str(place / "extensions")], check=True, capture_output=True)
-    return place / "extensions"
 
 
 def measured(code: Code) -> list[tuple[float, float, float] | None]:

@@ -6,7 +6,7 @@
 VSCODE = LINTSEQ_VSCODE="$$($(BIN)/python tests/editors/vscode/install.py)" LINTSEQ_SHOTS=.work/shots
 
 test-vscode: $(READY)
-	$(MAKE) -C vscode-extension check test package
+	$(MAKE) -C vscode-extension check test wheel
 	$(VSCODE) $(BIN)/python -m pytest tests/editors/vscode --timeout 900 $(ARGS)
 
 bench-vscode: $(READY)

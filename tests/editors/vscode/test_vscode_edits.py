@@ -1,9 +1,5 @@
 """What a user does in VS Code, with the keys of a user. The model is a recording but for one test."""
 
-import os
-import signal
-
-import psutil
 from code_window import wait_until
 
 TEXT = "import math\n\n\ndef area(radius):\n    ret\n"
@@ -12,7 +8,7 @@ DONE = "import math\n\n\ndef area(radius):\n    return math.pi * radius**2\n"
 
 
 def test_ghost_text_appears_while_typing_and_tab_takes_it(start, is_clean):
-    code, path = start(TEXT, AREA * 5, nextEdit=False, debounce=300)
+    code, path = start(TEXT, AREA * 40, nextEdit=False, debounce=300)
     code.go_to(5, 8)
     code.type("urn")
     code.wait_for_ghost("math.pi * radius**2")
@@ -24,7 +20,7 @@ def test_ghost_text_appears_while_typing_and_tab_takes_it(start, is_clean):
 
 
 def test_a_word_is_taken_the_rest_stays_and_is_undone(start, is_clean):
-    code, path = start(TEXT, AREA * 5, nextEdit=False, debounce=300)
+    code, path = start(TEXT, AREA * 40, nextEdit=False, debounce=300)
     code.go_to(5, 8)
     code.type("urn")
     code.wait_for_ghost("math.pi * radius**2")
@@ -43,7 +39,7 @@ def test_a_word_is_taken_the_rest_stays_and_is_undone(start, is_clean):
 
 def test_several_candidates_cycle(start):
     others = " return math.tau * radius\n<|diff|> return radius * math.e\n<|diff|>"
-    code, _ = start(TEXT, AREA + others * 4, nextEdit=False, debounce=300)
+    code, _ = start(TEXT, AREA + others * 20, nextEdit=False, debounce=300)
     code.go_to(5, 8)
     code.type("urn")
     code.wait_for_ghost("math.pi * radius**2")
@@ -56,7 +52,7 @@ def test_several_candidates_cycle(start):
 def test_lines_that_are_not_ascii(start, is_clean):
     text = "import math\n\n\ndef fläche(größe):\n    x = '𝑟🙂'; ret\n"
     stream = " return math.pi * größe**2\n<|diff|>"
-    code, path = start(text, stream * 5, nextEdit=False, debounce=300)
+    code, path = start(text, stream * 40, nextEdit=False, debounce=300)
     code.go_to(5, 1)
     code.press("End")
     code.type("urn")
@@ -129,7 +125,7 @@ def ask_for_the_perimeter(code):
     code.shot("instruction-box")
     box.fill("Add the perimeter, and print both.")
     code.press("Enter")
-    rows = code.page.locator(".quick-input-list .monaco-list-row")
+    rows = code.rows
     rows.filter(has_text="Accept all (2 steps)").wait_for()
 
 
@@ -173,18 +169,18 @@ def test_an_instruction_is_rejected_and_remembered(start):
     assert code.saved(path) == TYPED
     code.page.locator(".editor-instance .monaco-editor.focused").wait_for()
     code.press("Control+Alt+e")
-    rows = code.page.locator(".quick-input-list .monaco-list-row")
+    rows = code.rows
     rows.filter(has_text="Add the perimeter, and print both.").wait_for()
 
 
 def test_a_silence_is_explained(start):
     broken = " return math.pi * radus**2\n<|diff|>"
-    code, _ = start(TEXT, broken * 20, nextEdit=False, debounce=300)
+    code, _ = start(TEXT, broken * 60, nextEdit=False, debounce=300)
     code.go_to(5, 8)
     code.type("urn")
     code.wait_for_status("silent: a new lint finding")
     code.status.click()
-    code.page.locator(".quick-input-list .monaco-list-row").first.wait_for()
+    code.rows.first.wait_for()
     code.shot("menu")
     code.pick("Explain the last answer")
     code.page.locator(".view-line", has_text="undefined-variable").first.wait_for()
@@ -192,7 +188,7 @@ def test_a_silence_is_explained(start):
 
 
 def test_a_setting_counts_at_once(start):
-    code, _ = start(TEXT, AREA * 9, nextEdit=False, debounce=300)
+    code, _ = start(TEXT, AREA * 40, nextEdit=False, debounce=300)
     code.go_to(5, 8)
     code.change(enabled=False)
     code.wait_for_status("off")
@@ -204,7 +200,7 @@ def test_a_setting_counts_at_once(start):
 
 
 def test_off_for_the_folder_by_the_menu(start):
-    code, _ = start(TEXT, AREA * 9, nextEdit=False, debounce=300)
+    code, _ = start(TEXT, AREA * 40, nextEdit=False, debounce=300)
     code.status.click()
     code.pick("Off for the folder project")
     code.wait_for_status("off")
@@ -212,63 +208,3 @@ def test_off_for_the_folder_by_the_menu(start):
     wait_until(
         lambda: settings.exists() and '"lintseq.enabled": false' in settings.read_text(), "the setting"
     )
-
-
-def test_a_server_that_is_killed_comes_back(start, is_clean):
-    code, path = start(TEXT, AREA * 5, nextEdit=False, debounce=300)
-    (first,) = code.wire.servers()
-    os.kill(first, signal.SIGKILL)
-    wait_until(lambda: len(code.wire.servers()) == 2, "another server")
-    code.wait_for_status("ready")
-    assert not psutil.pid_exists(first)
-    assert code.page.locator(".notification-toast").count() == 0
-    code.go_to(5, 8)
-    code.type("urn")
-    code.wait_for_ghost("math.pi * radius**2")
-    code.press("Tab")
-    code.wait_for_text(path, DONE)
-    assert is_clean(code, path, TEXT)
-
-
-def test_restarts_do_not_race(start):
-    code, _ = start(TEXT, AREA * 5, nextEdit=False)
-    for _ in range(3):
-        code.command("LintSeq: Restart the Server")
-
-    def only_the_last_lives() -> bool:
-        started = code.wire.servers()
-        return len(started) > 1 and [pid for pid in started if psutil.pid_exists(pid)] == started[-1:]
-
-    wait_until(only_the_last_lives, "the others to have ended")
-    code.wait_for_status("ready")
-    assert only_the_last_lives()
-
-
-def test_without_a_server_one_message_offers_to_install_one(code):
-    code.program.unlink()
-    code.project.mkdir()
-    code.start({})
-    code.open("area.py", TEXT)
-    code.wait_for_status("no server")
-    toast = code.page.locator(".notification-toast")
-    toast.wait_for()
-    assert toast.count() == 1
-    assert {"Install", "Choose…"} <= set(toast.locator(".monaco-button").all_inner_texts())
-    code.shot("no-server")
-
-
-def test_the_first_minute_with_the_model_that_ships(code, is_clean):
-    """Nothing is set: a clean profile, the server on the PATH, a file, and a suggestion that is taken."""
-    text = "def add(left, right):\n    return left + right\n\n\ndef subtract(left, right):\n    \n"
-    code.project.mkdir()
-    code.start({}, on_path=True)
-    path = code.open("sums.py", text)
-    code.wait_for_status("ready")
-    assert code.wire.sent("initialize")[0]["initializationOptions"]["trusted"] is True
-    code.go_to(6, 5)
-    code.type("return")
-    code.wait_for_ghost(" ")
-    code.shot("embedded", ".part.editor", height=220)
-    code.press("Tab")
-    wait_until(lambda: len(code.saved(path)) > len(text) + len("return"), "the accepted text")
-    assert is_clean(code, path, text)

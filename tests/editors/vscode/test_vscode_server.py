@@ -1,0 +1,114 @@
+"""Where the server comes from, how it is started, and what is said when it cannot be."""
+
+import os
+import shlex
+import signal
+
+import psutil
+from code_window import tapped, wait_until
+from conftest import recorded
+from test_vscode_edits import AREA, DONE, TEXT
+
+
+def test_a_server_that_is_killed_comes_back(start, is_clean):
+    code, path = start(TEXT, AREA * 40, nextEdit=False)
+    (first,) = code.wire.servers()
+    os.kill(first, signal.SIGKILL)
+    wait_until(lambda: len(code.wire.servers()) == 2, "another server")
+    code.wait_for_status("ready")
+    assert not psutil.pid_exists(first)
+    assert code.toasts.count() == 0
+    code.go_to(5, 8)
+    code.type("urn")
+    code.wait_for_ghost("math.pi * radius**2")
+    code.press("Tab")
+    code.wait_for_text(path, DONE)
+    assert is_clean(code, path, TEXT)
+
+
+def test_restarts_do_not_race(start):
+    code, _ = start(TEXT, AREA, nextEdit=False)
+    for _ in range(3):
+        code.command("LintSeq: Restart the Server")
+
+    def only_the_last_lives() -> bool:
+        started = code.wire.servers()
+        return len(started) > 1 and [pid for pid in started if psutil.pid_exists(pid)] == started[-1:]
+
+    wait_until(only_the_last_lives, "the others to have ended")
+    code.wait_for_status("ready")
+    assert only_the_last_lives()
+
+
+def test_a_server_that_always_crashes_is_reported_once(code, tmp_path):
+    """Four starts after the first, each later than the one before, and then one message: half a minute."""
+    starts = tmp_path / "starts"
+    program = tmp_path / "crashes"
+    program.write_text(f"#!/bin/sh\ndate +%s.%N >> {shlex.quote(str(starts))}\nexit 1\n")
+    program.chmod(0o755)
+    code.start(recorded(tmp_path, AREA) | {"lintseq.serverPath": str(program)})
+    code.open("area.py", TEXT)
+    code.wait_for_status("restarting")
+    code.wait_for_status("crashed too often")
+    times = [float(line) for line in starts.read_text().split()]
+    waits = [later - earlier for earlier, later in zip(times, times[1:], strict=False)]
+    assert len(waits) == 4
+    assert waits == sorted(waits)
+    code.toasts.filter(has_text="the server crashed several times").wait_for()
+    assert code.toasts.count() == 1
+    code.shot("crashed")
+    tapped(program, code.wire)
+    code.toasts.get_by_text("Restart", exact=True).click()
+    code.wait_for_status("ready")
+
+
+def test_without_a_server_one_message_asks_and_the_chosen_one_is_started(code, tmp_path):
+    code.start(recorded(tmp_path, AREA) | {"lintseq.serverPath": ""})
+    code.open("area.py", TEXT)
+    code.wait_for_status("no server")
+    code.toasts.filter(has_text="not installed yet").wait_for()
+    assert code.toasts.count() == 1
+    code.shot("no-server")
+    code.toasts.get_by_text("Choose…", exact=True).click()
+    code.choose_file(code.program)
+    code.wait_for_status("ready")
+    assert code.machine_settings["lintseq.serverPath"] == str(code.program)
+    assert code.toasts.count() == 0
+
+
+def test_a_path_without_a_program_is_named_once(code, tmp_path):
+    code.start(recorded(tmp_path, AREA) | {"lintseq.serverPath": "~/nothing/here"})
+    code.open("area.py", TEXT)
+    code.toasts.filter(has_text="there is no program ~/nothing/here").wait_for()
+    assert code.toasts.count() == 1
+    code.toasts.locator(".codicon-notifications-clear").click()
+    code.toasts.first.wait_for(state="detached")
+    code.change(logLevel="info")
+    wait_until(lambda: code.log().count("there is no server") == 2, "another look for it")
+    code.change(serverPath=str(code.program))
+    code.wait_for_status("ready")
+    assert code.toasts.count() == 0
+
+
+def test_the_model_is_chosen_and_another_one_in_its_place(start, is_clean):
+    """A recording first, then the model that ships, by its file; one that is none is said to be none."""
+    code, path = start(TEXT, AREA * 40, nextEdit=False)
+    code.command("LintSeq: Choose the Model")
+    code.rows.filter(has_text="lintseq-6m").wait_for()
+    code.shot("models")
+    code.pick("A GGUF file…")
+    broken = code.project / "broken.gguf"
+    broken.write_bytes(b"no model")
+    code.choose_file(broken)
+    code.wait_for_status("no model")
+    code.toasts.filter(has_text="LintSeq makes no suggestions").wait_for()
+    code.command("LintSeq: Choose the Model")
+    code.pick("The model that ships")
+    code.wait_for_status("ready")
+    assert code.machine_settings["lintseq.model"] == ""
+    code.go_to(5, 8)
+    code.type("urn")
+    wait_until(code.ghost_text, "ghost text of the model that ships")
+    code.press("Tab")
+    wait_until(lambda: len(code.saved(path)) > len(TEXT) + len("urn"), "the accepted text")
+    assert is_clean(code, path, TEXT)
