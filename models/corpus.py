@@ -4,6 +4,7 @@
     python models/corpus.py list  --wheels .work/wheels         # writes models/corpus.txt
     python models/corpus.py build --wheels .work/wheels         # .work/corpus/{train,held_out,…}.jsonl
     python models/corpus.py build --wheels .work/wheels --raw   # the same files uncleaned: .work/corpus-raw/
+    python models/corpus.py build --wheels .work/wheels --sample 40   # of so many training packages only
 
 Needs `ruff` (one layout for all files). Deliberately absent: tokens and prompts (see sequences.py).
 Each record of a JSONL file is one module: {"package", "path", "text"}.
@@ -336,10 +337,17 @@ def _version_key(version: str) -> list[int]:
     return [int(part) for part in re.findall(r"\d+", version)]
 
 
-def build(folders: list[Path], target: Path, raw: bool) -> None:
+def sampled(packages: list[Package], count: int) -> list[Package]:
+    """Those of the small splits, and `count` of the training split: the same ones each time."""
+    train = [package for package in packages if package.split == "train"]
+    chosen = random.Random(0).sample(train, min(count, len(train)))
+    return [package for package in packages if package.split != "train" or package in chosen]
+
+
+def build(folders: list[Path], target: Path, raw: bool, sample: int | None = None) -> None:
     found = archives(folders)
     packages = []
-    for package in listed():
+    for package in listed() if sample is None else sampled(listed(), sample):
         archive = found.get((package.name, package.version))
         if archive or package.name == "python":
             packages.append(Package(package.name, package.version, package.licence, package.split, archive))
@@ -374,8 +382,10 @@ if __name__ == "__main__":
     parser.add_argument("--wheels", type=Path, nargs="+", required=True, help="folders of wheels and sdists")
     parser.add_argument("--data", type=Path, default=Path(".work"))
     parser.add_argument("--raw", action="store_true", help="no cleaning, no layout, no de-duplication")
+    parser.add_argument("--sample", type=int, help="packages of the training split, instead of all")
     arguments = parser.parse_args()
     if arguments.command == "list":
         write_list(arguments.wheels)
     else:
-        build(arguments.wheels, arguments.data / ("corpus-raw" if arguments.raw else "corpus"), arguments.raw)
+        target = arguments.data / ("corpus-raw" if arguments.raw else "corpus")
+        build(arguments.wheels, target, arguments.raw, arguments.sample)

@@ -5,9 +5,10 @@
     touch .work/tiny/decay                    # begin the decay now; it takes DECAY_SHARE of --hours
 
 Token files are those of sequences.py: rows of uint16, <pad> where nothing is learned. OUT/state.pt is
-written every SAVE_MINUTES and is what the same command resumes from; OUT/model.safetensors and config.json
+written every five minutes and is what the same command resumes from; OUT/model.safetensors and config.json
 are transformers' `OlmoForCausalLM`; OUT/log.csv has one row a measurement. The learning rate is warm-up,
-constant, then linear to zero, all by the clock, so that a slow or a busy machine ends in time.
+constant, then linear to zero, all by the clock, so that a slow or a busy machine ends in time; or by
+--steps instead, so that two runs see the same number of tokens.
 """
 # ruff: noqa: T201 - a script that speaks to a terminal
 
@@ -37,6 +38,7 @@ MATRIX_RATE, EMBEDDING_RATE = 0.02, 0.002  # Muon; AdamW
 MOMENTUM, BETAS, WEIGHT_DECAY = 0.95, (0.9, 0.98), 0.01
 WARMUP_STEPS, DECAY_SHARE = 30, 0.25
 SAVE_MINUTES, MEASURE_MINUTES, VALIDATION_ROWS = 5, 10, 96
+LONGEST_STEP = 60.0  # seconds: what takes longer was stopped or suspended meanwhile, and is not charged
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,12 @@ class Shape:
     theta: float = 10000.0
 
 
-SHAPES = {"tiny": Shape(6, 256, 4, 640), "small": Shape(8, 320, 5, 832), "paper": Shape(12, 768, 12, 3072)}
+SHAPES = {
+    "mini": Shape(4, 192, 3, 512),
+    "tiny": Shape(6, 256, 4, 640),
+    "small": Shape(8, 320, 5, 832),
+    "paper": Shape(12, 768, 12, 3072),
+}
 
 
 class Block(nn.Module):
@@ -276,7 +283,7 @@ def train(arguments: argparse.Namespace) -> None:
         arguments.rows or BATCH_ROWS[device],
         min(arguments.rows or MICRO_ROWS[device], MICRO_ROWS[device]),
     )
-    total = arguments.hours * 3600
+    total = arguments.steps or arguments.hours * 3600
     parameters = sum(p.numel() for p in model.parameters())
     print(
         f"{parameters:,} parameters, {rows.size:,} tokens a pass, {size * rows.shape[1]:,} a step;",
@@ -318,9 +325,10 @@ def train(arguments: argparse.Namespace) -> None:
     saved = measured = time.monotonic()
     last, recent, rate_share = time.monotonic(), [], 0.0
     while not stopped:
-        if decay_from is None and (spent > total * (1 - DECAY_SHARE) or (out / "decay").exists()):
-            decay_from = spent
-        left = 1.0 if decay_from is None else 1 - (spent - decay_from) / (total * DECAY_SHARE)
+        clock = step if arguments.steps else spent
+        if decay_from is None and (clock > total * (1 - DECAY_SHARE) or (out / "decay").exists()):
+            decay_from = clock
+        left = 1.0 if decay_from is None else 1 - (clock - decay_from) / (total * DECAY_SHARE)
         if left <= 0:
             break
         rate_share = min(1.0, (step + 1) / WARMUP_STEPS) * left
@@ -339,12 +347,12 @@ def train(arguments: argparse.Namespace) -> None:
         model.zero_grad(set_to_none=True)
         step, tokens = step + 1, tokens + counted
         now = time.monotonic()
-        spent, last = spent + now - last, now
+        spent, last = spent + min(now - last, LONGEST_STEP), now
         recent.append(loss)
         if step in (1, 20, 100) or now - measured > 60 * arguments.measure_minutes:
             log(float(np.mean(recent)))
             recent, measured = [], now
-        if now - saved > 60 * SAVE_MINUTES:
+        if now - saved > 60 * arguments.save_minutes:
             save()
             saved = now
     save()
@@ -360,10 +368,12 @@ def arguments_parser() -> argparse.ArgumentParser:
     parser.add_argument("--init", type=Path, help="folder of a model to continue from")
     parser.add_argument("--shape", choices=SHAPES, default="tiny")
     parser.add_argument("--hours", type=float, default=1.0, help="of the machine's clock, the decay included")
+    parser.add_argument("--steps", type=int, help="instead of --hours")
     parser.add_argument("--rate", type=float, default=1.0, help="factor on the learning rates")
     parser.add_argument("--rows", type=int, help="rows of a step, instead of BATCH_ROWS")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--measure-minutes", type=float, default=MEASURE_MINUTES)
+    parser.add_argument("--save-minutes", type=float, default=SAVE_MINUTES)
     parser.add_argument("--no-compile", dest="compile", action="store_false")
     return parser
 

@@ -3,6 +3,8 @@
     python models/sequences.py --data .work                      # .work/tokens/{train,validation}-000.npy …
     python models/sequences.py --data .work --plain              # plain Python instead: .work/tokens-plain/
     python models/sequences.py --data .work --context 512 --splits validation --out .work/tokens-512
+    lintseq-lsp synthesize FOLDER --baseline -o .work/lintseq.jsonl            # the linter's own choice, and
+    python models/sequences.py --data .work --synthesized .work/lintseq.jsonl  # those beside the others
 
 Every sequence is whole: it is built to fit and never cut inside of a diff. Three kinds, each of which ends
 with the trained end of the sequence when nothing is left to insert:
@@ -28,7 +30,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
-from itertools import islice, pairwise
+from itertools import chain, islice, pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -435,6 +437,23 @@ def encoded(fragments: list[str], tokenizer: "Tokenizer", context: int) -> list[
     return [*ids, *tokenizer.encode("\n").ids, boundary, end]
 
 
+def synthesized(path: Path) -> Iterator[list[str]]:
+    """The fragments of each record that `lintseq-lsp synthesize` wrote, its docstring cut to one line."""
+    with path.open() as file:
+        for record in map(json.loads, file):
+            instruction = record["source_instruction"].strip().partition("\n")[0]
+            yield [instruction_fragment(instruction), *(f"{edit}\n" for edit in record["edit_path"])]
+
+
+def encoded_file(path: Path, tokenizer_path: Path, context: int) -> Iterator[list[int]]:
+    """Ids of the sequences of a file of `lintseq-lsp synthesize` that fit."""
+    from tokenizers import Tokenizer
+
+    tokenizer = Tokenizer.from_file(str(tokenizer_path))
+    tokenizer.encode_special_tokens = True
+    return filter(None, (encoded(f, tokenizer, context) for f in synthesized(path)))
+
+
 def plain_text(text: str, tokenizer: "Tokenizer", context: int) -> Iterator[list[int]]:
     ids = [*tokenizer.encode(text).ids, 0]
     for start in range(0, len(ids), context):
@@ -500,6 +519,7 @@ if __name__ == "__main__":
     parser.add_argument("--splits", nargs="+", default=["validation", "train"])
     parser.add_argument("--context", type=int, default=CONTEXT)
     parser.add_argument("--plain", action="store_true")
+    parser.add_argument("--synthesized", type=Path, nargs="*", default=[], help="for the train split, too")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--most", type=int, default=10**9, help="records of a split, chosen at random")
     arguments = parser.parse_args()
@@ -519,5 +539,7 @@ if __name__ == "__main__":
         with ProcessPoolExecutor(JOBS) as pool:
             results = pool.map(job, records[: arguments.most], chunksize=16)
             sequences = (ids for result in results for ids in result)
-            count = write_rows(packed(sequences, arguments.context), out, split)
+            paths = arguments.synthesized if split == "train" else []
+            further = (ids for p in paths for ids in encoded_file(p, tokenizer_path, arguments.context))
+            count = write_rows(packed(chain(sequences, further), arguments.context), out, split)
         print(f"{split}: {count} rows of {arguments.context} tokens")

@@ -2,6 +2,7 @@
 
 import ast
 import importlib.util
+import json
 import random
 import sys
 from pathlib import Path
@@ -10,7 +11,9 @@ from types import ModuleType
 import pytest
 
 from lintseq_lsp.diffs import Diff, parse
+from lintseq_lsp.linters.syntax import check_syntax
 from lintseq_lsp.prompts import PromptFormat
+from lintseq_lsp.synthesis.programs import Program, Recipe, synthesize
 
 MODELS = Path(__file__).parent.parent / "models"
 
@@ -178,6 +181,16 @@ def test_states_from_nothing_are_python(seed: int) -> None:
 def test_what_uses_a_lost_name_goes_with_it() -> None:
     module = sequences.parse("a = 1\nb = a\nc = b\nd = 2\n")
     assert sequences.closure(module, {0, 1, 2, 3}, {0}) == {0, 1, 2}
+
+
+def test_the_linter_s_own_sequences_are_training_sequences_too(tmp_path: Path) -> None:
+    program = Program(0, "set.py", "Shapes of a kind.\n\nMore of it.", PROGRAM, PROGRAM)
+    outcome = synthesize(program, Recipe(samples=3), check_syntax)
+    path = tmp_path / "lintseq.jsonl"
+    path.write_text("".join(json.dumps(record) + "\n" for record in outcome.sequences))
+    for instruction, *edits in sequences.synthesized(path):
+        assert instruction == "Shapes of a kind.\n"
+        assert resolved(edits) == PROGRAM.strip("\n").split("\n")
 
 
 def test_packing_keeps_every_sequence_whole() -> None:

@@ -1,0 +1,166 @@
+"""Small questions about the recipe, each answered by short runs under one equal budget: a table per command.
+
+    python models/experiments.py shapes   --data .work --minutes 5   # three sizes, the same minutes each
+    python models/experiments.py order    --data .work --steps 360   # raw Python first, or edits at once
+    python models/experiments.py cleaning --data .work --steps 240 --wheels FOLDER …
+    python models/experiments.py standin  --data .work --programs 200   # no torch, but what the server needs
+
+`shapes` and `order` train on DATA/tokens, `order` on DATA/tokens-plain besides (both by sequences.py),
+`cleaning` on the same packages cleaned and not. `standin` takes modules apart as the training data does,
+on the syntax tree, and asks the linter of each state. Answers at budgets this small say which way a choice
+leans, not how far. Runs are kept under DATA/experiments: delete that to run anew.
+"""
+# ruff: noqa: T201 - a script that speaks to a terminal
+
+import argparse
+import csv
+import json
+import platform
+import random
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from statistics import mean
+
+HERE = Path(__file__).parent
+ROWS = 4  # a step: 4,096 tokens
+WARM_STEPS = 2  # of a run that only fills the compiler's cache
+PACKAGES = 40  # of the training split, to compare cleaned with uncleaned
+
+
+def script(name: str, *arguments: object) -> None:
+    subprocess.run([sys.executable, str(HERE / name), *map(str, arguments)], check=True)
+
+
+def trained(out: Path, tokens: Path, *options: object) -> dict[str, str]:
+    """The last row of a run's log; runs that are there already are not made again."""
+    if not (out / "done").exists():
+        script("pretrain.py", "--tokens", tokens, "--out", out, "--rows", ROWS, *options)
+        (out / "done").touch()
+    with (out / "log.csv").open() as file:
+        return list(csv.DictReader(file))[-1]
+
+
+def warmed(folder: Path, tokens: Path, *options: object) -> None:
+    """Compiles for a shape before its clock runs."""
+    trained(folder, tokens, "--steps", WARM_STEPS, *options)
+
+
+def nats_a_character(model: Path, tokens: Path) -> float:
+    """Mean loss over the validation rows of a folder of token files."""
+    command = [sys.executable, str(HERE / "loss.py"), str(model), "--tokens", str(tokens)]
+    written = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    return float(written.strip().splitlines()[-1].split("|")[3])
+
+
+def shapes(arguments: argparse.Namespace) -> Iterable[str]:
+    tokens, out = arguments.data / "tokens", arguments.data / "experiments"
+    yield "| shape | tokens seen | tokens a second | nats a token | nats a character |"
+    yield "|---|---|---|---|---|"
+    for shape in ("mini", "tiny", "small"):
+        warmed(out / f"warm-{shape}", tokens, "--shape", shape)
+        last = trained(out / shape, tokens, "--shape", shape, "--hours", arguments.minutes / 60)
+        seen, seconds = int(last["tokens"]), int(last["seconds"])
+        loss = nats_a_character(out / shape, tokens)
+        yield f"| {shape} | {seen:,} | {seen / seconds:.0f} | {last['validation']} | {loss:.4f} |"
+
+
+def order(arguments: argparse.Namespace) -> Iterable[str]:
+    edits, plain = arguments.data / "tokens", arguments.data / "tokens-plain"
+    out, steps = arguments.data / "experiments", arguments.steps
+    warmed(out / "warm-tiny", edits)
+    trained(out / "edits-only", edits, "--steps", steps)
+    trained(out / "plain-half", plain, "--steps", steps // 2)
+    trained(out / "plain-first", edits, "--steps", steps // 2, "--init", out / "plain-half")
+    yield "| run | steps on raw Python | steps on edits | nats a character of edits |"
+    yield "|---|---|---|---|"
+    rows = [("edits only", 0, steps, "edits-only"), ("raw first", steps // 2, steps // 2, "plain-first")]
+    for name, raw_steps, edit_steps, folder in rows:
+        yield f"| {name} | {raw_steps} | {edit_steps} | {nats_a_character(out / folder, edits):.4f} |"
+
+
+def cleaning(arguments: argparse.Namespace) -> Iterable[str]:
+    out, tokenizer = arguments.data / "experiments", arguments.data / "tokenizer.json"
+    ways = {"cleaned": "corpus", "uncleaned": "corpus-raw"}
+    for way, corpus in ways.items():
+        if not (out / f"tokens-{way}").exists():
+            options = ["--data", out, "--wheels", *arguments.wheels, "--sample", PACKAGES]
+            script("corpus.py", "build", *options, *(["--raw"] if way == "uncleaned" else []))
+            options = ["--corpus", out / corpus, "--tokenizer", tokenizer, "--out", out / f"tokens-{way}"]
+            script("sequences.py", "--plain", *options)
+        warmed(out / "warm-tiny", out / f"tokens-{way}")
+        trained(out / way, out / f"tokens-{way}", "--steps", arguments.steps)
+    yield "| trained on | nats a character, cleaned validation text | the same, uncleaned |"
+    yield "|---|---|---|"
+    for way in ways:
+        losses = [nats_a_character(out / way, out / f"tokens-{each}") for each in ways]
+        yield f"| {way} | {losses[0]:.4f} | {losses[1]:.4f} |"
+
+
+def standin(arguments: argparse.Namespace) -> Iterable[str]:
+    """States of functions and classes built from nothing: how many have a finding that the whole has not."""
+    import sequences
+
+    from lintseq_lsp.diffs import Diff, parse
+    from lintseq_lsp.gate import finding_key, new_findings
+    from lintseq_lsp.linters.base import Check, Report
+    from lintseq_lsp.linters.environment import find_environment
+    from lintseq_lsp.linters.pool import PylintPool
+
+    with (arguments.data / "corpus" / "train.jsonl").open() as file:
+        records = [json.loads(line) for line in file]
+    rng = random.Random(0)
+    pool = PylintPool(find_environment(None))
+
+    def lint(lines: Sequence[str]) -> Report:
+        return pool.submit(Check("\n".join(lines) + "\n", "untitled.py", timeout=60.0)).result()
+
+    dirty, states, kinds = list[int](), 0, Counter[str]()
+    while len(dirty) < arguments.programs:
+        module = sequences.parse(rng.choice(records)["text"])
+        lone = [f for f in module.functions if 4 <= f[1] - f[0] <= 60]
+        if not lone:
+            continue
+        first, last, _ = rng.choice(lone)
+        program = sequences.dedented(module, first, last, keep_docstring=True)
+        if program is None:
+            continue
+        known = Counter(map(finding_key, lint(program.lines).findings))
+        lines, found = list[str](), list[bool]()
+        for fragment in sequences.from_empty(program, rng)[:-1]:
+            diff = parse(fragment)
+            assert isinstance(diff, Diff)
+            for hunk in reversed(diff.hunks):
+                lines[hunk.above : hunk.above] = hunk.added
+            new = new_findings(known, lint(lines).findings)
+            found.append(bool(new))
+            kinds.update(finding.symbol for finding in new)
+        states += len(found)
+        dirty.append(sum(found))
+    pool.close()
+    share, with_any = sum(dirty) / states, mean(count > 0 for count in dirty)
+    yield "| programs | states but the last | with a finding that the program has not | programs with any such |"
+    yield "|---|---|---|---|"
+    yield f"| {len(dirty)} | {states} | {sum(dirty)} ({100 * share:.1f} %) | {100 * with_any:.1f} % |"
+    yield ""
+    yield f"By message: {', '.join(f'{symbol} {count}' for symbol, count in kinds.most_common(8))}."
+
+
+COMMANDS = {"shapes": shapes, "order": order, "cleaning": cleaning, "standin": standin}
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("command", choices=COMMANDS)
+    parser.add_argument("--data", type=Path, default=Path(".work"))
+    parser.add_argument("--minutes", type=float, default=5.0, help="of each shape")
+    parser.add_argument("--steps", type=int, default=360, help="of each run, all stages together")
+    parser.add_argument("--wheels", type=Path, nargs="+", default=[], help="folders of wheels and sdists")
+    parser.add_argument("--programs", type=int, default=200)
+    arguments = parser.parse_args()
+    lines = list(COMMANDS[arguments.command](arguments))
+    print(f"`python {' '.join(sys.argv)}` ({platform.machine()}, Python {platform.python_version()})\n")
+    print("\n".join(lines))
