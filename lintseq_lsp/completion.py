@@ -12,6 +12,7 @@ from itertools import dropwhile, islice
 from lintseq_lsp.edits import Replacement
 from lintseq_lsp.excerpt import Excerpt
 from lintseq_lsp.prompts import Opening
+from lintseq_lsp.repetition import repeated_from
 from lintseq_lsp.text import Document, indentation
 
 _COMPOUND = re.compile(r"(?:async|class|def|elif|else|except|finally|for|if|match|case|try|while|with)\b|@\w")
@@ -120,16 +121,13 @@ def _wanted(cursor: Cursor, added: Sequence[str]) -> list[str]:
     document = cursor.document
     depth = len(indentation(added[0]))
     rest: list[str] = []
-    last = added[0].strip()
-    said = {last}
-    for line in added[1:]:
+    said = {added[0].strip()}
+    for line in added[1 : repeated_from(added)]:
         text = line.strip()
         if text and len(indentation(line)) < depth:
             break
-        # A small model that has nothing to say says it again: a definition, or twice the same line.
-        if text and text in said and (text == last or _DEFINITION.match(text)):
+        if text in said and _DEFINITION.match(text):
             break
-        last = text or last
         said.add(text)
         rest.append(line.rstrip())
     below = [line.rstrip() for line in document.lines[cursor.line + 1 : cursor.line + 1 + len(rest)]]

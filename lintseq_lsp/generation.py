@@ -15,6 +15,7 @@ from lintseq_lsp.diffs import Diff, DiffStream, Malformed, render
 from lintseq_lsp.excerpt import Excerpt, apply_diff
 from lintseq_lsp.gate import Baseline, Gate, Reason, Verdict, malformed, wait
 from lintseq_lsp.prompts import END, Opening, next_headers, open_block
+from lintseq_lsp.repetition import Circles, repeated_from
 from lintseq_lsp.text import Document
 
 RESAMPLING = Sampling(temperature=0.7, top_p=0.95, min_p=0.02)
@@ -97,18 +98,30 @@ class Proposal:
         return self.logprob / self.tokens if self.tokens else 0.0
 
 
-@dataclass(slots=True)
 class _Writing:
-    stream: DiffStream
-    written: str
-    logprob: float = 0.0
-    tokens: int = 0
+    """One candidate: what it wrote so far, and whether there is a point in reading on."""
 
-    def take(self, piece: Piece) -> Malformed | None:
-        self.written += piece.text
-        self.logprob += piece.logprob
-        self.tokens += piece.tokens
-        return self.stream.feed(piece.text)
+    def __init__(self, index: int, fragment: str) -> None:
+        self.ended = False
+        self._index = index
+        self._written = fragment
+        self._logprob, self._tokens = 0.0, 0
+        self._stream = DiffStream()
+        self._stream.feed(fragment)
+        self._circles = Circles()
+
+    def take(self, piece: Piece) -> Proposal | None:
+        """The proposal, when the candidate ends here: by itself, malformed, or in a circle."""
+        self._written += piece.text
+        self._logprob += piece.logprob
+        self._tokens += piece.tokens
+        broken = self._stream.feed(piece.text)
+        stop = piece.stop or (Stop.LENGTH if broken or self._circles.closed_by(piece.text) else None)
+        if stop is None:
+            return None
+        self.ended = True
+        diff = broken or self._stream.flush()
+        return Proposal(self._written, diff, stop, self._logprob, self._tokens, self._index)
 
 
 def propose(backend: Backend, request: Request, cancelled: Callable[[], bool]) -> list[Proposal]:
@@ -121,23 +134,14 @@ def propose(backend: Backend, request: Request, cancelled: Callable[[], bool]) -
 def _written(
     backend: Backend, request: Request, cancelled: Callable[[], bool]
 ) -> Generator[Proposal | None, None, None]:
-    """A proposal for each candidate that ends, and None for each piece in between.
-
-    An only candidate ends as soon as it is malformed.
-    """
-    writings = [_Writing(DiffStream(), request.prompt[-1]) for _ in range(request.candidates)]
-    for writing in writings:
-        writing.stream.feed(request.prompt[-1])
+    """A proposal for each candidate that ends, and None for each piece in between."""
+    writings = [_Writing(index, request.prompt[-1]) for index in range(request.candidates)]
     for piece in backend.write(request, cancelled):
         writing = writings[piece.candidate]
-        broken = writing.take(piece)
-        stop = piece.stop or (Stop.LENGTH if broken and request.candidates == 1 else None)
-        if stop is None:
-            yield None
-            continue
-        diff = broken or writing.stream.flush()
-        yield Proposal(writing.written, diff, stop, writing.logprob, writing.tokens, piece.candidate)
-        if piece.stop is None:
+        if writing.ended:
+            continue  # it is still written, as one batch with the others
+        yield writing.take(piece)
+        if all(writing.ended for writing in writings):
             return
 
 
@@ -296,6 +300,11 @@ def _sampling(sampling: Sampling | None, tries: int, accepted: int) -> Sampling:
 
 
 def _finished(proposal: Proposal) -> Diff | Malformed:
-    if proposal.stop is Stop.LENGTH and isinstance(proposal.diff, Diff):
+    diff = proposal.diff
+    if isinstance(diff, Malformed):
+        return diff
+    if any(repeated_from(hunk.added) < len(hunk.added) for hunk in diff.hunks):
+        return Malformed("says the same again")
+    if proposal.stop is Stop.LENGTH:
         return Malformed("not finished within the limit")
-    return proposal.diff
+    return diff

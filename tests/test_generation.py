@@ -21,6 +21,7 @@ from lintseq_lsp.prompts import END, Opening, PromptFormat, history, instruction
 from lintseq_lsp.text import Document
 
 LIMITS = Limits()
+NUMBERED = [f"x{number}" for number in range(300)]
 
 
 def state_of(text: str, instruction: str = "Do it.") -> State:
@@ -199,20 +200,40 @@ def test_steps_are_limited() -> None:
 def test_a_diff_that_does_not_end_is_malformed() -> None:
     steps, ended = run(
         state_of(""),
-        stream(insertion(0, *["x"] * 30), insertion(0, "y" * 1000), insertion(0, "good"), END),
+        stream(insertion(0, *NUMBERED), insertion(0, "".join(NUMBERED)), insertion(0, "good"), END),
         limits=Limits(lines=4, tries=3),
     )
     assert [step.diff for step in steps[:2]] == [Malformed("not finished within the limit")] * 2
     assert ended.document.text == "good\n"
 
 
+def test_a_diff_that_goes_round_in_circles_is_malformed() -> None:
+    """Within a line it is not even written to its end; a few lines are."""
+    circle, again = insertion(0, "/".join(["ai"] * 100)), insertion(0, "a", "b", "a", "b")
+    steps, ended = run(state_of(""), stream(circle, again, insertion(0, "a", "b", "a"), END))
+    assert [step.diff for step in steps[:2]] == [
+        Malformed("not finished within the limit"),
+        Malformed("says the same again"),
+    ]
+    assert len(steps[0].written) < len(circle) / 2
+    assert ended.document.text == "a\nb\na\n"
+
+
+def test_a_circle_ends_one_candidate_of_several() -> None:
+    backend = ScriptedBackend([stream("x\n", "/".join(["ai"] * 100) + "\n", "y\n")])
+    proposals = propose(backend, Request(("", "@@ -0,0 +1 @@\n+"), candidates=3), lambda: False)
+    assert [proposal.stop for proposal in proposals] == [Stop.BOUNDARY, Stop.LENGTH, Stop.BOUNDARY]
+    assert len(proposals[1].written) < 150
+    assert proposals[2].diff == Diff((Hunk(0, ("y",)),))
+
+
 def test_as_many_lines_as_the_limit_fit() -> None:
-    _, ended = run(state_of(""), stream(insertion(0, *["x"] * 4), END), limits=Limits(lines=4))
-    assert ended.document.text == "x\n" * 4
+    _, ended = run(state_of(""), stream(insertion(0, *NUMBERED[:4]), END), limits=Limits(lines=4))
+    assert ended.document.text == "x0\nx1\nx2\nx3\n"
 
 
 def test_the_context_is_not_overrun() -> None:
-    backend = ScriptedBackend([stream(*[insertion(0, "x" * 200)] * 30)], context=600)
+    backend = ScriptedBackend([stream(*[insertion(0, "".join(NUMBERED)[:200])] * 30)], context=600)
     steps, ended = run(state_of("a\n"), backend, limits=Limits(steps=30))
     assert ended.reason is Reason.LIMIT
     assert 0 < len(steps) <= 10
@@ -282,9 +303,11 @@ class Choreographed(ScriptedBackend):
         self.unjudged.append(len(self._linter.waiting))
         self.at_start.get(number, lambda: None)()
         self.busy = True
-        yield from super().write(request, cancelled)
-        self.busy = False
-        self.at_end.get(number, self._linter.answer)()
+        try:
+            yield from super().write(request, cancelled)
+        finally:  # who has what they wanted closes it early
+            self.busy = False
+            self.at_end.get(number, self._linter.answer)()
 
 
 def test_the_next_diff_is_written_while_one_is_judged() -> None:
@@ -385,7 +408,7 @@ def test_candidates_are_read_apart() -> None:
         Malformed("a line that begins with neither + nor @@"),
         Diff((Hunk(0, ("y", "z")),)),
     ]
-    assert [proposal.stop for proposal in proposals] == [Stop.BOUNDARY] * 3
+    assert [proposal.stop for proposal in proposals] == [Stop.BOUNDARY, Stop.LENGTH, Stop.BOUNDARY]
     assert proposals[0].written == "@@ -0,0 +1 @@\n+x\n"
     assert proposals[0].confidence == -1.0
     assert Proposal("", Diff(), Stop.END, 0.0, 0).confidence == 0.0
