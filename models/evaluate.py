@@ -48,6 +48,7 @@ from positions import (
     Position,
     modules_of,
     positions,
+    records,
 )
 
 from lintseq_lsp.backends.base import CANDIDATES, Request, Stop
@@ -329,13 +330,6 @@ def open_system(name: str, label: str, model: Model, judge: Judge, data: Path) -
 # ---- the file of answers, and the table
 
 
-def read_answers(path: Path) -> list[Answer]:
-    if not path.exists():
-        return []
-    with path.open() as file:
-        return [Answer(**json.loads(line)) for line in file if line.endswith("\n")]
-
-
 def labels(models: Sequence[Path], systems: Sequence[str]) -> Iterator[tuple[Path | None, str, str]]:
     """(model file, system, label in the file of answers): one without a model for all of them."""
     for name in systems:
@@ -412,7 +406,7 @@ def disagreements(answers: Sequence[Answer]) -> str:
 
 def evaluate(arguments: argparse.Namespace, path: Path) -> None:
     """Appends what is missing to the file of answers."""
-    done = {(a.system, a.task, a.number) for a in read_answers(path)}
+    done = {(a["system"], a["task"], a["number"]) for a in records(path)}
     modules = modules_of(arguments.data / "corpus" / f"{arguments.split}.jsonl")
     known = path.with_name(f"positions-{arguments.split}-{arguments.seed}.jsonl")
     wanted = list(labels(arguments.models, arguments.systems))
@@ -452,10 +446,9 @@ if __name__ == "__main__":
     arguments = parser.parse_args()
     warnings.simplefilter("ignore", SyntaxWarning)
     path = arguments.data / "evaluation" / f"{arguments.answers}-{arguments.split}-{arguments.seed}.jsonl"
-    path.parent.mkdir(parents=True, exist_ok=True)
     if not arguments.only_table:
         evaluate(arguments, path)
-    answers = [a for a in read_answers(path) if a.number < arguments.count]
+    answers = [a for a in (Answer(**r) for r in records(path)) if a.number < arguments.count]
     lines = [
         f"`python {' '.join(sys.argv)}`",
         "",

@@ -141,7 +141,7 @@ def standin(arguments: argparse.Namespace) -> Iterable[str]:
         dirty.append(sum(found))
     pool.close()
     share, with_any = sum(dirty) / states, mean(count > 0 for count in dirty)
-    yield "| programs | states but the last | with a finding that the program has not | programs with any such |"
+    yield "| programs | states but the last | with a finding that the program lacks | programs with any |"
     yield "|---|---|---|---|"
     yield f"| {len(dirty)} | {states} | {sum(dirty)} ({100 * share:.1f} %) | {100 * with_any:.1f} % |"
     yield ""

@@ -9,11 +9,11 @@ import random
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import sequences
 
 from lintseq_lsp import lintseq
-from lintseq_lsp.errors import LinterError
 from lintseq_lsp.linters.base import Report
 from lintseq_lsp.linters.syntax import check_syntax
 from lintseq_lsp.synthesis.programs import beyond
@@ -91,6 +91,16 @@ def _code_lines(text: str) -> list[str]:
     return [line.rstrip() for line in text.split("\n") if line.strip()]
 
 
+def records(path: Path) -> list[dict[str, Any]]:
+    """The lines of a JSONL file that is appended to; what a kill left of a last one is cut off."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.touch()
+    whole = path.read_bytes().rpartition(b"\n")
+    if whole[2]:
+        path.write_bytes(whole[0] + whole[1])
+    return [json.loads(line) for line in whole[0].splitlines() if line]
+
+
 def modules_of(path: Path) -> list[str]:
     """The modules of a JSONL file of the corpus that are of a size to be asked about."""
     with path.open() as file:
@@ -102,12 +112,7 @@ def positions(
     modules: Sequence[str], task: str, numbers: Sequence[int], seed: int, lint: Lint, known: Path
 ) -> Iterator[Position]:
     """The positions of a task with those numbers. `known` keeps what the linter was needed for."""
-    known.parent.mkdir(parents=True, exist_ok=True)
-    found = {}
-    if known.exists():
-        with known.open() as file:
-            cuts = (Cut(**json.loads(line)) for line in file if line.endswith("\n"))
-            found = {cut.number: cut for cut in cuts if cut.task == task}
+    found = {cut.number: cut for cut in (Cut(**record) for record in records(known)) if cut.task == task}
     for number in numbers:
         cut = found.get(number)
         if cut is None:
@@ -144,20 +149,20 @@ def _cut(modules: Sequence[str], task: str, number: int, rng: random.Random, lin
             if not 2 <= len(seeds) <= MOST_LINES:
                 continue
         filled = [seed for seed in seeds if lines[seed].strip()]
-        step = sorted(taken_out(lines, filled, lint))
+        removed = taken_out(lines, filled, lint)
+        if isinstance(removed, lintseq.Failure):
+            continue  # the server, too, gives up after so many checks
+        step = sorted(removed)
         wanted = seeds if task == REWRITE else step
         few = task == REWRITE or sum(bool(lines[n].strip()) for n in step) <= MOST_LINES
         if few and len(lines) - len(step) >= FEWEST_LEFT:
             return Cut(task, number, index, wanted, typed, step)
 
 
-def taken_out(lines: Sequence[str], seeds: Sequence[int], lint: Lint) -> lintseq.State:
+def taken_out(lines: Sequence[str], seeds: Sequence[int], lint: Lint) -> lintseq.State | lintseq.Failure:
     """The lines that a backward step deletes, what the module has already being no error."""
     base = lint("\n".join(lines))
-    step = lintseq.backward_step(lines, seeds, beyond(base, lint), max_checks=CHECKS)
-    if isinstance(step, lintseq.Failure):
-        raise LinterError(step.reason)
-    return step
+    return lintseq.backward_step(lines, seeds, beyond(base, lint), max_checks=CHECKS)
 
 
 def _position(text: str, cut: Cut) -> Position:

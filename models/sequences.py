@@ -25,6 +25,7 @@ import ast
 import json
 import random
 import re
+import shutil
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -525,6 +526,9 @@ if __name__ == "__main__":
     arguments = parser.parse_args()
     tokenizer_path = arguments.tokenizer or arguments.data / "tokenizer.json"
     out = arguments.out or arguments.data / ("tokens-plain" if arguments.plain else "tokens")
+    out.mkdir(parents=True, exist_ok=True)
+    for path in (tokenizer_path, tokenizer_path.with_name("tokenizer_config.json")):
+        shutil.copy(path, out / path.name)  # a model that is trained on the rows keeps them
     for split in arguments.splits:
         with ((arguments.corpus or arguments.data / "corpus") / f"{split}.jsonl").open() as file:
             records = [json.loads(line) for line in file]

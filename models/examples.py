@@ -1,0 +1,153 @@
+"""Ten real examples of each mode, as they came: the first of evaluate.py's seeded sample, not picked.
+
+    python models/examples.py models/MODEL.gguf --data .work --out models/examples.md
+
+The fifth mode is an edit by instruction: a function of a held-out module is taken out, and its docstring's
+first line is the instruction. Deliberately absent: scores.
+"""
+
+import argparse
+import difflib
+import random
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+
+import sequences
+from evaluate import SETTINGS, Judge, Model, Written, by_confidence
+from positions import NEXT_EDIT, TASKS, Position, modules_of, positions
+
+from lintseq_lsp.backends.llama import LlamaBackend
+from lintseq_lsp.diffs import Diff
+from lintseq_lsp.engine import Engine
+from lintseq_lsp.gate import Reason
+from lintseq_lsp.generation import RESAMPLING, Step, propose
+from lintseq_lsp.prompts import PromptFormat
+from lintseq_lsp.text import Document
+
+INSTRUCTION = "edit by instruction"
+LEGEND = """\
+In each block, lines that begin with a blank were given, `-` was taken out of the real file, `!` is a
+first answer that the gate rejected (nobody sees it), and `+` is what a user would be shown. `▮` ends what
+was typed.
+"""
+ABOVE = 3  # lines of context
+
+
+def marked(sign: str, typed: str, text: str) -> list[str]:
+    """The lines of an answer behind `typed`, each with its sign."""
+    lines = f"{typed}▮{text}".split("\n") if typed.strip() else f"{typed}{text}".split("\n")
+    return [f"{sign}{line}" for line in lines]
+
+
+def difference(sign: str, before: Document, after: Document, context: int) -> list[str]:
+    lines = list(difflib.unified_diff(before.lines, after.lines, n=context, lineterm=""))[2:]
+    return [sign + line[1:] if line.startswith("+") else line for line in lines]
+
+
+def placed(position: Position, rejected: Written | None, shown: Written | None) -> Iterator[str]:
+    typed = position.typed
+    yield from (f" {line}" for line in position.document.lines[: position.above][-ABOVE:])
+    yield from marked("-", typed, "\n".join(position.wanted)[len(typed) :])
+    if rejected:
+        yield from marked("!", typed, rejected.text)
+    if shown:
+        yield from marked("+", typed, shown.text)
+
+
+def anywhere(position: Position, rejected: Written | None, shown: Written | None) -> Iterator[str]:
+    yield from difference("-", position.document, Document(position.final), ABOVE)
+    if rejected:
+        yield from difference("!", position.document, rejected.document, 1)
+    if shown:
+        yield from difference("+", position.document, shown.document, 1)
+
+
+def example(model: Model, position: Position) -> Iterator[str]:
+    """One position asked as the server asks: greedy, then sampled when that was rejected."""
+    state = model.state(position, PromptFormat.SUFFIX_FIRST)
+    request = model.request(position, state)
+    proposals = propose(model.backend, request, lambda: False)
+    greedy = model.written(position, state, proposals)
+    reason = model.judge.reason(position, greedy[0].document)[0] if greedy else None
+    shown = greedy[0] if reason is Reason.ACCEPTED else None
+    is_complete = position.task == NEXT_EDIT and proposals[0].diff == Diff()
+    if not shown and not is_complete:
+        several = replace(request, sampling=RESAMPLING, candidates=SETTINGS.tries)
+        proposals = by_confidence(propose(model.backend, several, lambda: False))
+        for candidate in model.written(position, state, proposals):
+            if model.judge.reason(position, candidate.document)[0] is Reason.ACCEPTED:
+                shown = candidate
+                break
+    rejected = greedy[0] if reason not in (None, Reason.ACCEPTED) else None
+    first = f"first answer: {reason.value}" if reason else "first answer: none, or not finished"
+    then = (
+        "shown at once" if shown and not rejected and reason else "then one is shown" if shown else "silence"
+    )
+    exact = ", exactly what was there" if shown and position.is_exact(shown.document) else ""
+    yield f"{first}; {then}{exact}"
+    yield from (anywhere if position.task == NEXT_EDIT else placed)(position, rejected, shown)
+
+
+def by_instruction(engine: Engine, modules: Sequence[str], number: int) -> Iterator[str]:
+    rng = random.Random(f"{INSTRUCTION} {number}")
+    while True:
+        module = sequences.parse(rng.choice(modules))
+        told = [
+            f
+            for f in module.functions
+            if f[2] and f[1] - f[0] <= 30 and not module.lines[f[0]].startswith(" ")
+        ]
+        if told:
+            break
+    first, last, instruction = rng.choice(told)
+    document = Document("\n".join([*module.lines[:first], *module.lines[last:]]))
+    items = list(engine.edit(document, instruction))
+    steps = [item for item in items if isinstance(item, Step)]
+    accepted = [step for step in steps if step.verdict.accepted]
+    ended = items[-1]
+    assert not isinstance(ended, Step)
+    counts = f"{len(accepted)} steps accepted, {len(steps) - len(accepted)} rejected ({ended.reason.value})"
+    yield f"“{instruction}” {counts}"
+    yield from (f"-{line}" for line in module.lines[first : min(last, first + 4)])
+    if last > first + 4:
+        yield "-…"
+    if accepted:
+        yield from difference("+", document, accepted[-1].document, 1)
+
+
+def fenced(title: str, lines: Iterator[str]) -> Iterator[str]:
+    yield f"**{title}.** {next(lines)}\n"
+    yield "~~~diff"
+    yield from (line.rstrip() for line in lines)
+    yield "~~~\n"
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("model", type=Path)
+    parser.add_argument("--data", type=Path, default=Path(".work"))
+    parser.add_argument("--count", type=int, default=10, help="of each mode")
+    parser.add_argument("--out", type=Path, required=True)
+    arguments = parser.parse_args()
+    warnings.simplefilter("ignore", SyntaxWarning)
+    modules = modules_of(arguments.data / "corpus" / "held_out.jsonl")
+    known = arguments.data / "evaluation" / "positions-held_out-0.jsonl"
+    command = f"python models/examples.py {arguments.model} --data .work --out models/examples.md"
+    parts = ["# Ten examples of each mode, as they came\n", f"`{command}`\n", LEGEND]
+    with closing(Judge()) as judge:
+        model = Model(LlamaBackend(arguments.model), judge)
+        for task in TASKS:
+            parts.append(f"## {task.capitalize()}\n")
+            asked = positions(modules, task, range(arguments.count), 0, judge.lint, known)
+            for number, position in enumerate(asked, 1):
+                parts += fenced(f"{number}", example(model, position))
+        parts.append(f"## {INSTRUCTION.capitalize()}\n")
+        engine = Engine(model.backend, judge.gate, prompt_format=PromptFormat.SUFFIX_FIRST, settings=SETTINGS)
+        for number in range(arguments.count):
+            parts += fenced(f"{number + 1}", by_instruction(engine, modules, number))
+    arguments.out.write_text("\n".join(parts).rstrip() + "\n")
