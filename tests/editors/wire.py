@@ -63,7 +63,7 @@ class Wire:
         return [entry["pid"] for entry in self.entries() if "pid" in entry]
 
     def belief(self, of: Path | str) -> str | None:
-        """The text that the server holds for a file or URI: its own document store, fed with what it was sent."""
+        """What the server holds of a file or a URI: its own document store, fed with what it was sent."""
         documents, read = Documents(), converters.get_converter().structure
         for entry in self.entries():
             if "pid" in entry:

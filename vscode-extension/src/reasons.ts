@@ -30,6 +30,7 @@ export const REASONS: Readonly<Record<string, string>> = {
   "nothing-new": "the answer stands there already",
   "no-fit": "the answer does not fit the text around the cursor",
   "base-does-not-parse": "the file does not parse",
+  "newer-syntax": "the file seems to use newer Python than the server's",
   "rejected-before": "you did not want it before",
   "in-string-or-comment": "inside of a string or a comment",
   "too-long": "the file is too long",

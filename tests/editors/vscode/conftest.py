@@ -1,7 +1,6 @@
 """VS Code as the tests start it. Only collected when LINTSEQ_VSCODE names the folder of install.py."""
 
 import os
-import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -58,17 +57,21 @@ def extensions(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def code(browser: "Browser", extensions: Path, tmp_path: Path) -> "Iterator[Code]":
-    """VS Code, not started yet."""
+def code(
+    browser: "Browser", extensions: Path, tmp_path: Path, request: pytest.FixtureRequest
+) -> "Iterator[Code]":
+    """VS Code, not started yet. What it shows in the end is a picture, too."""
     from code_window import Code
 
     window = Code(TOOLS, extensions, browser, tmp_path)
     yield window
+    if hasattr(window, "page"):
+        window.shot(f"end-{request.node.name}")
     window.close()
 
 
 @pytest.fixture
-def start(code: "Code", request: pytest.FixtureRequest, tmp_path: Path) -> "Iterator[Start]":
+def start(code: "Code", tmp_path: Path) -> "Start":
     """Starts it on one file, with a server whose model writes `stream`; waits until it is ready."""
 
     def start_window(text: str, stream: str, **settings: Any) -> "tuple[Code, Path]":
@@ -77,9 +80,7 @@ def start(code: "Code", request: pytest.FixtureRequest, tmp_path: Path) -> "Iter
         code.wait_for_status("ready")
         return code, path
 
-    yield start_window
-    if hasattr(code, "page"):
-        code.shot(f"end-{request.node.name}")
+    return start_window
 
 
 def recorded(place: Path, stream: str) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 import os
 import shlex
 import signal
+from itertools import pairwise
 
 import psutil
 from code_window import tapped, wait_until
@@ -51,7 +52,7 @@ def test_a_server_that_always_crashes_is_reported_once(code, tmp_path):
     code.wait_for_status("restarting")
     code.wait_for_status("crashed too often")
     times = [float(line) for line in starts.read_text().split()]
-    waits = [later - earlier for earlier, later in zip(times, times[1:], strict=False)]
+    waits = [later - earlier for earlier, later in pairwise(times)]
     assert len(waits) == 4
     assert waits == sorted(waits)
     code.toasts.filter(has_text="the server crashed several times").wait_for()
