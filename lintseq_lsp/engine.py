@@ -6,7 +6,7 @@ choice of model and linter (runtime.py).
 
 import time
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from lintseq_lsp import actions, completion, lintseq
@@ -33,9 +33,6 @@ from lintseq_lsp.text import Document, indentation
 _Cancelled = Callable[[], bool]
 _TOKENS_A_LINE = 24
 """Room for an answer of so many tokens a line. Lines of real programs have 12 in the mean."""
-
-_PATIENCE = 300.0
-"""Milliseconds after which a next edit that is clean does not wait for the ones behind it."""
 
 
 class Engine:
@@ -132,7 +129,7 @@ class Engine:
         if not found:
             reason = reasons[0]
             if reason is Reason.DOES_NOT_PARSE and not baseline.parsed:
-                reason = Reason.BASE_DOES_NOT_PARSE
+                return replace(_broken(baseline), rejected=verdicts, prompt_tokens_read=read)
             return Outcome(reason=reason, rejected=verdicts, prompt_tokens_read=read)
         return Outcome(tuple(found.values()), Reason.ACCEPTED, rejected=verdicts, prompt_tokens_read=read)
 
@@ -186,7 +183,7 @@ class Engine:
                 candidate = Document(final, cursor.document.version, cursor.document.path)
                 verdict = wait(self.gate.submit(cursor.document, candidate, baseline), cancelled)
             if verdict.accepted:
-                evidence = Evidence(checked, 0, verdict.tier, clock.milliseconds)
+                evidence = Evidence.of(verdict, checked, clock.milliseconds)
                 return Suggestion(cursor.document, (replacement,), evidence, proposal.confidence)
             rejected[final] = verdict
             reason = verdict.reason
@@ -194,69 +191,68 @@ class Engine:
 
     # Anywhere in the document
 
-    def next_edit(self, document: Document, offset: int, *, cancelled: _Cancelled = lambda: False) -> Outcome:
+    def next_edit(
+        self,
+        document: Document,
+        offset: int,
+        *,
+        heard: Callable[[Outcome, Document], None] = lambda *_: None,
+        cancelled: _Cancelled = lambda: False,
+    ) -> Outcome:
         """The edits that the model would make next, in sequence order.
 
         The document is clean after the first, after the first two, and so on; all are in offsets of
-        `document` and none overlap. What is further along waits in the memory.
+        `document` and none overlap. What is further along waits in the memory. `heard` gets the answer
+        so far and the latest state, whenever one more is clean.
         """
-        return self._explain(document, lambda clock: self._next_edit(document, offset, clock, cancelled))
+        return self._explain(
+            document, lambda clock: self._next_edit(document, offset, heard, clock, cancelled)
+        )
 
-    def _next_edit(self, document: Document, offset: int, clock: "_Clock", cancelled: _Cancelled) -> Outcome:
+    def _next_edit(
+        self,
+        document: Document,
+        offset: int,
+        heard: Callable[[Outcome, Document], None],
+        clock: "_Clock",
+        cancelled: _Cancelled,
+    ) -> Outcome:
         if (known := self.memory.recall_next(document)) is not None:
-            if self.memory.is_unwanted(document.path, known.text):
+            if self.memory.is_declined(known):
                 return Outcome(reason=Reason.REJECTED_BEFORE)
             return Outcome((known,), Reason.ACCEPTED, cached=True)
         baseline = self.gate.baseline(document, None, cancelled)
         if baseline.failure:
             return Outcome(reason=Reason.LINTER_FAILED, detail=baseline.failure)
         if not baseline.parsed:
-            return Outcome(reason=Reason.BASE_DOES_NOT_PARSE)
+            return _broken(baseline)
         line = document.position(offset)[0]
         limits = Limits(steps=3, lines=self.settings.max_lines, tries=self.settings.tries)
         state = self._state(document, line, "", limits)
-        steps: list[Step] = []
+        chain = _Chain(document)
+        rejected: list[Verdict] = []
         reason = Reason.COMPLETE
+        states = 0
         for item in generate(state, self.backend, self.gate, baseline, limits=limits, cancelled=cancelled):
             if isinstance(item, Ended):
-                reason = item.reason
+                reason = Reason.NOTHING_NEW if item.accepted else item.reason
                 break
-            steps.append(item)
-            if item.verdict.accepted and clock.milliseconds > _PATIENCE:
-                break  # one clean edit now is better than three later
-        rejected = [step.verdict for step in steps if not step.verdict.accepted]
-        accepted = [step for step in steps if step.verdict.accepted]
-        suggestions = self._chained(document, accepted, len(steps), clock)
-        if suggestions:
-            reason = Reason.ACCEPTED
-        elif accepted:
-            reason = Reason.NOTHING_NEW
-        return Outcome(suggestions, reason, rejected=rejected)
-
-    def _chained(
-        self, document: Document, steps: Sequence[Step], states: int, clock: "_Clock"
-    ) -> tuple[Suggestion, ...]:
-        """Steps as replacements of `document`, as many as do not touch each other; the rest is remembered."""
-        offered: list[Suggestion] = []
-        before, together = document, True
-        for step in steps:
-            change = replacement_between(before.text, step.document.text)
+            states += 1
+            if not item.verdict.accepted:
+                rejected.append(item.verdict)
+                continue
+            change = chain.after(item, Evidence.of(item.verdict, states, clock.milliseconds))
             if change is None:
                 continue
-            change = at_line_start(before.text, change)
-            evidence = Evidence(states, 0, step.verdict.tier, clock.milliseconds)
-            confidence = step.logprob / max(step.tokens, 1)
-            alone = Suggestion(before, (change,), evidence, confidence)
-            if self.memory.is_unwanted(document.path, alone.text):
+            if self.memory.is_declined(change):
+                reason = Reason.REJECTED_BEFORE
                 break
-            self.memory.remember_next(before.text, alone)
-            back = unmap(change, [earlier.replacements[0] for earlier in offered]) if together else None
-            together = back is not None
-            if back is not None:
-                judged = step.document.text
-                offered.append(replace(alone, base=document, replacements=(back,), judged=judged))
-            before = step.document
-        return tuple(offered)
+            self.memory.remember_next(change.base.text, change)
+            chain.offer(change)
+            heard(Outcome(tuple(chain.offered), Reason.ACCEPTED, rejected=tuple(rejected)), item.document)
+        if chain.offered:
+            reason = Reason.ACCEPTED
+        return Outcome(tuple(chain.offered), reason, rejected=rejected)
 
     # On demand
 
@@ -406,7 +402,7 @@ class Engine:
                 if change is None or self.memory.is_unwanted(document.path, final.text):
                     reason, again = Reason.NOTHING_NEW, True
                     continue
-                evidence = Evidence(states, 0, verdict.tier, clock.milliseconds)
+                evidence = Evidence.of(verdict, states, clock.milliseconds)
                 confidence = item.logprob / max(item.tokens, 1)
                 suggestion = Suggestion(document, (change,), evidence, confidence)
                 return Outcome((suggestion,), Reason.ACCEPTED, rejected=rejected)
@@ -465,6 +461,33 @@ class Engine:
         return cost
 
 
+class _Chain:
+    """Accepted steps one after the other, and those of them that are replacements of the first document."""
+
+    def __init__(self, document: Document) -> None:
+        self.offered: list[Suggestion] = []
+        self._first = self._now = document
+        self._together = True
+
+    def after(self, step: Step, evidence: Evidence) -> Suggestion | None:
+        """The step as a suggestion for the state before it; None when it changes nothing."""
+        before, self._now = self._now, step.document
+        change = replacement_between(before.text, step.document.text)
+        if change is None:
+            return None
+        confidence = step.logprob / max(step.tokens, 1)
+        return Suggestion(before, (at_line_start(before.text, change),), evidence, confidence)
+
+    def offer(self, alone: Suggestion) -> None:
+        """Offers it beside those that are offered, if it does not touch them."""
+        (change,) = alone.replacements
+        earlier = [suggestion.replacements[0] for suggestion in self.offered]
+        back = unmap(change, earlier) if self._together else None
+        self._together = back is not None
+        if back is not None:
+            self.offered.append(replace(alone, base=self._first, replacements=(back,), judged=alone.text))
+
+
 class _Clock:
     """Milliseconds since a request began."""
 
@@ -474,6 +497,12 @@ class _Clock:
     @property
     def milliseconds(self) -> float:
         return (time.perf_counter() - self._start) * 1000
+
+
+def _broken(baseline: Baseline) -> Outcome:
+    """Why nothing is offered for a text that does not parse."""
+    reason = Reason.NEWER_SYNTAX if baseline.newer else Reason.BASE_DOES_NOT_PARSE
+    return Outcome(reason=reason, detail=baseline.newer)
 
 
 def _without(baseline: Baseline, action: Action) -> tuple[Baseline, bool]:

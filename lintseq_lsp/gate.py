@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 from lintseq_lsp.diffs import Malformed
 from lintseq_lsp.errors import Cancelled
+from lintseq_lsp.grammar import newer_syntax
 from lintseq_lsp.linters.base import Check, Finding, Linter, Report, Tier
 from lintseq_lsp.text import Document, indentation, split_lines
 
@@ -35,6 +36,7 @@ class Reason(Enum):
     NOTHING_NEW = "nothing-new"  # the answer stands there already
     NO_FIT = "no-fit"  # the answer does not go together with the text right of the cursor
     BASE_DOES_NOT_PARSE = "base-does-not-parse"
+    NEWER_SYNTAX = "newer-syntax"  # the same, and it may be Python that the server's own does not know
     REJECTED_BEFORE = "rejected-before"
     IN_STRING_OR_COMMENT = "in-string-or-comment"
     TOO_LONG = "too-long"
@@ -67,13 +69,18 @@ class GatePolicy:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Accepted, or rejected for `reason`, with the findings that are new."""
+    """Accepted, or rejected for `reason`, with the findings that are new.
+
+    `before` and `after` count all findings, of the text before the edit and of the one that was judged.
+    """
 
     reason: Reason
     findings: Sequence[Finding] = ()
     tier: Tier = Tier.NONE
     milliseconds: float = 0.0
     detail: str = ""
+    before: int = 0
+    after: int = 0
 
     @property
     def accepted(self) -> bool:
@@ -82,13 +89,17 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Baseline:
-    """What the text before an edit already had. `parsed` is false when nothing could be known of it."""
+    """What the text before an edit already had. `parsed` is false when nothing could be known of it.
+
+    `newer` says then why the text may be right all the same.
+    """
 
     findings: Counter[tuple[str, str]]
     tier: Tier
     quick: Counter[tuple[str, str]] = field(default_factory=Counter)  # at `Tier.SYNTAX`
     parsed: bool = True
     failure: str | None = None
+    newer: str = ""
 
 
 _NUMBERS = re.compile(r"\bline \d+")
@@ -127,7 +138,8 @@ def judge(baseline: Baseline, report: Report) -> Verdict:
         return Verdict(Reason.DOES_NOT_PARSE, report.findings, report.tier, report.milliseconds, detail)
     new = new_findings(baseline.findings, report.findings)
     reason = Reason.NEW_FINDINGS if new else Reason.ACCEPTED
-    return Verdict(reason, new, report.tier, report.milliseconds)
+    before, after = baseline.findings.total(), len(report.findings)
+    return Verdict(reason, new, report.tier, report.milliseconds, before=before, after=after)
 
 
 def added_pragma(before: str, after: str) -> bool:
@@ -191,9 +203,11 @@ class Gate:
         Waits for the linter when that is not known. Raises `Cancelled`.
         """
         tier = self.policy.tier(len(document.lines))
+        broken: Report | None = None
         for text in lint_base(document, line):
             quick = self._quick(text, tier)
             if quick is not None and not quick.parsed:
+                broken = broken or quick
                 continue
             report = self._report(text, document.path, tier, cancelled)
             if report.failure:
@@ -201,8 +215,11 @@ class Gate:
             if report.parsed:
                 self._remember(self._parsed, document.path, report)
                 return Baseline(_counted(report), report.tier, _counted(quick) if quick else Counter())
+            broken = broken or report
         last = self._parsed.get(document.path)
-        return Baseline(_counted(last or Report()), tier, parsed=False)
+        stopped = broken.findings[0].line if broken and broken.findings else 0
+        newer = newer_syntax(document.lines[stopped - 1]) if 0 < stopped <= len(document.lines) else ""
+        return Baseline(_counted(last or Report()), tier, parsed=False, newer=newer)
 
     def submit(
         self, before: Document, candidate: Document, baseline: Baseline, *, early: bool = True

@@ -21,12 +21,34 @@ _ids = itertools.count(1)
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """Why a suggestion may be shown: how many states were checked, how deep, and how long it all took."""
+    """Why a suggestion may be shown: how many states were checked, how deep, and how long it all took.
+
+    `before` and `after` count the findings of the text before, and of the one that is offered.
+    """
 
     states: int
     new_findings: int
     tier: Tier
     milliseconds: float
+    before: int = 0
+    after: int = 0
+
+    @classmethod
+    def of(cls, verdict: Verdict, states: int, milliseconds: float) -> "Evidence":
+        """Of an accepted verdict, the last one on `states` states."""
+        new = len(verdict.findings)
+        return cls(states, new, verdict.tier, milliseconds, verdict.before, verdict.after)
+
+    def record(self) -> dict[str, Any]:
+        """As clients and scripts get it."""
+        return {
+            "states": self.states,
+            "findingsBefore": self.before,
+            "findingsAfter": self.after,
+            "newFindings": self.new_findings,
+            "tier": self.tier.name.lower(),
+            "milliseconds": round(self.milliseconds, 1),
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +111,7 @@ class Memory:
         self._inline: OrderedDict[tuple[str, str, str], Shown] = OrderedDict()  # (path, before, final)
         self._next: OrderedDict[tuple[str, str], Suggestion] = OrderedDict()  # (path, text before)
         self._unwanted: OrderedDict[tuple[str, str], None] = OrderedDict()  # (path, final)
+        self._declined: OrderedDict[tuple[str, str, str], None] = OrderedDict()  # (path, lines, new lines)
 
     def remember_inline(self, suggestion: Suggestion, offset: int) -> None:
         base, final = suggestion.base, suggestion.text
@@ -131,11 +154,28 @@ class Memory:
     def is_unwanted(self, path: str, final: str) -> bool:
         return (path, final) in self._unwanted
 
+    def decline(self, suggestion: Suggestion) -> None:
+        """The user saw the next edit and did not want it, whatever is written elsewhere in the document."""
+        self._put(self._declined, _change_of_lines(suggestion), None)
+
+    def is_declined(self, suggestion: Suggestion) -> bool:
+        unwanted = self.is_unwanted(suggestion.base.path, suggestion.text)
+        return unwanted or _change_of_lines(suggestion) in self._declined
+
     def _put(self, entries: OrderedDict[Any, Any], key: Any, value: Any) -> None:
         entries[key] = value
         entries.move_to_end(key)
         while len(entries) > self._most:
             entries.popitem(last=False)
+
+
+def _change_of_lines(suggestion: Suggestion) -> tuple[str, str, str]:
+    """The path, and what the suggestion's replacement makes of the lines that it touches."""
+    base, (change,) = suggestion.base, suggestion.replacements
+    first, last = base.position(change.start)[0], base.position(change.end)[0]
+    start, end = base.starts[first], base.starts[last] + len(base.lines[last])
+    new = base.text[start : change.start] + change.text + base.text[change.end : end]
+    return base.path, base.text[start:end], new
 
 
 def _below(document: Document, offset: int) -> str:

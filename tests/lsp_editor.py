@@ -114,7 +114,7 @@ class Editor:
         self.client, self.text, self.version = client, text, 1
         self.edits = []
         self.refuses_from = 99
-        self.tells_first = True
+        self.tells = self.tells_first = True
         self.applied = threading.Event()
         client.answers["workspace/applyEdit"] = self.apply
 
@@ -128,13 +128,16 @@ class Editor:
             assert edit.pop("annotationId") in params["edit"]["changeAnnotations"]
         self.text = apply_to(self.text, change["edits"])
         self.version += 1
-        changes = [{"range": edit["range"], "text": edit["newText"]} for edit in change["edits"]]
-        if self.tells_first:
-            self.client.change(URI, self.version, *changes)
-        else:
-            threading.Timer(0.05, self.client.change, (URI, self.version, *changes)).start()
+        self.changes = [{"range": edit["range"], "text": edit["newText"]} for edit in change["edits"]]
+        if self.tells and self.tells_first:
+            self.tell()
+        elif self.tells:
+            threading.Timer(0.05, self.tell).start()
         self.applied.set()
         return {"applied": True}
+
+    def tell(self):
+        self.client.change(URI, self.version, *self.changes)
 
     def run(self):
         argument = {"textDocument": {"uri": URI}, "instruction": "add two"}

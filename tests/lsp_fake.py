@@ -2,8 +2,9 @@
 
 Run as a script. Comment lines of a document are orders: `# offer: TEXT` (at the cursor, `\\n` is a line
 end), `# below: TEXT` (a line below the cursor's), `# next: LINE TEXT` (a line inserted there),
-`# resolve: TEXT` (instead of the action's line), `# step: TEXT` and `# bad step` (for an instruction),
-`# block` (until cancelled), `# wait: FILE` (until the file exists), `# crash`, `# model error`.
+`# wait next: FILE` (behind each of those, until the file exists), `# resolve: TEXT` (instead of the
+action's line), `# step: TEXT` and `# bad step` (for an instruction), `# block` (until cancelled),
+`# wait: FILE` (until the file exists), `# crash`, `# model error`.
 Every call is a line of standard error.
 """
 
@@ -64,14 +65,33 @@ class FakeEngine:
             self.memory.remember_inline(entry, offset)
         return outcome(suggestions)
 
-    def next_edit(self, document: Document, offset: int, *, cancelled: Callable[[], bool]) -> Outcome:
+    def next_edit(
+        self,
+        document: Document,
+        offset: int,
+        *,
+        heard: Callable[[Outcome, Document], None],
+        cancelled: Callable[[], bool],
+    ) -> Outcome:
         log(f"next_edit {document.path} {offset}")
         self._obey(document, cancelled)
-        found = []
+        found: list[Suggestion] = []
+        state = document
         for order in orders(document, "next"):
             line, _, text = order.partition(" ")
             start = document.starts[int(line)]
-            found.append(suggestion(document, Replacement(start, start, text + "\n")))
+            change = suggestion(document, Replacement(start, start, text + "\n"))
+            if self.memory.is_declined(change):
+                break
+            found.append(change)
+            if moved := rebase(change.replacements, document.text, state.text):
+                alone = replace(change, base=state, replacements=tuple(moved))
+                self.memory.remember_next(state.text, alone)
+                state = Document(alone.text, None, document.path)
+            heard(outcome(tuple(found)), state)
+            self._obey(
+                Document("\n".join(f"# wait: {name}" for name in orders(document, "wait next"))), cancelled
+            )
         return outcome(tuple(found))
 
     def rebase(
@@ -132,7 +152,9 @@ class FakeEngine:
 def orders(document: Document, name: str) -> list[str]:
     prefix = f"# {name}: "
     return [
-        line.removeprefix(prefix).replace("\\n", "\n") for line in document.lines if line.startswith(prefix)
+        line.removeprefix(prefix).replace("\\n", "\n").replace("\\r", "\r")
+        for line in document.lines
+        if line.startswith(prefix)
     ]
 
 

@@ -114,7 +114,7 @@ def test_a_diff_of_a_file_with_a_byte_order_mark_applies_from_its_folder(
 def test_readable_output_has_verdicts_findings_and_the_patch(source: Path, model: str) -> None:
     code, output = run("edit", str(source), "--instruction", "Double.", "--model", model)
     assert code == 0
-    for part in ("step 1 rejected", "E0602", "step 2 accepted by pylint", "+++ b/", "1 steps accepted"):
+    for part in ("step 1 rejected", "E0602", "step 2 accepted by pylint", "+++ b/", "1 step accepted"):
         assert part in output
 
 

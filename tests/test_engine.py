@@ -347,12 +347,52 @@ def test_the_rest_of_a_sequence_waits_under_its_text() -> None:
     assert engine.next_edit(Document("a\nb\nc\n", 6, "a.py"), 0).reason is Reason.COMPLETE
 
 
-def test_a_next_edit_that_was_declined() -> None:
+def test_a_next_edit_that_was_declined_is_so_whatever_else_is_written() -> None:
     document = Document("a\n", 4, "a.py")
     engine = engine_of(ScriptedBackend([stream(insertion(1, "b"), END, END)]))
-    declined = engine.next_edit(document, 0).suggestions[0]
-    engine.memory.reject(declined)
+    engine.memory.decline(engine.next_edit(document, 0).suggestions[0])
     assert engine.next_edit(document, 0).reason is Reason.REJECTED_BEFORE
+    engine.backend = ScriptedBackend([stream(insertion(2, "b"), END, END)])
+    assert engine.next_edit(Document("z\na\n", 5, "a.py"), 0).reason is Reason.REJECTED_BEFORE
+
+
+def test_a_second_edit_that_was_declined_ends_the_sequence() -> None:
+    document = Document("a\n", 4, "a.py")
+    engine = engine_of(ScriptedBackend([stream(insertion(1, "b"), insertion(0, "z"), END, END)]))
+    engine.memory.decline(engine.next_edit(document, 0).suggestions[1])
+    following = engine.next_edit(Document("a\nb\n", 5, "a.py"), 0)
+    assert (following.reason, following.suggestions) == (Reason.REJECTED_BEFORE, ())
+
+
+def test_the_sequence_so_far_is_told_as_it_grows() -> None:
+    document = Document("a\n", 4, "a.py")
+    backend = ScriptedBackend([stream(insertion(1, "b"), insertion(0, "bad"), insertion(2, "c"), END, END)])
+    heard: list[tuple[int, str]] = []
+    engine_of(backend).next_edit(
+        document, 0, heard=lambda outcome, state: heard.append((len(outcome.suggestions), state.text))
+    )
+    assert heard == [(1, "a\nb\n"), (1, "a\nb\nc\n")]
+
+
+def test_evidence_counts_findings_before_and_after() -> None:
+    engine = engine_of(ScriptedBackend([stream(insertion(2, "b"), END, END)]))
+    (suggestion,) = engine.next_edit(Document("bad\na\n", 4, "a.py"), 0).suggestions
+    record = suggestion.evidence.record()
+    assert (record["states"], record["findingsBefore"], record["findingsAfter"]) == (1, 1, 1)
+    assert (record["newFindings"], record["tier"]) == (0, "pylint")
+
+
+def test_python_newer_than_the_servers_has_a_reason_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lintseq_lsp.gate.newer_syntax", lambda line: "new" if "[T]" in line else "")
+    text = "x = 1\ndef f[T[](x): ...\n"  # broken for each Python
+    engine = engine_of(ScriptedBackend([]), python_gate())
+    outcome = engine.next_edit(Document(text), 0)
+    assert (outcome.reason, outcome.detail) == (Reason.BASE_DOES_NOT_PARSE, "")
+    outcome = engine.next_edit(Document(text.replace("[T[]", "[T]]")), 0)
+    assert (outcome.reason, outcome.detail) == (Reason.NEWER_SYNTAX, "new")
+    engine = engine_of(LineModel(["y = 1"]), python_gate())
+    outcome = complete(engine, text.replace("[T[]", "[T]]") + "y =|\n")
+    assert (outcome.reason, outcome.detail) == (Reason.NEWER_SYNTAX, "new")
 
 
 def test_why_there_is_no_next_edit() -> None:

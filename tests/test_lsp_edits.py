@@ -153,6 +153,12 @@ def test_an_edit_by_instruction_is_reported_step_by_step(client):
         text = apply_to(text, value["edits"])
     assert text == STEPS + "a = 1\nb = 2\n"
     assert [value["step"] for value in partial] == [1, 2]
+    evidence = ("states", "findingsBefore", "findingsAfter", "newFindings", "tier")
+    assert [[value[name] for name in evidence] for value in partial] == [
+        [1, 0, 0, 0, "pylint"],
+        [2, 0, 0, 0, "pylint"],  # the rejected one counts
+    ]
+    assert all(value["milliseconds"] >= 0 for value in partial)
     kinds = [entry["value"]["kind"] for entry in progress if entry["token"] == 7]
     assert kinds == ["begin", "report", "report", "end"]
     assert "edit add (0, 1)" in client.stderr.decode()
@@ -211,6 +217,19 @@ def test_the_command_applies_each_clean_step(tells_first):
         assert client.result(editor.run()) == {"steps": 2, "reason": "complete"}
         assert editor.text == STEPS + "a = 1\nb = 2\n"
         assert [entry["label"] for entry in editor.edits] == ["LintSeq: add two (1)", "LintSeq: add two (2)"]
+
+
+def test_a_client_that_waits_for_the_answer_before_it_tells_of_changes():
+    with started(capabilities=APPLIES) as client:
+        client.open(URI, STEPS)
+        editor = Editor(client, STEPS)
+        editor.tells = False
+        assert client.result(editor.run()) == {"steps": 1, "reason": None}
+        editor.tells = True
+        editor.tell()
+        client.wait(lambda message: message.get("params", {}).get("label") == "LintSeq: add two (2)")
+        explain(client)
+        assert editor.text == STEPS + "a = 1\nb = 2\n"
 
 
 def test_the_command_stops_when_the_client_does_not_apply():

@@ -17,7 +17,8 @@ class Bench:
     def __init__(self) -> None:
         self.now = 100.0
         self.rejected: list[Suggestion] = []
-        self.feedback = Feedback(self.rejected.append, lambda: self.now)
+        self.declined: list[Suggestion] = []
+        self.feedback = Feedback(self.rejected.append, self.declined.append, lambda: self.now)
         self.document = Document("def f(x):\n    \n\ny = 1\n")
         self.cursor = 14
         self.suggestion = self.suggest("return (x)")
@@ -141,6 +142,29 @@ def test_offered_again_while_typing_along_counts_from_the_first_time(bench):
     bench.now += SEEN_AFTER * 0.7
     bench.type("x")
     assert bench.rejected == [bench.suggestion]
+
+
+def test_a_rejection_that_the_client_tells(bench):
+    first, second = bench.suggest("pass"), bench.suggest("raise")
+    bench.offer(first, second)
+    bench.feedback.rejected(second.id)
+    assert bench.rejected == [second]
+    assert bench.feedback.is_quiet(URI)
+    bench.feedback.rejected(first.id)  # the offer is gone
+    assert (bench.rejected, bench.declined) == ([second], [])
+
+
+def test_a_next_edit_is_declined_when_the_client_says_so(bench):
+    bench.feedback.offered_edits(URI, [bench.suggestion])
+    bench.now += 5
+    bench.type("x")
+    assert (bench.rejected, bench.declined) == ([], [])
+    bench.feedback.rejected(bench.suggestion.id)
+    assert (bench.rejected, bench.declined) == ([], [bench.suggestion])
+    assert not bench.feedback.is_quiet(URI)
+    bench.feedback.closed(URI)
+    bench.feedback.rejected(bench.suggestion.id)
+    assert len(bench.declined) == 1
 
 
 def test_a_closed_document_has_no_offer(bench):

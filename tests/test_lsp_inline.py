@@ -134,6 +134,13 @@ def test_lines_end_only_where_the_protocol_says(client):
     assert item["range"] == span(2, 4, 4)
 
 
+def test_what_clients_draw_has_line_feeds(client):
+    client.open(URI, "# offer: 1\\r\\ny = 2\r\n# next: 2 z = 3\\r\r\nx = \r\n")
+    (item,) = ask_inline(client, URI, 2, 4)
+    assert item["insertText"] == "1\ny = 2"
+    assert [edit["text"] for edit in next_edits(client, URI, 2)] == ["z = 3\n"]
+
+
 def test_an_item_extends_what_is_selected_in_the_pop_up(client):
     client.open(URI, "# offer: (1)\npri\n")
     selected = {"range": span(1, 0, 3), "text": "print"}
@@ -294,6 +301,57 @@ def test_next_edits_can_be_switched_off():
         client.open(URI, "# next: 1 a = 1\nx = 1\n")
         assert next_edits(client, URI, 1) == []
         assert explain(client)["reason"] == "off"
+
+
+def test_a_next_edit_that_was_rejected_is_not_offered_again(client):
+    client.open(URI, "# next: 2 a = 1\n# next: 3 b = 2\nx = 1\ny = 2\n")
+    first, _ = next_edits(client, URI, 2)
+    client.tell("lintseq/didReject", {"item": first})
+    assert next_edits(client, URI, 2) == []
+    client.change(URI, 1, insert(4, 0, "z = 3\n"))
+    assert next_edits(client, URI, 2) == []
+
+
+def test_ghost_text_that_was_rejected_is_not_offered_again(client):
+    client.open(URI, "# offer: 1\nx = \n")
+    (item,) = ask_inline(client, URI, 1, 4)
+    client.tell("lintseq/didReject", {"item": item})
+    assert ask_inline(client, URI, 1, 4) == []
+    assert explain(client)["reason"] == "rejected-before"
+
+
+@pytest.fixture
+def slow_chain(client, tmp_path):
+    """The first edit of two, answered while the second is not there yet; and what lets it go on."""
+    client.open(URI, f"# wait next: {tmp_path / 'go'}\n# next: 3 a = 1\n# next: 4 b = 2\nx = 1\ny = 2\n")
+    (edit,) = next_edits(client, URI, 3)
+    assert edit["text"] == "a = 1\n"
+    return tmp_path / "go"
+
+
+def test_the_edits_behind_a_first_one_are_made_while_it_is_shown(client, slow_chain):
+    client.change(URI, 1, insert(3, 0, "a = 1\n"))
+    params = {"textDocument": {"uri": URI}, "position": position(3, 0)}
+    number = client.begin("textDocument/copilotInlineEdit", params)
+    explain(client)
+    slow_chain.touch()
+    (edit,) = client.result(number)["edits"]
+    assert (edit["text"], edit["range"]["start"]) == ("b = 2\n", position(5, 0))
+    assert explain(client)["cached"]
+    assert client.stderr.count(b"fake: next_edit") == 1
+
+
+def test_what_the_user_writes_instead_ends_them(client, slow_chain):
+    client.change(URI, 1, insert(3, 0, "c = 1\n"))
+    wait_for_log(client, "cancelled")
+    assert not slow_chain.exists()
+
+
+def test_what_the_user_asks_for_meanwhile_goes_first(client, slow_chain):
+    client.open(OTHER, "# offer: 1\nx = \n")
+    assert len(ask_inline(client, OTHER, 1, 4)) == 1
+    wait_for_log(client, "cancelled")
+    assert not slow_chain.exists()
 
 
 # Completion items

@@ -24,6 +24,7 @@ from lsp_editor import (
     explain,
     inline,
     insert,
+    next_edits,
     started,
     wait_for_log,
 )
@@ -187,6 +188,32 @@ def test_malformed_notifications_are_survived(shared):
         shared.tell(method, {})
     shared.tell("window/workDoneProgress/cancel", {"token": ["x"]})
     assert shared.ask("lintseq/explain", {"textDocument": {"uri": "file:///none"}}) is None
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"textDocument": {"uri": URI, "version": 2}, "contentChanges": [{"range": {}, "text": "y"}]},
+        {"textDocument": {"uri": URI}, "contentChanges": []},
+        {"contentChanges": [{"text": 3}]},
+        None,
+    ],
+)
+def test_after_a_change_that_cannot_be_read_nothing_is_offered_until_all_is_known(client, params):
+    client.open(URI, "# offer: 1\nx = \n")
+    client.tell("textDocument/didChange", params)
+    client.change(URI, 3, insert(1, 4, " "))  # of a text that the server does not know
+    assert explain(client)["reason"] == "stale"
+    assert "could not be read" in explain(client)["detail"]
+    assert ask_inline(client, URI, 1, 4) == []
+    assert next_edits(client, URI, 1) == []
+    assert actions(client, 0) == []
+    assert client.ask("lintseq/edit", {"textDocument": {"uri": URI}, "instruction": "x"})["reason"] == "stale"
+    client.change(URI, 4, {"text": "# offer: 2\nx = \n"})
+    assert ask_inline(client, URI, 1, 4)[0]["insertText"] == "2"
+    client.tell("textDocument/didChange", params)
+    client.open(URI, "# offer: 3\nx = \n", version=5)
+    assert ask_inline(client, URI, 1, 4)[0]["insertText"] == "3"
 
 
 def test_a_crash_is_one_response_without_the_users_text(client):

@@ -102,6 +102,18 @@ def test_what_was_declined_is_not_offered_again() -> None:
     assert recalled(memory, "a\nx |") == []
 
 
+def test_a_declined_next_edit_is_known_by_the_lines_that_it_changes() -> None:
+    memory = Memory()
+    memory.decline(suggest("a\nb\n", 2, "x\n"))
+    assert memory.is_declined(suggest("a\nb\n", 2, "x\n"))
+    assert memory.is_declined(suggest("new\na\nb\n", 6, "x\n"))
+    assert not memory.is_declined(suggest("a\nb\n", 2, "y\n"))
+    assert not memory.is_declined(suggest("a\nb\n", 0, "x\n"))
+    assert not memory.is_declined(suggest("a\nb\n", 2, "x\n", path="b.py"))
+    memory.reject(suggest("a\n", 2, "z"))
+    assert memory.is_declined(suggest("a\n", 2, "z"))
+
+
 def test_the_next_edit_waits_under_the_text_it_belongs_to() -> None:
     memory = Memory()
     following = suggest("a\n", 0, "x\n")
@@ -122,8 +134,8 @@ def test_what_is_left_leads_to_what_was_judged(
 ) -> None:
     """Whatever is typed: either nothing is offered, or exactly the text that the gate accepted."""
     document = Document(text, 1, "a.py")
-    offset = data.draw(st.integers(0, len(text)))
-    line, _ = document.position(offset)
+    line, column = document.position(data.draw(st.integers(0, len(text))))  # never inside of a line end
+    offset = document.offset(line, column)
     right = max(document.starts[line] + len(document.lines[line]) - offset, 0)
     replaced = data.draw(st.integers(0, right))
     memory = remembering(suggest(text, offset, written, replaced=replaced))

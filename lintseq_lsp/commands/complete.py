@@ -5,7 +5,14 @@ from typing import Annotated, Any
 
 import typer
 
-from lintseq_lsp.commands.output import PATIENCE, clear_errors, console, print_json, read_document
+from lintseq_lsp.commands.output import (
+    PATIENCE,
+    clear_errors,
+    console,
+    counted,
+    print_json,
+    read_document,
+)
 from lintseq_lsp.errors import LintSeqError
 from lintseq_lsp.suggestions import Suggestion
 from lintseq_lsp.text import Document
@@ -41,7 +48,7 @@ def complete(
     for suggestion in () if as_json else outcome.suggestions:
         evidence = suggestion.evidence
         console.print(
-            f"{evidence.states} states checked by {evidence.tier.name.lower()}, no new finding, "
+            f"{counted(evidence.states, 'state')} checked by {evidence.tier.name.lower()}, no new finding, "
             f"{evidence.milliseconds:.0f} ms:",
             style="dim",
         )
@@ -51,17 +58,11 @@ def complete(
 def _item(document: Document, suggestion: Suggestion) -> dict[str, Any]:
     (replacement,) = suggestion.replacements
     start, end = document.position(replacement.start), document.position(replacement.end)
-    evidence = suggestion.evidence
     return {
         "insertText": replacement.text,
         "range": {
             "start": {"line": start[0], "column": start[1]},
             "end": {"line": end[0], "column": end[1]},
         },
-        "evidence": {
-            "states": evidence.states,
-            "newFindings": evidence.new_findings,
-            "tier": evidence.tier.name.lower(),
-            "milliseconds": round(evidence.milliseconds, 1),
-        },
+        "evidence": suggestion.evidence.record(),
     }

@@ -12,6 +12,7 @@ from lintseq_lsp.commands.output import (
     PATIENCE,
     clear_errors,
     console,
+    counted,
     diff_text,
     errors,
     finding_record,
@@ -77,7 +78,8 @@ def edit(
         if write:
             if best.ended.document.text != document.text:
                 write_document(file, best.ended.document.text)
-            console.print(f"{file}: {best.ended.accepted} steps, {best.ended.reason.value}", markup=False)
+            steps = counted(best.ended.accepted, "step")
+            console.print(f"{file}: {steps}, {best.ended.reason.value}", markup=False)
     if as_json:
         _print_records(best)
     elif as_diff:
@@ -141,7 +143,7 @@ def _print_records(sequence: Sequence) -> None:
 
 def _show_result(file: Path, document: Document, ended: Ended) -> None:
     console.print(
-        f"{ended.accepted} steps accepted, {ended.rejected} rejected, stopped: {ended.reason.value}",
+        f"{counted(ended.accepted, 'step')} accepted, {ended.rejected} rejected, stopped: {ended.reason.value}",
         style="bold",
     )
     final = patch(file, document.text, ended.document.text)

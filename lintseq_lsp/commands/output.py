@@ -74,6 +74,10 @@ def print_json(value: Any) -> None:
     typer.echo(json.dumps(value, ensure_ascii=True))
 
 
+def counted(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
 def finding_record(finding: Finding) -> dict[str, Any]:
     return {
         "symbol": finding.symbol,

@@ -3,7 +3,15 @@
 from pathlib import Path
 
 from lintseq_lsp.commands.edit import patch
-from lintseq_lsp.commands.output import PATIENCE, clear_errors, console, read_document, show_diff, show_step
+from lintseq_lsp.commands.output import (
+    PATIENCE,
+    clear_errors,
+    console,
+    counted,
+    read_document,
+    show_diff,
+    show_step,
+)
 from lintseq_lsp.generation import Ended
 from lintseq_lsp.text import Document
 
@@ -28,7 +36,7 @@ def replay(scenario: Path) -> None:
             for item in engine.edit(document, recorded.instruction):
                 if isinstance(item, Ended):
                     console.print(
-                        f"{item.accepted} steps accepted, {item.rejected} rejected, "
+                        f"{counted(item.accepted, 'step')} accepted, {item.rejected} rejected, "
                         f"stopped: {item.reason.value}",
                         style="bold",
                     )

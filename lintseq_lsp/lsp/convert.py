@@ -88,6 +88,15 @@ def text_edit(document: Document, replacement: Replacement, encoding: Encoding) 
     )
 
 
+def with_line_feeds(text: str) -> str:
+    """A text that clients draw, and then insert as they end lines.
+
+    Neovim and Emacs would show and insert a carriage return as a character of its own; VS Code compares
+    with its lines as they are joined by line feeds. All of them write the document's own line ends.
+    """
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
 def at_cursor(document: Document, replacements: Sequence[Replacement], cursor: int) -> Replacement | None:
     """The same change as one replacement that clients can show as ghost text; None when there is none.
 

@@ -65,10 +65,12 @@ class Documents:
     encoding: Encoding = Encoding.UTF16
     _texts: dict[str, _Text] = field(default_factory=dict)
     _notebooks: dict[str, list[types.NotebookCell]] = field(default_factory=dict)
+    _doubted: set[str] = field(default_factory=set)
 
     def open(self, item: types.TextDocumentItem) -> None:
         document = Document(item.text, item.version, path_of(item.uri))
         self._texts[item.uri] = _Text(item.language_id, document, with_ends(item.text))
+        self._doubted.discard(item.uri)
 
     def change(
         self,
@@ -84,10 +86,24 @@ class Documents:
                 replace_range(text.lines, change.range, change.text, self.encoding)
             else:
                 text.lines = with_ends(change.text)
+                self._doubted.discard(name.uri)
         text.document = Document("".join(text.lines), name.version, text.document.path)
 
     def close(self, uri: str) -> None:
         self._texts.pop(uri, None)
+
+    def doubt(self, uri: str | None) -> None:
+        """A change of the document or notebook could not be read: of any one when `uri` is None.
+
+        Until the client sends all of its text again, it is not known what stands there.
+        """
+        known = {*self._texts, *self._notebooks}
+        self._doubted |= known if uri is None else known & {uri}
+
+    def in_doubt(self, uri: str) -> bool:
+        notebooks = [name for name, cells in self._notebooks.items() if uri in _cells(cells)]
+        above = [name for notebook in notebooks for name in _cells(self._notebooks[notebook])]
+        return not self._doubted.isdisjoint([uri, *notebooks, *above])
 
     def document(self, uri: str) -> Document | None:
         text = self._texts.get(uri)
@@ -99,7 +115,7 @@ class Documents:
             return None
         own = text.document
         for notebook, cells in self._notebooks.items():
-            if any(cell.document == uri for cell in cells):
+            if uri in _cells(cells):
                 above = "".join(self._cells_above(cells, uri))
                 path = f"{path_of(notebook)}#{urlsplit(uri).fragment}"
                 document = Document(above + own.text, own.version, path)
@@ -119,6 +135,7 @@ class Documents:
 
     def open_notebook(self, params: types.DidOpenNotebookDocumentParams) -> None:
         self._notebooks[params.notebook_document.uri] = list(params.notebook_document.cells)
+        self._doubted.discard(params.notebook_document.uri)
         for item in params.cell_text_documents:
             self.open(item)
 
@@ -140,6 +157,10 @@ class Documents:
         self._notebooks.pop(uri, None)
         for cell in cells:
             self.close(cell.uri)
+
+
+def _cells(cells: Iterable[types.NotebookCell]) -> list[str]:
+    return [cell.document for cell in cells]
 
 
 def with_ends(text: str) -> list[str]:

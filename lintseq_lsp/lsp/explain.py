@@ -2,12 +2,13 @@
 
 from lintseq_lsp.lsp.convert import Json
 from lintseq_lsp.lsp.params import DocumentParams
-from lintseq_lsp.lsp.session import Session
+from lintseq_lsp.lsp.session import UNREADABLE, Session
 from lintseq_lsp.suggestions import Outcome
 
 
 async def explain(session: Session, params: DocumentParams) -> Json | None:
-    outcome = session.outcomes.get(params.text_document.uri)
+    uri = params.text_document.uri
+    outcome = UNREADABLE if session.documents.in_doubt(uri) else session.outcomes.get(uri)
     return None if outcome is None else explanation(outcome)
 
 
@@ -23,14 +24,7 @@ def explanation(outcome: Outcome) -> Json:
         "promptTokensRead": outcome.prompt_tokens_read,
         "tiers": [tier.name.lower() for tier in sorted(tiers)],
         "suggestions": [
-            {
-                "id": suggestion.id,
-                "states": suggestion.evidence.states,
-                "newFindings": suggestion.evidence.new_findings,
-                "tier": suggestion.evidence.tier.name.lower(),
-                "milliseconds": round(suggestion.evidence.milliseconds, 1),
-            }
-            for suggestion in outcome.suggestions
+            {"id": suggestion.id, **suggestion.evidence.record()} for suggestion in outcome.suggestions
         ],
         "rejected": [
             {

@@ -1,7 +1,7 @@
 """What became of the suggestions that a client was sent: typed along, accepted, or rejected.
 
-Many clients never say, so it is read from how the document changes. Deliberately absent: the memory
-of what was rejected (suggestions.py), and the protocol.
+Many clients never say, so it is read from how the document changes; of next edits, only they can say.
+Deliberately absent: the memory of what was rejected (suggestions.py), and the protocol.
 """
 
 import time
@@ -32,14 +32,22 @@ class _Offer:
 
 
 class Feedback:
-    """The offer that stands in each document. `reject` hears of suggestions that were declined."""
+    """The offer that stands in each document.
+
+    `reject` hears of suggestions at the cursor that were declined, `decline` of next edits.
+    """
 
     def __init__(
-        self, reject: Callable[[Suggestion], None], clock: Callable[[], float] = time.monotonic
+        self,
+        reject: Callable[[Suggestion], None],
+        decline: Callable[[Suggestion], None],
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._reject = reject
+        self._decline_edit = decline
         self._clock = clock
         self._offers: dict[str, _Offer] = {}
+        self._edits: dict[str, Sequence[Suggestion]] = {}
         self._quiet_until: dict[str, float] = {}
 
     def offered(self, uri: str, suggestions: Sequence[Suggestion], document: Document, cursor: int) -> None:
@@ -47,6 +55,9 @@ class Feedback:
         seen = before.seen if before else frozenset()
         since = before.since if before and _continues(before, suggestions) else self._clock()
         self._offers[uri] = _Offer(suggestions, document, cursor, since, seen)
+
+    def offered_edits(self, uri: str, suggestions: Sequence[Suggestion]) -> None:
+        self._edits[uri] = suggestions
 
     def stable(self, uri: str, suggestions: Sequence[Suggestion]) -> list[Suggestion]:
         """What is on the screen first, so that ghost text does not flicker."""
@@ -66,8 +77,21 @@ class Feedback:
             if any(suggestion.id == suggestion_id for suggestion in offer.suggestions):
                 del self._offers[uri]
 
+    def rejected(self, suggestion_id: str) -> None:
+        """The client says so."""
+        for uri, offer in list(self._offers.items()):
+            for suggestion in offer.suggestions:
+                if suggestion.id == suggestion_id:
+                    self._offers[uri] = replace(offer, seen=offer.seen | {suggestion_id})
+                    self._decline(uri, self._offers.pop(uri))
+        for suggestions in self._edits.values():
+            for suggestion in suggestions:
+                if suggestion.id == suggestion_id:
+                    self._decline_edit(suggestion)
+
     def closed(self, uri: str) -> None:
         self._offers.pop(uri, None)
+        self._edits.pop(uri, None)
         self._quiet_until.pop(uri, None)
 
     def is_quiet(self, uri: str) -> bool:

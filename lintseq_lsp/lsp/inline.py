@@ -9,7 +9,14 @@ from lsprotocol import types
 
 from lintseq_lsp.edits import Replacement
 from lintseq_lsp.gate import Reason
-from lintseq_lsp.lsp.convert import Encoding, accept_command, at_cursor, offset_at, range_between
+from lintseq_lsp.lsp.convert import (
+    Encoding,
+    accept_command,
+    at_cursor,
+    offset_at,
+    range_between,
+    with_line_feeds,
+)
 from lintseq_lsp.lsp.documents import Snapshot
 from lintseq_lsp.lsp.params import InlineCompletionParams, PositionParams
 from lintseq_lsp.lsp.session import Session
@@ -93,6 +100,12 @@ def did_show(session: Session, params: Any) -> None:
         session.feedback.seen(suggestion_id)
 
 
+def did_reject(session: Session, params: Any) -> None:
+    """`lintseq/didReject`: ghost text or a next edit, which is then not offered again."""
+    if (suggestion_id := _id_in(params)) is not None:
+        session.feedback.rejected(suggestion_id)
+
+
 def did_accept_partially(session: Session, params: Any) -> None:
     """The accepted part arrives as a change that goes along the suggestion: seen is all there is to note."""
     did_show(session, params)
@@ -164,7 +177,8 @@ def _item(
     snapshot: Snapshot, suggestion: Suggestion, change: Replacement, encoding: Encoding
 ) -> types.InlineCompletionItem:
     where = range_between(snapshot.own, change.start, change.end, encoding)
-    return types.InlineCompletionItem(change.text, range=where, command=accept_command(suggestion.id))
+    text = with_line_feeds(change.text)
+    return types.InlineCompletionItem(text, range=where, command=accept_command(suggestion.id))
 
 
 def _word_before(document: Document, offset: int) -> int:

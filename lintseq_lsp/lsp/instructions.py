@@ -5,7 +5,9 @@ Whatever ends the work, what was clean by then stays.
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Sequence
+import logging
+import time
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from lsprotocol import types
@@ -19,13 +21,16 @@ from lintseq_lsp.lsp.documents import Snapshot
 from lintseq_lsp.lsp.params import EditParams, read
 from lintseq_lsp.lsp.session import Session
 from lintseq_lsp.lsp.worker import NoModel, Stream, Superseded
-from lintseq_lsp.suggestions import Outcome
+from lintseq_lsp.suggestions import Evidence, Outcome
 from lintseq_lsp.text import Document
 
 if TYPE_CHECKING:
     from lintseq_lsp.generation import Ended, Step
 
-_ARRIVAL_TIMEOUT = 5.0
+_log = logging.getLogger(__name__)
+
+_ARRIVAL_TIMEOUT = 10.0
+_BLOCKED_AFTER = 1.0
 _LABEL_LENGTH = 40
 
 
@@ -42,10 +47,11 @@ async def edit(session: Session, params: EditParams) -> Json:
     running = Running(session, snapshot, params)
     encoding = session.documents.encoding
     async with running.at_work(params.work_done_token) as report:
-        async for before, change in running.steps():
+        async for before, change, evidence in running.steps():
             report(f"step {running.count}")
             if params.partial_result_token is not None:
-                value = {"step": running.count, "edits": [text_edit(before, change, encoding)]}
+                edits = [text_edit(before, change, encoding)]
+                value = {"step": running.count, "edits": edits, **evidence.record()}
                 session.server.progress(types.ProgressParams(params.partial_result_token, value))
     change_of_all = replacement_between(snapshot.own.text, running.own.text)
     return {
@@ -57,23 +63,57 @@ async def edit(session: Session, params: EditParams) -> Json:
 
 
 async def edit_command(session: Session, arguments: Sequence[Any], token: Any) -> Json:
-    """Applies each clean step in the client, one undo each."""
+    """Applies each clean step in the client, one undo each.
+
+    A client that waits for this answer before it tells of its changes gets it after the first step, with
+    no reason in it, and the other steps behind it.
+    """
     params = read(EditParams, arguments[0] if arguments else None)
     snapshot = session.open_for(params.text_document)
     if isinstance(snapshot, Reason):
         session.show(f"LintSeq: nothing to offer ({snapshot.value}).", kind=types.MessageType.Info)
         return {"steps": 0, "reason": snapshot.value}
     running = Running(session, snapshot, params)
+    work = asyncio.ensure_future(_apply_all(session, running, token))
+    session.spawn(work)
+    ends: tuple[asyncio.Future[Any], ...] = (work, running.client_is_blocked)
+    try:
+        await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+    except asyncio.CancelledError:
+        running.stop(Reason.CANCELLED)
+        raise
+    if work.done():
+        return {"steps": work.result(), "reason": running.reason.value}
+    work.add_done_callback(_note_crash)
+    return {"steps": running.count, "reason": None}
+
+
+async def _apply_all(session: Session, running: "Running", token: Any) -> int:
+    """How many steps the client has made."""
     applied = 0
     async with running.at_work(token) as report:
-        async for before, change in running.steps():
+        async for before, change, _ in running.steps():
             report(f"step {running.count}")
             if not await running.apply(before, change):
                 break
             applied += 1
     if not applied:
         session.show(f"LintSeq: nothing to offer ({running.reason.value}).", kind=types.MessageType.Info)
-    return {"steps": applied, "reason": running.reason.value}
+    return applied
+
+
+def _note_crash(work: asyncio.Future[int]) -> None:
+    """Of work whose request is answered already; what the exception says may hold the user's text."""
+    if not work.cancelled() and (error := work.exception()) is not None:
+        _log.error("lintseq.edit failed with %s", type(error).__name__)
+
+
+def _timed(items: "Iterator[Step | Ended]") -> "Iterator[tuple[Step | Ended, float]]":
+    """With the milliseconds that each took."""
+    begun = time.perf_counter()
+    for item in items:
+        yield item, (time.perf_counter() - begun) * 1000
+        begun = time.perf_counter()
 
 
 class Running:
@@ -93,11 +133,12 @@ class Running:
         self._title = f"LintSeq: {' '.join(params.instruction.split())[:_LABEL_LENGTH]}"
         self._rejected: list[Verdict] = []
         self._states = {snapshot.own.text}
+        self.client_is_blocked: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._expected: asyncio.Future[bool] | None = None
-        self._stream: Stream[Step | Ended] = Stream(
+        self._stream: Stream[tuple[Step | Ended, float]] = Stream(
             session.worker,
-            lambda engine, cancelled: engine.edit(
-                snapshot.document, params.instruction, lines=lines, cancelled=cancelled
+            lambda engine, cancelled: _timed(
+                engine.edit(snapshot.document, params.instruction, lines=lines, cancelled=cancelled)
             ),
             slot=("edit", snapshot.uri),
         )
@@ -139,18 +180,25 @@ class Running:
         if self._expected is not None and not self._expected.done():
             self._expected.set_result(own)
 
-    async def steps(self) -> AsyncIterator[tuple[Document, Replacement]]:
-        """Each clean step as a change of the client's document, and that document before it."""
+    async def steps(self) -> AsyncIterator[tuple[Document, Replacement, Evidence]]:
+        """Each clean step as a change of the client's document, that document before it, and the evidence.
+
+        States that were rejected on the way count for the step that came of them.
+        """
         from lintseq_lsp.generation import Ended
 
         snapshot = self._snapshot
+        states, milliseconds = 0, 0.0
         try:
-            async for item in self._stream:
+            async for item, took in self._stream:
+                states, milliseconds = states + 1, milliseconds + took
                 if isinstance(item, Ended):
                     self.reason = item.reason
                 elif not item.verdict.accepted:
                     self._rejected.append(item.verdict)
                 else:
+                    evidence = Evidence.of(item.verdict, states, milliseconds)
+                    states, milliseconds = 0, 0.0
                     above = item.document.text[: snapshot.shift]
                     if above != snapshot.document.text[: snapshot.shift]:
                         self.stop(Reason.NO_FIT)  # it would change another cell
@@ -161,7 +209,7 @@ class Running:
                     change = replacement_between(before.text, self.own.text)
                     if change is not None:
                         self.count += 1
-                        yield before, change
+                        yield before, change, evidence
         except Superseded:
             self.reason = Reason.SUPERSEDED
         except NoModel:
@@ -185,6 +233,10 @@ class Running:
             self.stop(Reason.CANCELLED)
             return False
         try:
+            with contextlib.suppress(TimeoutError):
+                return await asyncio.wait_for(asyncio.shield(self._expected), _BLOCKED_AFTER)
+            if not self.client_is_blocked.done():
+                self.client_is_blocked.set_result(None)
             return await asyncio.wait_for(self._expected, _ARRIVAL_TIMEOUT)
         except TimeoutError:
             self.stop(Reason.STALE)

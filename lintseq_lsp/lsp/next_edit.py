@@ -4,14 +4,24 @@ The list is prefix-closed: applied one after the other from the top, every state
 clients apply all of it, some the first edit only.
 """
 
+import asyncio
+from typing import TYPE_CHECKING
+
 from lintseq_lsp.edits import Replacement
 from lintseq_lsp.gate import Reason
-from lintseq_lsp.lsp.convert import Json, accept_command, offset_at, text_edit
+from lintseq_lsp.lsp.convert import Json, accept_command, offset_at, text_edit, with_line_feeds
 from lintseq_lsp.lsp.documents import Snapshot
 from lintseq_lsp.lsp.params import PositionParams
 from lintseq_lsp.lsp.session import Session
-from lintseq_lsp.lsp.worker import Priority
+from lintseq_lsp.lsp.worker import IsCancelled, Priority
 from lintseq_lsp.suggestions import Outcome, Suggestion
+from lintseq_lsp.text import Document
+
+if TYPE_CHECKING:
+    from lintseq_lsp.engine import Engine
+
+PATIENCE = 0.3
+"""Seconds after which an edit that is clean does not wait for the ones behind it."""
 
 
 async def inline_edit(session: Session, params: PositionParams) -> Json:
@@ -23,26 +33,97 @@ async def inline_edit(session: Session, params: PositionParams) -> Json:
         return {"edits": []}
     cursor = snapshot.shift + offset_at(snapshot.own, params.position, session.documents.encoding)
     outcome = await session.outcome(snapshot, _next_edit(session, snapshot, cursor))
-    return {
-        "edits": [
-            _edit(session, snapshot, suggestion, change)
-            for suggestion, change in prefix(snapshot, outcome.suggestions)
-        ]
-    }
+    edits = prefix(snapshot, outcome.suggestions)
+    session.feedback.offered_edits(snapshot.uri, [suggestion for suggestion, _ in edits])
+    return {"edits": [_edit(session, snapshot, suggestion, change) for suggestion, change in edits]}
 
 
 async def _next_edit(session: Session, snapshot: Snapshot, cursor: int) -> Outcome:
-    engine, slot = session.worker.engine, ("next-edit", snapshot.uri)
-    document = snapshot.document
+    document, slot = snapshot.document, ("next-edit", snapshot.uri)
+    chain = session.chains.get(snapshot.uri)
+    if chain is not None:
+        await chain.comes_to(document)
+    engine = session.worker.engine
     known = engine.memory.recall_next(document) if engine is not None else None
-    if engine is not None and known is not None and not engine.memory.is_unwanted(document.path, known.text):
-        session.worker.supersede(slot)
+    if engine is not None and known is not None and not engine.memory.is_declined(known):
+        if chain is None or not chain.leads_to(document):
+            session.worker.supersede(slot)
         return Outcome((known,), Reason.ACCEPTED, cached=True)
-    return await session.worker.run(
-        Priority.NEXT_EDIT,
-        lambda engine, cancelled: engine.next_edit(document, cursor, cancelled=cancelled),
-        slot=slot,
-    )
+    session.chains[snapshot.uri] = chain = Chain(session, document, cursor, slot)
+    return await chain.answer()
+
+
+class Chain:
+    """Edits that the model makes one after the other.
+
+    Those that are not clean yet when the request is answered are made all the same, unless the user does
+    something else, or the model is wanted elsewhere.
+    """
+
+    def __init__(self, session: Session, document: Document, cursor: int, slot: tuple[str, str]) -> None:
+        self._session = session
+        self._latest: Outcome | None = None
+        self._is_answered = False
+        self._news = asyncio.Event()
+        self._states = {document.text}
+        loop, worker = asyncio.get_running_loop(), session.worker
+
+        def work(engine: "Engine", cancelled: IsCancelled) -> Outcome:
+            def is_over() -> bool:
+                return cancelled() or (self._is_answered and worker.is_wanted)
+
+            def heard(outcome: Outcome, state: Document) -> None:
+                loop.call_soon_threadsafe(self._hear, outcome, state)
+
+            return engine.next_edit(document, cursor, heard=heard, cancelled=is_over)
+
+        self._job = asyncio.ensure_future(worker.run(Priority.NEXT_EDIT, work, slot=slot))
+        self._job.add_done_callback(self._end)
+
+    async def answer(self) -> Outcome:
+        """All of it if that is soon, else what is clean by then, else the first edit that is."""
+        try:
+            await asyncio.wait({self._job}, timeout=PATIENCE)
+            while not self._job.done() and self._latest is None:
+                await self._hear_more()
+        except asyncio.CancelledError:
+            self.stop()
+            raise
+        self._is_answered = True
+        return self._job.result() if self._job.done() or self._latest is None else self._latest
+
+    def leads_to(self, document: Document) -> bool:
+        """Whether what follows on `document` may be on the way."""
+        return not self._job.done() and document.text in self._states
+
+    async def comes_to(self, document: Document) -> None:
+        """Waits until it is known what follows on `document`, if that is on the way."""
+        while self.leads_to(document):
+            engine = self._session.worker.engine
+            if engine is None or engine.memory.recall_next(document) is not None:
+                return
+            await self._hear_more()
+
+    def document_changed(self, now: Document) -> None:
+        if self._is_answered and now.text not in self._states:
+            self.stop()
+
+    def stop(self) -> None:
+        self._job.cancel()
+
+    def _hear(self, outcome: Outcome, state: Document) -> None:
+        self._latest = outcome
+        self._states.add(state.text)
+        self._news.set()
+
+    async def _hear_more(self) -> None:
+        self._news.clear()
+        await self._news.wait()
+
+    def _end(self, job: asyncio.Future[Outcome]) -> None:
+        if not job.cancelled():
+            job.exception()  # seen: who waits for the answer gets it
+        self._news.set()
 
 
 def prefix(snapshot: Snapshot, suggestions: tuple[Suggestion, ...]) -> list[tuple[Suggestion, Replacement]]:
@@ -66,7 +147,7 @@ def _overlap(one: Replacement, other: Replacement) -> bool:
 def _edit(session: Session, snapshot: Snapshot, suggestion: Suggestion, change: Replacement) -> Json:
     edit = text_edit(snapshot.own, change, session.documents.encoding)
     return {
-        "text": edit.new_text,
+        "text": with_line_feeds(edit.new_text),
         "range": edit.range,
         "textDocument": {"uri": snapshot.uri, "version": snapshot.own.version},
         "command": accept_command(suggestion.id),

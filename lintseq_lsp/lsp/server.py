@@ -64,6 +64,7 @@ class Server(LanguageServer):
             "textDocument/didShowCompletion": inline.did_show,
             "textDocument/didPartiallyAcceptCompletion": inline.did_accept_partially,
             "textDocument/didShowInlineEdit": inline.did_show,
+            "lintseq/didReject": inline.did_reject,
             types.WINDOW_WORK_DONE_PROGRESS_CANCEL: cancel_progress,
         }
         self.feature(types.SHUTDOWN)(lambda _: self.protocol.shut_down())
@@ -97,6 +98,9 @@ class Server(LanguageServer):
                 _log.warning("%s was ignored: %s", method, error)
             except Exception as error:  # noqa: BLE001 - one bad notification must not end the server
                 _log_crash(method, error)
+            else:
+                return
+            sync.lost(self.session, method, raw)
 
         self.feature(method)(handle)
 

@@ -10,7 +10,7 @@ import time
 from collections.abc import Awaitable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlsplit
 
 from lsprotocol import types
@@ -29,6 +29,9 @@ from lintseq_lsp.settings import Settings
 from lintseq_lsp.suggestions import Outcome, Suggestion
 from lintseq_lsp.text import Document
 
+if TYPE_CHECKING:
+    from lintseq_lsp.lsp.next_edit import Chain
+
 _log = logging.getLogger(__name__)
 
 _SCHEMES = ("file", "untitled", "vscode-notebook-cell")
@@ -37,6 +40,13 @@ _LINE = 100  # characters that a line has at most in the mean, where the number 
 _IDLE_AFTER = 0.4
 _LOADED_WITH = ("model", "threads", "python", "gate_timeout", "linter_memory", "trusted")
 """Settings which the engine must be opened anew for."""
+
+
+UNREADABLE = Outcome(
+    reason=Reason.STALE,
+    detail="a change of the document could not be read: it counts again when all of its text is sent, "
+    "as when it is closed and opened",
+)
 
 
 class Running(Protocol):
@@ -54,11 +64,12 @@ class Session:
         self.server = server
         self.settings = Settings()
         self.documents = Documents()
-        self.feedback = Feedback(self._reject)
+        self.feedback = Feedback(self._reject, self._decline)
         self.worker = Worker(self._on_busy)
         self.progress = Progress(server)
         self.outcomes: dict[str, Outcome] = {}
         self.running: dict[str, Running] = {}
+        self.chains: dict[str, Chain] = {}
         self.model_error = ""
         self._capabilities: Json = {}
         self._folders: list[str] = []
@@ -114,7 +125,7 @@ class Session:
         path = path_of(self._folders[0]) if self._folders else ""
         return Path(path) if path else None
 
-    def spawn(self, work: Awaitable[None]) -> None:
+    def spawn(self, work: Awaitable[Any]) -> None:
         """Runs `work` beside the messages."""
         task = asyncio.ensure_future(work)
         self._tasks.add(task)
@@ -206,7 +217,8 @@ class Session:
         lines, most = snapshot.document.lines, self.settings.max_file_lines
         if len(lines) - (not lines[-1]) > most or len(snapshot.document.text) > most * _LINE:
             return Reason.TOO_LONG
-        return Reason.STALE if version is not None and version != snapshot.own.version else None
+        outdated = version is not None and version != snapshot.own.version
+        return Reason.STALE if outdated or self.documents.in_doubt(snapshot.uri) else None
 
     def open_for(self, name: types.OptionalVersionedTextDocumentIdentifier) -> Snapshot | Reason:
         """The document as it is now, or why nothing is done for it."""
@@ -214,7 +226,9 @@ class Session:
         refusal = self.refusal(snapshot, name.version)
         if refusal is not None or snapshot is None:
             reason = refusal or Reason.IGNORED
-            self.outcomes[name.uri] = Outcome(reason=reason)
+            self.outcomes[name.uri] = (
+                UNREADABLE if self.documents.in_doubt(name.uri) else Outcome(reason=reason)
+            )
             return reason
         return snapshot
 
@@ -267,7 +281,9 @@ class Session:
 
         `line` is where it was changed.
         """
-        snapshot, running = self.documents.snapshot(uri), self.running.get(uri)
+        snapshot, running, chain = self.documents.snapshot(uri), self.running.get(uri), self.chains.get(uri)
+        if snapshot is not None and chain is not None:
+            chain.document_changed(snapshot.document)
         if snapshot is not None and not (running is not None and running.document_changed(snapshot.own)):
             self.feedback.changed(uri, snapshot.document)
         self._changed_at[uri] = time.monotonic()
@@ -280,6 +296,8 @@ class Session:
         self._changed_at.pop(uri, None)
         self.outcomes.pop(uri, None)
         self.feedback.closed(uri)
+        if (chain := self.chains.pop(uri, None)) is not None:
+            chain.stop()
 
     def debounce(self, uri: str) -> float:
         """Seconds until the model may start by itself: the rest of the quiet that is wanted after typing.
@@ -314,6 +332,10 @@ class Session:
     def _reject(self, suggestion: Suggestion) -> None:
         if self.worker.engine is not None:
             self.worker.engine.memory.reject(suggestion)
+
+    def _decline(self, suggestion: Suggestion) -> None:
+        if self.worker.engine is not None:
+            self.worker.engine.memory.decline(suggestion)
 
     # Status
 

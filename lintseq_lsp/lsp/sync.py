@@ -69,6 +69,18 @@ async def register(session: Session) -> None:
         )
 
 
+def lost(session: Session, method: str, raw: Any) -> None:
+    """A notification that could not be read: which documents are by now not what they were."""
+    names = {
+        types.TEXT_DOCUMENT_DID_CHANGE: "textDocument",
+        types.NOTEBOOK_DOCUMENT_DID_CHANGE: "notebookDocument",
+    }
+    if method in names:
+        name = raw.get(names[method]) if isinstance(raw, dict) else None
+        uri = name.get("uri") if isinstance(name, dict) else None
+        session.documents.doubt(uri if isinstance(uri, str) else None)
+
+
 def _line(changes: Sequence[types.TextDocumentContentChangeEvent]) -> int | None:
     """Where the last change begins."""
     last = changes[-1] if changes else None

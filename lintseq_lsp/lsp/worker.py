@@ -91,6 +91,12 @@ class Worker:
         result: _T = await self._run(priority, lambda cancelled: work(self._ready(), cancelled), slot, delay)
         return result
 
+    @property
+    def is_wanted(self) -> bool:
+        """Whether a job other than idle work waits. May be asked in any thread."""
+        with self._queue.mutex:
+            return bool(self._queue.queue) and self._queue.queue[0].priority is not Priority.IDLE
+
     def supersede(self, slot: Hashable) -> None:
         """Ends the unfinished job of `slot`, if there is one."""
         if (job := self._slots.pop(slot, None)) is not None:
