@@ -4,6 +4,7 @@ Each position follows from the seed, its task and its number alone. Blocks are t
 does it, by LintSeq's own backward step with the gate's linter. Deliberately absent: models, answers, scores.
 """
 
+import functools
 import json
 import random
 from collections.abc import Callable, Iterator, Sequence
@@ -113,6 +114,7 @@ def positions(
 ) -> Iterator[Position]:
     """The positions of a task with those numbers. `known` keeps what the linter was needed for."""
     found = {cut.number: cut for cut in (Cut(**record) for record in records(known)) if cut.task == task}
+    lint = functools.cache(lint)  # modules are met again and again
     for number in numbers:
         cut = found.get(number)
         if cut is None:

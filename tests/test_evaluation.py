@@ -1,0 +1,101 @@
+"""How models are measured: positions that are the same for all, baselines, the file of answers. No model."""
+
+import json
+import sys
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+from lintseq_lsp.linters.syntax import check_syntax
+
+MODELS = str(Path(__file__).parent.parent / "models")
+sys.path.insert(0, MODELS)
+positions, baselines = import_module("positions"), import_module("baselines")
+sys.path.remove(MODELS)
+
+MODULE = '''\
+"""Shapes."""
+
+import math
+
+
+class Circle:
+    """A circle."""
+
+    def __init__(self, radius):
+        self.radius = radius
+        self.name = "circle"
+
+    def area(self):
+        """Its area in square units."""
+        if self.radius < 0:
+            raise ValueError("negative")
+        square = self.radius**2
+        return math.pi * square
+
+    def around(self):
+        """Its circumference."""
+        twice = 2 * self.radius
+        return math.pi * twice
+'''.strip()
+
+
+@pytest.mark.parametrize("task", positions.TASKS)
+def test_what_was_taken_out_makes_the_module_whole_again(tmp_path: Path, task: str) -> None:
+    for place in positions.positions([MODULE], task, range(12), 0, check_syntax, tmp_path / "known.jsonl"):
+        assert place.final == MODULE
+        assert not place.is_exact(place.document)
+        assert place.typed == place.wanted[0][: len(place.typed)]
+        if place.cut.wanted == list(range(place.above, place.above + len(place.wanted))):
+            assert place.is_exact(place.with_lines(place.wanted))
+        assert check_syntax(place.base.text).parsed
+        assert check_syntax(place.shown.text).parsed or task in (positions.NEXT_LINE, positions.HALF_TYPED)
+
+
+def test_a_position_follows_from_its_number_alone(tmp_path: Path) -> None:
+    def asked(numbers: list[int], name: str) -> list[object]:
+        known = tmp_path / name
+        return list(positions.positions([MODULE], positions.NEXT_EDIT, numbers, 0, check_syntax, known))
+
+    whole = asked([0, 1, 2, 3], "a")
+    assert asked([2], "b") == whole[2:3]
+    lines = (tmp_path / "a").read_bytes()
+    (tmp_path / "a").write_bytes(lines[:-9])  # as a kill leaves it
+    assert asked([0, 1, 2, 3], "a") == whole
+    assert len((tmp_path / "a").read_text().splitlines()) == 4
+
+
+def placed(task: str, line: int, typed: str) -> object:
+    lines = MODULE.split("\n")
+    cut = positions.Cut(task, 0, 0, [line], typed, [line])
+    assert lines[line].startswith(typed)
+    return positions._position(MODULE, cut)
+
+
+def test_the_copied_line_is_the_one_behind_the_most_similar_line() -> None:
+    lines = MODULE.split("\n")
+    last = len(lines) - 1
+    assert baselines.copy(placed(positions.NEXT_LINE, last, "        ")) == [
+        "        return math.pi * square"
+    ]
+    half = placed(positions.HALF_TYPED, last, "        return ma")
+    assert baselines.copy(half) == ["        return math.pi * square"]
+    alone = placed(positions.HALF_TYPED, last, "        return math.pi * tw")
+    assert baselines.copy(alone) == []
+
+
+def test_n_grams_go_on_with_the_longest_context_that_is_known(tmp_path: Path) -> None:
+    texts = ["x = alpha(beta)\n", "y = alpha(beta)\n", "z = alpha(gamma)\nalpha.delta()\n"]
+    corpus = tmp_path / "corpus.jsonl"
+    corpus.write_text("".join(json.dumps({"text": text}) + "\n" for text in texts))
+    grams = baselines.NGrams(corpus, tmp_path / "index")
+    following = grams.following(["z", " ", "=", " ", "alpha", "("])
+    assert following[0] == {"beta": 2, "gamma": 1, ")": 1}
+    assert following[-1] == {"gamma": 1}
+    assert grams.following(["unknown"]) == []
+    again = baselines.NGrams(corpus, tmp_path / "index")  # from what it kept
+    assert again.following(["alpha"]) == grams.following(["alpha"]) == [{"(": 3, ".": 1}]
+    cut = positions.Cut(positions.HALF_TYPED, 0, 0, [1], "y = al", [1])
+    place = positions._position("a = 1\ny = alpha(beta)\nb = 2", cut)
+    assert baselines.ngram(place, grams) == ["y = alpha(beta)"]
