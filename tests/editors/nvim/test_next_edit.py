@@ -66,15 +66,16 @@ def test_tab_jumps_then_accepts_and_the_next_one_is_there(shown, is_clean):
     assert shown.is_believed()
 
 
-def test_escape_rejects_and_it_does_not_come_again(shown):
-    shown.type("<Esc>")
-    shown.wait("an empty screen", lambda: not shown.screen.ghosts("LintseqAdd"))
-    before = len(shown.wire.results("textDocument/copilotInlineEdit"))
-    shown.type("ggx")
-    shown.type("u")
-    shown.wait("the next answer", lambda: len(shown.wire.results("textDocument/copilotInlineEdit")) > before)
-    assert not shown.screen.ghosts("LintseqAdd")
-    assert shown.text == TEXT
+def test_escape_rejects_and_it_does_not_come_again_wherever_it_would_be_by_now(start):
+    again = STREAM.replace("@@ -5,0 +6", "@@ -6,0 +7")
+    editor = start(TEXT, f"{STREAM}<|diff|>{again}", patient=True)
+    editor.wait("the next edit on the screen", lambda: "def girth" in editor.screen.ghosts("LintseqAdd"))
+    editor.type("<Esc>")
+    editor.wait("an empty screen", lambda: not editor.screen.ghosts("LintseqAdd"))
+    editor.type("ggO# mine<Esc>")
+    editor.wait("why there is none", lambda: editor.roundtrip()["reason"] == "rejected-before")
+    assert not editor.screen.ghosts("LintseqAdd")
+    assert editor.text == "# mine\n" + TEXT
 
 
 def test_typing_takes_it_away(shown):

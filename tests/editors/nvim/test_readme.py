@@ -45,6 +45,19 @@ def test_without_the_plugin_nothing_is_inserted_twice_either(start, ten_lines):
     assert editor.is_believed()
 
 
+def test_without_the_plugin_carriage_returns_are_no_characters(start, ten_lines, is_clean):
+    text = "def total(values):\r\n    result = 0\r\n"
+    stream = "2,3 @@\n+    for value in values:\n+        result += value\n+    return result\n<|diff|>"
+    editor = start(text, stream, init=ten_lines, plugin=False)
+    editor.type("Go")
+    editor.wait("three lines of ghost text", lambda: editor.ghost().count("\n") == 2)
+    assert "^M" not in editor.screen.text
+    editor.type("<Tab>")
+    expected = text + "    for value in values:\r\n        result += value\r\n    return result\r\n"
+    editor.wait("them in the buffer", lambda: editor.text == expected)
+    assert is_clean(editor, text)
+
+
 def test_the_model_that_ships(start, is_clean):
     """Some place of a file has something to offer: what, is the model's."""
     text = (ROOT / "examples" / "inventory.py").read_text("utf-8")

@@ -13,6 +13,7 @@ local meanings = {
   ['nothing-new'] = 'what the model wrote stands there already',
   ['no-fit'] = 'it does not go together with what is right of the cursor',
   ['base-does-not-parse'] = 'the file does not parse as it is',
+  ['newer-syntax'] = "the file seems to use newer Python than the server's",
   ['rejected-before'] = 'you did not want it',
   ['in-string-or-comment'] = 'the cursor is in a string or a comment',
   ['too-long'] = 'the file is too long',
@@ -46,9 +47,10 @@ function M.lines(answer)
   for _, suggestion in ipairs(answer.suggestions) do
     table.insert(
       lines,
-      ('offered: %d states checked, %d new findings (%s)'):format(
+      ('offered: states checked: %d, findings: %d before, %d after (%s)'):format(
         suggestion.states,
-        suggestion.newFindings,
+        suggestion.findingsBefore,
+        suggestion.findingsAfter,
         suggestion.tier
       )
     )

@@ -224,7 +224,6 @@ function M._accept_ghost(pattern)
         M._ask_again(api.nvim_get_current_buf())
         return nil
       end
-      current.insert_text = current.insert_text:gsub('\r\n?', '\n') -- as line ends are in a buffer
       if not pattern then
         return current
       end

@@ -18,7 +18,6 @@ local namespace = api.nvim_create_namespace('lintseq.next_edit')
 local edits = {} ---@type table<integer, lintseq.NextEdit>
 local timers = {} ---@type table<integer, uv.uv_timer_t>
 local pending = {} ---@type table<integer, table>
-local rejected = {} ---@type table<integer, table<string, boolean>>
 
 --- Called with the buffer when its next edit is drawn or cleared. For tests and status lines.
 ---@type fun(buf: integer)
@@ -27,7 +26,6 @@ M.on_change = function() end
 ---@param buf integer
 function M.attach(buf)
   local group = api.nvim_create_augroup('lintseq.next_edit.' .. buf, {})
-  rejected[buf] = {}
   local function on(events, action)
     api.nvim_create_autocmd(events, { group = group, buffer = buf, callback = action })
   end
@@ -46,7 +44,6 @@ end
 ---@param buf integer
 function M.detach(buf)
   M.clear(buf)
-  rejected[buf] = nil
   pcall(api.nvim_del_augroup_by_name, 'lintseq.next_edit.' .. buf)
 end
 
@@ -103,7 +100,7 @@ function M._show(buf, client, tick, answer)
   end
   M.clear(buf)
   local edit = answer[1]
-  if not edit or (rejected[buf] or {})[M._name(buf, edit)] or require('lintseq').is_ghost_shown(buf) then
+  if not edit or require('lintseq').is_ghost_shown(buf) then
     return M.on_change(buf)
   end
   edits[buf] = { edit = edit, client_id = client.id, tick = tick, row = M._draw(buf, client, edit) }
@@ -119,7 +116,7 @@ end
 function M._draw(buf, client, edit)
   local first, last = edit.range.start, edit.range['end']
   local count = api.nvim_buf_line_count(buf)
-  local text = vim.split(edit.text, '\r?\n')
+  local text = vim.split(edit.text, '\n')
   local sign = { sign_text = '»', sign_hl_group = 'LintseqHint' }
   local function mark(row, col, options)
     api.nvim_buf_set_extmark(buf, namespace, row, col, vim.tbl_extend('force', sign, options))
@@ -236,7 +233,7 @@ function M._apply(buf, state)
   vim.lsp.util.apply_text_edits({ { range = edit.range, newText = edit.text } }, buf, client.offset_encoding)
   M.undo_break()
   -- To the end of what came.
-  local text = vim.split(edit.text:gsub('\r?\n$', ''), '\r?\n')
+  local text = vim.split(edit.text:gsub('\n$', ''), '\n')
   local row = math.min(edit.range.start.line + #text, api.nvim_buf_line_count(buf)) - 1
   local line = api.nvim_buf_get_lines(buf, row, row + 1, true)[1]
   local _, found = line:find(text[#text], 1, true)
@@ -252,7 +249,7 @@ function M.undo_break()
   vim.go.undolevels = vim.go.undolevels
 end
 
---- Takes the edit that is shown off the screen, and does not show it again.
+--- Takes the edit that is shown off the screen. The server does not offer it again.
 ---@return boolean done false when none was shown
 function M.reject()
   local buf = api.nvim_get_current_buf()
@@ -260,7 +257,10 @@ function M.reject()
   if not state then
     return false
   end
-  rejected[buf][M._name(buf, state.edit)] = true
+  local client = vim.lsp.get_client_by_id(state.client_id)
+  if client then
+    client:notify('lintseq/didReject', { item = state.edit })
+  end
   vim.schedule(function()
     M.clear(buf)
   end)
@@ -306,16 +306,6 @@ end
 function M._current(buf)
   local state = edits[buf]
   return state and state.tick == api.nvim_buf_get_changedtick(buf) and state or nil
-end
-
---- An edit by what it does, wherever the lines around it move.
----@param buf integer
----@param edit table
----@return string
-function M._name(buf, edit)
-  local range = edit.range
-  local old = api.nvim_buf_get_lines(buf, range.start.line, range['end'].line + 1, false)
-  return edit.text .. '\0' .. table.concat(old, '\n')
 end
 
 return M
