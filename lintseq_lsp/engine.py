@@ -4,6 +4,7 @@ Every call blocks and belongs to the same thread. Deliberately absent: queues, p
 choice of model and linter (runtime.py).
 """
 
+import math
 import time
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterator
@@ -64,14 +65,22 @@ class Engine:
     # What stands at the cursor
 
     def complete(
-        self, document: Document, offset: int, *, candidates: int = 1, cancelled: _Cancelled = lambda: False
+        self,
+        document: Document,
+        offset: int,
+        *,
+        candidates: int = 1,
+        certainty: float = 0.0,
+        cancelled: _Cancelled = lambda: False,
     ) -> Outcome:
         """Alternatives for the rest of the line at `offset`, and for the lines of its statement.
 
-        Each suggestion is one replacement that begins at `offset`.
+        Each suggestion is one replacement that begins at `offset`, and to the model at least as probable
+        as `certainty` says.
         """
+        floor = math.log(certainty) if certainty else -math.inf
         return self._explain(
-            document, lambda clock: self._complete(document, offset, candidates, clock, cancelled)
+            document, lambda clock: self._complete(document, offset, candidates, floor, clock, cancelled)
         )
 
     def recall(self, document: Document, offset: int) -> Outcome | None:
@@ -85,7 +94,13 @@ class Engine:
         return Outcome(suggestions, Reason.ACCEPTED, cached=True)
 
     def _complete(
-        self, document: Document, offset: int, candidates: int, clock: "_Clock", cancelled: _Cancelled
+        self,
+        document: Document,
+        offset: int,
+        candidates: int,
+        floor: float,
+        clock: "_Clock",
+        cancelled: _Cancelled,
     ) -> Outcome:
         cursor = cursor_at(document, offset)
         known = self.recall(document, offset)
@@ -110,12 +125,12 @@ class Engine:
         for attempt in range(2):
             for proposal in proposals:
                 if len(found) < candidates:
-                    answer = self._judged(cursor, proposal, baseline, clock, rejected, cancelled)
+                    answer = self._judged(cursor, proposal, floor, baseline, clock, rejected, cancelled)
                     if isinstance(answer, Reason):
                         reasons.append(answer)
                     else:
                         found.setdefault(answer.text, answer)
-            if attempt or len(found) >= candidates or reasons == [Reason.LINTER_FAILED]:
+            if attempt or len(found) >= candidates or reasons in ([Reason.LINTER_FAILED], [Reason.UNSURE]):
                 break
             # Cheaper than one by one: the candidates share their prefix, which is in the cache by now.
             count = min(max(self.settings.tries, candidates), CANDIDATES)
@@ -154,6 +169,7 @@ class Engine:
         self,
         cursor: Cursor,
         proposal: Proposal,
+        floor: float,
         baseline: Baseline,
         clock: "_Clock",
         rejected: dict[str, Verdict],
@@ -161,7 +177,8 @@ class Engine:
     ) -> Suggestion | Reason:
         """The longest beginning of what the model wrote that the gate accepts, or why there is none.
 
-        `rejected` has the verdicts on the texts that were judged for this request, and gets more.
+        None has a lower log-probability than `floor`. `rejected` has the verdicts on the texts that were
+        judged for this request, and gets more.
         """
         if isinstance(proposal.diff, Malformed):
             rejected[proposal.written] = malformed(proposal.diff)
@@ -172,7 +189,12 @@ class Engine:
         if not added:
             return Reason.LIMIT if proposal.stop is Stop.LENGTH else Reason.COMPLETE
         reason = Reason.NO_FIT if cursor.right.strip() else Reason.COMPLETE
-        for checked, replacement in enumerate(completion.answers(cursor, added), 1):
+        checked = 0
+        for replacement in completion.answers(cursor, added):
+            if proposal.line_logprobs[replacement.text.count("\n")] < floor:
+                reason = Reason.UNSURE
+                continue
+            checked += 1
             if completion.stands_there_already(cursor, replacement):
                 return Reason.NOTHING_NEW
             final = apply(cursor.document.text, [replacement])

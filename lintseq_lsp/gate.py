@@ -38,6 +38,7 @@ class Reason(Enum):
     BASE_DOES_NOT_PARSE = "base-does-not-parse"
     NEWER_SYNTAX = "newer-syntax"  # the same, and it may be Python that the server's own does not know
     REJECTED_BEFORE = "rejected-before"
+    UNSURE = "unsure"  # the model itself does not expect to be right
     IN_STRING_OR_COMMENT = "in-string-or-comment"
     TOO_LONG = "too-long"
     IGNORED = "ignored"  # by setting, glob, scheme or language

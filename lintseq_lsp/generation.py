@@ -83,7 +83,10 @@ class Ended:
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """What one candidate wrote behind the prompt. `logprob` is the sum over its `tokens`."""
+    """What one candidate wrote behind the prompt. `logprob` is the sum over its `tokens`.
+
+    `line_logprobs` are the sums up to the end of each line, the header's not counted.
+    """
 
     written: str
     diff: Diff | Malformed
@@ -91,6 +94,7 @@ class Proposal:
     logprob: float
     tokens: int
     candidate: int = 0
+    line_logprobs: tuple[float, ...] = ()
 
     @property
     def confidence(self) -> float:
@@ -109,19 +113,26 @@ class _Writing:
         self._stream = DiffStream()
         self._stream.feed(fragment)
         self._circles = Circles()
+        self._header = "\n" not in fragment  # whether the header is the model's to write
+        self._lines: list[float] = []
 
     def take(self, piece: Piece) -> Proposal | None:
         """The proposal, when the candidate ends here: by itself, malformed, or in a circle."""
         self._written += piece.text
         self._logprob += piece.logprob
         self._tokens += piece.tokens
+        self._lines += [self._logprob] * piece.text.count("\n")
         broken = self._stream.feed(piece.text)
         stop = piece.stop or (Stop.LENGTH if broken or self._circles.closed_by(piece.text) else None)
         if stop is None:
             return None
         self.ended = True
         diff = broken or self._stream.flush()
-        return Proposal(self._written, diff, stop, self._logprob, self._tokens, self._index)
+        if not self._written.endswith("\n"):
+            self._lines.append(self._logprob)
+        begin = self._lines.pop(0) if self._header else 0.0
+        lines = tuple(logprob - begin for logprob in self._lines)
+        return Proposal(self._written, diff, stop, self._logprob, self._tokens, self._index, lines)
 
 
 def propose(backend: Backend, request: Request, cancelled: Callable[[], bool]) -> list[Proposal]:

@@ -72,7 +72,8 @@ def open_backend(settings: Settings) -> tuple[Backend, PromptFormat]:
         from lintseq_lsp.backends.scripted import ScriptedBackend
 
         recording = Path(settings.model.removeprefix(_SCRIPTED))
-        return ScriptedBackend([recording.read_text("utf-8")], name=recording.name), PromptFormat.PAPER
+        stream = recording.read_text("utf-8")
+        return ScriptedBackend([stream], name=recording.name, logprob=0.0), PromptFormat.PAPER
     from lintseq_lsp.backends.llama import LlamaBackend
     from lintseq_lsp.weights.registry import resolve_model
 

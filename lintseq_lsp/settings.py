@@ -46,6 +46,10 @@ class Settings:
     )
     max_lines: int = _setting(8, "Lines that one suggestion may insert.")
     candidates: int = _setting(3, "Alternatives to cycle through when a suggestion was asked for by hand.")
+    certainty: float = _setting(
+        0.005,
+        "How probable the model must hold ghost text that comes by itself; 0 shows whatever is clean.",
+    )
     tries: int = _setting(4, "Answers that the gate may reject before the server stays silent.")
     next_edit: bool = _setting(True, "Suggest edits away from the cursor.")
     strings_and_comments: bool = _setting(False, "Suggest inside of strings and comments, too.")

@@ -52,9 +52,15 @@ class FakeEngine:
         return Engine.recall(self, document, offset)  # type: ignore[arg-type]
 
     def complete(
-        self, document: Document, offset: int, *, candidates: int, cancelled: Callable[[], bool]
+        self,
+        document: Document,
+        offset: int,
+        *,
+        candidates: int,
+        certainty: float,
+        cancelled: Callable[[], bool],
     ) -> Outcome:
-        log(f"complete {document.path} {candidates} {self.settings.max_lines}")
+        log(f"complete {document.path} {candidates} {self.settings.max_lines} {certainty}")
         self._obey(document, cancelled)
         line = document.position(offset)[0]
         end = document.starts[line] + len(document.lines[line])

@@ -1,5 +1,6 @@
 """Requests on documents, from the question to suggestions that are clean."""
 
+import math
 from collections.abc import Callable, Sequence
 
 import pytest
@@ -52,6 +53,28 @@ def answer(text: str, *lines: str, gate: Gate | None = None) -> str | Reason:
 
 
 # At the cursor
+
+
+@pytest.mark.parametrize(
+    ("certainty", "expected"),
+    [
+        (0.0, "x = 1\ny = 2"),
+        (math.exp(-8), "x = 1\ny = 2"),
+        (math.exp(-3), "x = 1"),
+        (math.exp(-1), Reason.UNSURE),
+    ],
+)
+@pytest.mark.parametrize("typed", ["", "  "])
+def test_only_what_the_model_holds_probable(certainty: float, expected: str | Reason, typed: str) -> None:
+    """Here a token has four characters, and the probability 1/e."""
+    model = LineModel([typed + "x = 1", typed + "y = 2"])
+    document, offset = place(f"{typed}|")
+    outcome = engine_of(model).complete(document, offset, certainty=certainty)
+    shown = [suggestion.replacements[0].text for suggestion in outcome.suggestions]
+    assert (shown or [outcome.reason]) == [
+        expected.replace("\n", f"\n{typed}") if isinstance(expected, str) else expected
+    ]
+    assert len(model.requests) == 1  # another answer would be less probable still
 
 
 @pytest.mark.parametrize("prompt_format", PromptFormat)

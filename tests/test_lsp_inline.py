@@ -57,6 +57,13 @@ def test_several_candidates_when_asked_by_hand(client):
     assert len({item["command"]["arguments"][0] for item in items}) == 3
 
 
+def test_what_comes_by_itself_has_to_be_probable(client):
+    client.open(URI, "x = \n")
+    for kind, expected in ((2, "complete /project/a.py 1 8 0.005"), (1, "complete /project/a.py 3 8 0.0")):
+        ask_inline(client, URI, 0, 4, kind=kind)
+        wait_for_log(client, expected)
+
+
 def test_what_is_on_the_screen_stays_first(client):
     client.open(URI, "# offer: 1\n# offer: 2\n# offer: 3\nx = \n")
     ask_inline(client, URI, 3, 4)

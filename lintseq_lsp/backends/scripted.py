@@ -16,18 +16,25 @@ class ScriptedBackend:
     """Each candidate of a `write` takes the next diff of `streams`; when none is left, it ends.
 
     A stream whose last diff is not followed by `<|diff|>` ends there with `Stop.END`. Pieces have
-    `piece` characters and count as one token of log-probability -1 each. `requests` has what was
+    `piece` characters and count as one token each, of log-probability `logprob`. `requests` has what was
     asked, oldest first.
     """
 
     def __init__(
-        self, streams: Iterable[str], *, name: str = "recorded", piece: int = 4, context: int = 1024
+        self,
+        streams: Iterable[str],
+        *,
+        name: str = "recorded",
+        piece: int = 4,
+        logprob: float = -1.0,
+        context: int = 1024,
     ) -> None:
         self.name = name
         self.context = context
         self.usage = Usage()
         self.requests: list[Request] = []
         self._piece = piece
+        self._logprob = logprob
         self._answers: deque[tuple[str, Stop]] = deque()
         for stream in streams:
             *diffs, last = split_stream(stream)
@@ -65,7 +72,7 @@ class ScriptedBackend:
         if limit < len(text) or (request.max_lines is not None and limit == len(text)):
             text, stop = text[:limit], Stop.LENGTH
         for start in range(0, len(text), self._piece):
-            yield Piece(candidate, text[start : start + self._piece], 1, -1.0)
+            yield Piece(candidate, text[start : start + self._piece], 1, self._logprob)
         yield Piece(candidate, "", 0, 0.0, stop)
 
 

@@ -146,7 +146,13 @@ async def _complete(session: Session, uri: str, place: Place, *, manual: bool) -
 
     def work(engine: "Engine", cancelled: Any) -> Outcome:
         begun = time.monotonic()
-        outcome = engine.complete(place.document, place.cursor, candidates=wanted, cancelled=cancelled)
+        outcome = engine.complete(
+            place.document,
+            place.cursor,
+            candidates=wanted,
+            certainty=0.0 if manual else session.settings.certainty,
+            cancelled=cancelled,
+        )
         session.took(time.monotonic() - begun)
         return outcome
 

@@ -32,6 +32,7 @@ export const REASONS: Readonly<Record<string, string>> = {
   "base-does-not-parse": "the file does not parse",
   "newer-syntax": "the file seems to use newer Python than the server's",
   "rejected-before": "you did not want it before",
+  unsure: "the model is not sure enough",
   "in-string-or-comment": "inside of a string or a comment",
   "too-long": "the file is too long",
   ignored: "this file is left alone",

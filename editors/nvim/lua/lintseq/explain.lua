@@ -15,6 +15,7 @@ local meanings = {
   ['base-does-not-parse'] = 'the file does not parse as it is',
   ['newer-syntax'] = "the file seems to use newer Python than the server's",
   ['rejected-before'] = 'you did not want it',
+  ['unsure'] = 'the model is not sure enough',
   ['in-string-or-comment'] = 'the cursor is in a string or a comment',
   ['too-long'] = 'the file is too long',
   ['ignored'] = 'the file is ignored',
