@@ -32,24 +32,32 @@ export async function install(
   const folder = managedFolder(context);
   const { interpreter: own } = inEnvironment(folder, process.platform);
   const steps: [string, string, string[]][] = [
-    ["making the environment", python, ["-I", "-m", "venv", folder]],
-    ["installing", own, ["-I", "-m", "pip", "install", "--disable-pip-version-check", wheel]],
+    ["an environment of its own", python, ["-I", "-m", "venv", folder]],
+    [
+      "packages; to compile llama.cpp takes minutes",
+      own,
+      ["-I", "-m", "pip", "install", "--disable-pip-version-check", wheel],
+    ],
   ];
   return vscode.window.withProgress(
-    { location: vscode.ProgressLocation.Notification, title: "LintSeq", cancellable: true },
+    {
+      location: vscode.ProgressLocation.Notification,
+      title: "Installing the LintSeq server",
+      cancellable: true,
+    },
     async (progress, token) => {
       await rm(folder, { recursive: true, force: true });
       await mkdir(dirname(folder), { recursive: true });
       for (const [message, command, argv] of steps) {
-        progress.report({ message: `${message} …` });
+        progress.report({ message });
         if (
           await run(command, argv, log, token, (line) => {
-            progress.report({ message: `${message}: ${line}` });
+            progress.report({ message: line });
           })
         )
           continue;
         await rm(folder, { recursive: true, force: true });
-        if (!token.isCancellationRequested) await tellFailure(message, log);
+        if (!token.isCancellationRequested) await tellFailure(log);
         return false;
       }
       return true;
@@ -57,9 +65,9 @@ export async function install(
   );
 }
 
-async function tellFailure(what: string, log: vscode.LogOutputChannel): Promise<void> {
+async function tellFailure(log: vscode.LogOutputChannel): Promise<void> {
   const open = "Open Log";
-  const answer = await vscode.window.showErrorMessage(`LintSeq: ${what} failed.`, open);
+  const answer = await vscode.window.showErrorMessage("LintSeq: the server could not be installed.", open);
   if (answer === open) log.show();
 }
 

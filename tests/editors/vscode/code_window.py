@@ -19,7 +19,7 @@ from playwright.sync_api import Error as PlaywrightError
 from playwright.sync_api import TimeoutError as PlaywrightTimeout
 from wire import PATIENT, TAP, Wire
 
-SECONDS = 120.0
+SECONDS = float(os.environ.get("LINTSEQ_SECONDS", 120))
 """How long an event may take on a busy machine; nothing waits longer than it must."""
 
 
@@ -131,10 +131,9 @@ class Code:
             path.write_text(text, "utf-8", newline="")
         self.command("workbench.action.quickOpen", key="Control+p")
         self.page.locator(".quick-input-widget input").fill(name)
-        self.page.locator(".quick-input-list .monaco-list-row", has_text=name).first.wait_for()
-        self.page.keyboard.press("Enter")
+        self.rows.filter(has_text=name).first.click()
         self.page.locator(f'.tab.active[data-resource-name="{name}"]').wait_for()
-        self.page.locator(".editor-instance .view-lines").first.wait_for()
+        self.page.locator(".view-lines:visible").first.wait_for()
         return path
 
     def saved(self, path: Path) -> str:
@@ -155,6 +154,15 @@ class Code:
     def wait_for_text(self, path: Path, text: str) -> None:
         """Waits until the buffer has that text."""
         wait_until(lambda: self.saved(path) == text, lambda: f"{text!r}, not {path.read_text()!r}")
+
+    @property
+    def lines(self) -> str:
+        """The text of the editor in focus, if all of it is on the screen: for what is not on the disk."""
+        lines = self.page.locator(".monaco-editor.focused .view-lines .view-line")
+        placed = lines.evaluate_all(
+            "lines => lines.map((line) => [parseFloat(line.style.top), line.textContent])"
+        )
+        return "\n".join(line.replace("\xa0", " ") for _, line in sorted(placed))
 
     def is_believed(self, path: Path) -> bool:
         """Waits until what the server holds is what the buffer has."""
@@ -249,7 +257,7 @@ class Code:
         assert box is not None
         clip = {**box, "height": min(box["height"], height or box["height"])}
         self.shots.mkdir(parents=True, exist_ok=True)
-        self.page.screenshot(path=self.shots / f"{name}.png", clip=clip)
+        self.page.screenshot(path=self.shots / f"{name}.png", clip=clip, animations="disabled")
 
 
 def wait_until(holds: Callable[[], object], what: str | Callable[[], str], seconds: float = SECONDS) -> None:

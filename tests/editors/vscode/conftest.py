@@ -84,10 +84,13 @@ def start(code: "Code", tmp_path: Path) -> "Start":
 
 
 def recorded(place: Path, stream: str) -> dict[str, Any]:
-    """Settings of a server whose model writes `stream`, and which no busy machine makes impatient."""
+    """Settings of a server whose model writes `stream`, and which no busy machine makes impatient.
+
+    Of the answers, requests between two keys that are far apart use some up: let there be many.
+    """
     recording = place / "recording.txt"
     recording.write_text(stream, "utf-8")
-    return {"lintseq.model": f"scripted:{recording}", "lintseq.gateTimeout": 60}
+    return {"lintseq.model": f"scripted:{recording}", "lintseq.gateTimeout": 60, "lintseq.debounce": 300}
 
 
 @pytest.fixture

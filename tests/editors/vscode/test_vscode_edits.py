@@ -8,7 +8,7 @@ DONE = "import math\n\n\ndef area(radius):\n    return math.pi * radius**2\n"
 
 
 def test_ghost_text_appears_while_typing_and_tab_takes_it(start, is_clean):
-    code, path = start(TEXT, AREA * 40, nextEdit=False, debounce=300)
+    code, path = start(TEXT, AREA * 40, nextEdit=False)
     code.go_to(5, 8)
     code.type("urn")
     code.wait_for_ghost("math.pi * radius**2")
@@ -20,7 +20,7 @@ def test_ghost_text_appears_while_typing_and_tab_takes_it(start, is_clean):
 
 
 def test_a_word_is_taken_the_rest_stays_and_is_undone(start, is_clean):
-    code, path = start(TEXT, AREA * 40, nextEdit=False, debounce=300)
+    code, path = start(TEXT, AREA * 40, nextEdit=False)
     code.go_to(5, 8)
     code.type("urn")
     code.wait_for_ghost("math.pi * radius**2")
@@ -39,7 +39,7 @@ def test_a_word_is_taken_the_rest_stays_and_is_undone(start, is_clean):
 
 def test_several_candidates_cycle(start):
     others = " return math.tau * radius\n<|diff|> return radius * math.e\n<|diff|>"
-    code, _ = start(TEXT, AREA + others * 20, nextEdit=False, debounce=300)
+    code, _ = start(TEXT, AREA + others * 20, nextEdit=False)
     code.go_to(5, 8)
     code.type("urn")
     code.wait_for_ghost("math.pi * radius**2")
@@ -52,7 +52,7 @@ def test_several_candidates_cycle(start):
 def test_lines_that_are_not_ascii(start, is_clean):
     text = "import math\n\n\ndef fläche(größe):\n    x = '𝑟🙂'; ret\n"
     stream = " return math.pi * größe**2\n<|diff|>"
-    code, path = start(text, stream * 40, nextEdit=False, debounce=300)
+    code, path = start(text, stream * 40, nextEdit=False)
     code.go_to(5, 1)
     code.press("End")
     code.type("urn")
@@ -175,7 +175,7 @@ def test_an_instruction_is_rejected_and_remembered(start):
 
 def test_a_silence_is_explained(start):
     broken = " return math.pi * radus**2\n<|diff|>"
-    code, _ = start(TEXT, broken * 60, nextEdit=False, debounce=300)
+    code, _ = start(TEXT, broken * 60, nextEdit=False)
     code.go_to(5, 8)
     code.type("urn")
     code.wait_for_status("silent: a new lint finding")
@@ -188,7 +188,7 @@ def test_a_silence_is_explained(start):
 
 
 def test_a_setting_counts_at_once(start):
-    code, _ = start(TEXT, AREA * 40, nextEdit=False, debounce=300)
+    code, _ = start(TEXT, AREA * 40, nextEdit=False)
     code.go_to(5, 8)
     code.change(enabled=False)
     code.wait_for_status("off")
@@ -200,7 +200,7 @@ def test_a_setting_counts_at_once(start):
 
 
 def test_off_for_the_folder_by_the_menu(start):
-    code, _ = start(TEXT, AREA * 40, nextEdit=False, debounce=300)
+    code, _ = start(TEXT, AREA * 40, nextEdit=False)
     code.status.click()
     code.pick("Off for the folder project")
     code.wait_for_status("off")

@@ -82,7 +82,7 @@ def test_install_makes_an_environment_and_its_server_is_started(without_server, 
     code, path, configuration = without_server
     configuration.write_text(f"[global]\nno-index = true\nfind-links = {index}\n")
     code.toasts.get_by_text("Install", exact=True).click()
-    code.toasts.filter(has_text=re.compile("LintSeq: (making the environment|installing)")).wait_for()
+    code.toasts.filter(has_text="Installing the LintSeq server: ").wait_for()
     code.shot("installing")
     code.wait_for_status("ready")
     programs = [Path(process.cmdline()[1]) for process in servers()]
@@ -111,7 +111,7 @@ def test_an_install_that_fails_or_is_cancelled_leaves_nothing_behind(without_ser
     code, _, configuration = without_server
     configuration.write_text("[global]\nno-index = true\n")
     code.toasts.get_by_text("Install", exact=True).click()
-    code.toasts.filter(has_text="installing failed").wait_for()
+    code.toasts.filter(has_text="could not be installed").wait_for()
     assert not managed(code).exists()
     code.toasts.get_by_text("Open Log", exact=True).click()
     code.page.locator(
@@ -134,7 +134,7 @@ def test_an_install_that_fails_or_is_cancelled_leaves_nothing_behind(without_ser
             psutil.wait_procs(pip)
             wait_until(lambda: not managed(code).exists(), "the environment to be taken away")
     code.wait_for_status("no server")
-    code.toasts.filter(has_text="installing").first.wait_for(state="detached")
+    code.toasts.filter(has_text="Installing").first.wait_for(state="detached")
     assert code.toasts.count() == 0
 
 
