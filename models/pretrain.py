@@ -8,7 +8,8 @@ Token files are those of sequences.py: rows of uint16, <pad> where nothing is le
 written every five minutes and is what the same command resumes from; OUT/model.safetensors and config.json
 are transformers' `OlmoForCausalLM`; OUT/log.csv has one row a measurement. The learning rate is warm-up,
 constant, then linear to zero, all by the clock, so that a slow or a busy machine ends in time; or by
---steps instead, so that two runs see the same number of tokens.
+--steps instead, so that two runs see the same number of tokens. With --processor-time the clock is what
+all threads computed, which compares runs on a busy machine.
 """
 # ruff: noqa: T201 - a script that speaks to a terminal
 
@@ -20,7 +21,7 @@ import os
 import shutil
 import signal
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -251,6 +252,12 @@ def batch(rows: np.ndarray, step: int, size: int, seed: int = 0) -> Tensor:
     return torch.from_numpy(rows[chosen].astype(np.int64))
 
 
+def vocabulary_of(tokens: Path) -> int:
+    """Tokens of the tokenizer that made the rows, which sequences.py leaves beside them."""
+    path = tokens / "tokenizer.json"
+    return len(json.loads(path.read_text())["model"]["vocab"]) if path.exists() else VOCABULARY
+
+
 # ---- the run
 
 
@@ -264,7 +271,8 @@ def train(arguments: argparse.Namespace) -> None:
         load_rows(arguments.tokens, "train"),
         load_rows(arguments.tokens, "validation")[:VALIDATION_ROWS],
     )
-    model = load_model(arguments.init) if arguments.init else Olmo(SHAPES[arguments.shape])
+    shape = replace(SHAPES[arguments.shape], vocabulary=vocabulary_of(arguments.tokens))
+    model = load_model(arguments.init) if arguments.init else Olmo(shape)
     model.to(device)
     run = torch.compile(model) if arguments.compile else model
     matrices = [p for name, p in model.named_parameters() if not name.startswith("embedding")]
@@ -323,7 +331,8 @@ def train(arguments: argparse.Namespace) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopped.append(True))
     saved = measured = time.monotonic()
-    last, recent, rate_share = time.monotonic(), [], 0.0
+    tick = time.process_time if arguments.processor_time else time.monotonic
+    last, recent, rate_share = tick(), [], 0.0
     while not stopped:
         clock = step if arguments.steps else spent
         if decay_from is None and (clock > total * (1 - DECAY_SHARE) or (out / "decay").exists()):
@@ -346,8 +355,8 @@ def train(arguments: argparse.Namespace) -> None:
         adam.step()
         model.zero_grad(set_to_none=True)
         step, tokens = step + 1, tokens + counted
-        now = time.monotonic()
-        spent, last = spent + min(now - last, LONGEST_STEP), now
+        now, ticked = time.monotonic(), tick()
+        spent, last = spent + min(ticked - last, LONGEST_STEP), ticked
         recent.append(loss)
         if step in (1, 20, 100) or now - measured > 60 * arguments.measure_minutes:
             log(float(np.mean(recent)))
@@ -369,6 +378,7 @@ def arguments_parser() -> argparse.ArgumentParser:
     parser.add_argument("--shape", choices=SHAPES, default="tiny")
     parser.add_argument("--hours", type=float, default=1.0, help="of the machine's clock, the decay included")
     parser.add_argument("--steps", type=int, help="instead of --hours")
+    parser.add_argument("--processor-time", action="store_true", help="--hours of all threads together")
     parser.add_argument("--rate", type=float, default=1.0, help="factor on the learning rates")
     parser.add_argument("--rows", type=int, help="rows of a step, instead of BATCH_ROWS")
     parser.add_argument("--threads", type=int, default=2)

@@ -1,6 +1,7 @@
 """Trains the byte-level BPE tokenizer, split as llama.cpp's `gpt-2` does.
 
     python models/tokenizer.py --data .work --size 4096          # .work/tokenizer.json, tokenizer_config.json
+    python models/tokenizer.py --data .work --measure A.json …   # those there are, on the validation split
 
 `<|endoftext|>` is 0, `<pad>` 1, `<|diff|>` 2. It learns from lines as they stand in diffs, with their `+`.
 Tokens and weights belong together: who continues a model's training keeps that model's tokenizer.
@@ -45,20 +46,34 @@ def train(corpus: Path, size: int) -> Tokenizer:
     return tokenizer
 
 
+def measure(tokenizer: Tokenizer, corpus: Path) -> str:
+    """Characters a token on modules that it did not learn from, shown as diffs."""
+    texts = list(fragments(corpus))
+    tokens = sum(len(encoding.ids) for encoding in tokenizer.encode_batch(texts))
+    return f"{tokenizer.get_vocab_size()} tokens: {sum(map(len, texts)) / tokens:.3f} characters a token"
+
+
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--data", type=Path, default=Path(".work"), help="holds corpus/")
     parser.add_argument("--size", type=int, default=4096)
+    parser.add_argument("--out", type=Path, help="default: DATA")
+    parser.add_argument("--measure", type=Path, nargs="+", default=[], help="train none, measure these")
     arguments = parser.parse_args()
-    tokenizer = train(arguments.data / "corpus" / "train.jsonl", arguments.size)
-    tokenizer.save(str(arguments.data / "tokenizer.json"))
-    config = {
-        "tokenizer_class": "PreTrainedTokenizerFast",
-        "eos_token": SPECIAL[0],
-        "pad_token": SPECIAL[1],
-        "model_max_length": 1024,
-    }
-    (arguments.data / "tokenizer_config.json").write_text(json.dumps(config, indent=1) + "\n")
-    print(f"{tokenizer.get_vocab_size()} tokens")
+    corpus, out = arguments.data / "corpus", arguments.out or arguments.data
+    for path in arguments.measure:
+        print(path, measure(Tokenizer.from_file(str(path)), corpus / "validation.jsonl"))
+    if not arguments.measure:
+        tokenizer = train(corpus / "train.jsonl", arguments.size)
+        out.mkdir(parents=True, exist_ok=True)
+        tokenizer.save(str(out / "tokenizer.json"))
+        config = {
+            "tokenizer_class": "PreTrainedTokenizerFast",
+            "eos_token": SPECIAL[0],
+            "pad_token": SPECIAL[1],
+            "model_max_length": 1024,
+        }
+        (out / "tokenizer_config.json").write_text(json.dumps(config, indent=1) + "\n")
+        print(measure(tokenizer, corpus / "validation.jsonl"))
