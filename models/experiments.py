@@ -1,6 +1,6 @@
 """Small questions about the recipe, each answered by short runs under one equal budget: a table per command.
 
-    python models/experiments.py shapes   --data .work --minutes 5   # three sizes, the same minutes each
+    python models/experiments.py shapes   --data .work --minutes 7   # three sizes, equal processor time
     python models/experiments.py order    --data .work --steps 360   # raw Python first, or edits at once
     python models/experiments.py cleaning --data .work --steps 240 --wheels FOLDER …
     python models/experiments.py standin  --data .work --programs 200   # no torch, but what the server needs
@@ -57,11 +57,12 @@ def nats_a_character(model: Path, tokens: Path) -> float:
 
 def shapes(arguments: argparse.Namespace) -> Iterable[str]:
     tokens, out = arguments.data / "tokens", arguments.data / "experiments"
-    yield "| shape | tokens seen | tokens a second | nats a token | nats a character |"
+    yield "| shape | tokens seen | tokens a processor second | nats a token | nats a character |"
     yield "|---|---|---|---|---|"
     for shape in ("mini", "tiny", "small"):
         warmed(out / f"warm-{shape}", tokens, "--shape", shape)
-        last = trained(out / shape, tokens, "--shape", shape, "--hours", arguments.minutes / 60)
+        budget = ["--hours", arguments.minutes / 60, "--processor-time"]
+        last = trained(out / shape, tokens, "--shape", shape, *budget)
         seen, seconds = int(last["tokens"]), int(last["seconds"])
         loss = nats_a_character(out / shape, tokens)
         yield f"| {shape} | {seen:,} | {seen / seconds:.0f} | {last['validation']} | {loss:.4f} |"
@@ -156,7 +157,7 @@ if __name__ == "__main__":
     )
     parser.add_argument("command", choices=COMMANDS)
     parser.add_argument("--data", type=Path, default=Path(".work"))
-    parser.add_argument("--minutes", type=float, default=5.0, help="of each shape")
+    parser.add_argument("--minutes", type=float, default=7.0, help="of processor time for each shape")
     parser.add_argument("--steps", type=int, default=360, help="of each run, all stages together")
     parser.add_argument("--wheels", type=Path, nargs="+", default=[], help="folders of wheels and sdists")
     parser.add_argument("--programs", type=int, default=200)

@@ -335,7 +335,7 @@ def train(arguments: argparse.Namespace) -> None:
     last, recent, rate_share = tick(), [], 0.0
     while not stopped:
         clock = step if arguments.steps else spent
-        if decay_from is None and (clock > total * (1 - DECAY_SHARE) or (out / "decay").exists()):
+        if decay_from is None and (clock >= total * (1 - DECAY_SHARE) or (out / "decay").exists()):
             decay_from = clock
         left = 1.0 if decay_from is None else 1 - (clock - decay_from) / (total * DECAY_SHARE)
         if left <= 0:
