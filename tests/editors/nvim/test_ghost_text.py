@@ -1,4 +1,4 @@
-"""Ghost text: it appears while typing, is accepted, cycles, is typed along, and goes."""
+"""Ghost text: it appears while typing, is accepted, cycles, is typed along, goes, and is explained."""
 
 import os
 import signal
@@ -180,3 +180,14 @@ def test_several_lines_in_a_file_with_carriage_returns(start, is_clean):
     expected = text + "    for value in values:\r\n        result += value\r\n    return result\r\n"
     editor.wait("them in the buffer", lambda: editor.text == expected)
     assert is_clean(editor, text)
+
+
+def test_silence_is_explained(start):
+    text = "def area(radius):\n    return\n"
+    editor = start(text, " radus**2\n<|diff|>" * 8, **QUIET)
+    editor.type("GA ra")
+    editor.wait("the answer", lambda: editor.wire.results("textDocument/inlineCompletion"))
+    assert not editor.ghost()
+    editor.type("<Esc>:Lintseq explain<CR>")
+    editor.wait("why", lambda: "new-findings: " in editor.screen.text)
+    assert "E0602 Undefined variable 'radus'" in editor.screen.text

@@ -1,6 +1,7 @@
-"""Edits by instruction with their preview, `:Lintseq explain` and `:checkhealth lintseq`."""
+"""Edits by instruction with their preview, and `:checkhealth lintseq`."""
 
 import pytest
+from editor import IS_OLDER
 
 TEXT = "import math\n\n\ndef area(radius):\n    return math.pi * radius**2\n"
 GIRTH = "\n\ndef girth(radius):\n    return 2 * math.pi * radius\n"
@@ -108,21 +109,11 @@ def test_without_an_instruction_it_is_asked_for(editor):
     editor.wait("the preview", lambda: "step 2 of 2" in editor.screen.text)
 
 
-def test_silence_is_explained(start):
-    text = "def area(radius):\n    return\n"
-    editor = start(text, " radus**2\n<|diff|>" * 8, **QUIET)
-    editor.type("GA ra")
-    editor.wait("the answer", lambda: editor.wire.results("textDocument/inlineCompletion"))
-    assert not editor.ghost()
-    editor.type("<Esc>:Lintseq explain<CR>")
-    editor.wait("why", lambda: "new-findings: " in editor.screen.text)
-    assert "E0602 Undefined variable 'radus'" in editor.screen.text
-
-
 def test_health(editor):
     editor.nvim.command("checkhealth lintseq")
     editor.wait("the report", lambda: "runs: lintseq-lsp" in "\n".join(editor.nvim.current.buffer[:]))
     report = "\n".join(editor.nvim.current.buffer[:])
     assert "ERROR" not in report
-    assert "WARNING" not in report
+    assert ("WARNING" in report) is IS_OLDER
+    assert ("ghost text came with Neovim 0.12" in report) is IS_OLDER
     assert "enabled for: python" in report

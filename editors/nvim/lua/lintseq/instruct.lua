@@ -112,16 +112,12 @@ function M.accept()
     return
   end
   M.close()
-  local undo_break = require('lintseq.next_edit').undo_break
+  local next_edit = require('lintseq.next_edit')
   for step = 1, preview.at do
-    undo_break()
-    vim.lsp.util.apply_text_edits(
-      vim.deepcopy(preview.steps[step]),
-      preview.source,
-      preview.client.offset_encoding
-    )
+    next_edit.undo_break()
+    next_edit.apply(preview.steps[step], preview.source, preview.client.offset_encoding)
   end
-  undo_break()
+  next_edit.undo_break()
 end
 
 --- Ends the server's work; what is clean by then stays in the preview.
@@ -209,7 +205,7 @@ end
 function M._add(preview, edits)
   local scratch = api.nvim_create_buf(false, true)
   api.nvim_buf_set_lines(scratch, 0, -1, true, preview.states[#preview.states])
-  vim.lsp.util.apply_text_edits(vim.deepcopy(edits), scratch, preview.client.offset_encoding)
+  require('lintseq.next_edit').apply(edits, scratch, preview.client.offset_encoding)
   table.insert(preview.states, api.nvim_buf_get_lines(scratch, 0, -1, true))
   table.insert(preview.steps, edits)
   api.nvim_buf_delete(scratch, { force = true })

@@ -141,6 +141,9 @@ function M._draw(buf, client, edit)
   end
   if is_insertion and start_col == 0 and text[#text] == '' then
     mark(first.line, 0, { virt_lines = below(vim.list_slice(text, 1, #text - 1)), virt_lines_above = true })
+    if first.line == 0 then
+      M._show_above(buf, #text - 1)
+    end
     return first.line
   end
   if is_insertion and start_col == #start_line and text[1] == '' then
@@ -171,6 +174,19 @@ function M._draw(buf, client, edit)
     mark(end_row, 0, { virt_lines = below(text) })
   end
   return first.line
+end
+
+--- Neovim does not show by itself what is drawn above the first line.
+---@param buf integer
+---@param count integer lines
+function M._show_above(buf, count)
+  for _, window in ipairs(vim.fn.win_findbuf(buf)) do
+    api.nvim_win_call(window, function()
+      if vim.fn.line('w0') == 1 then
+        vim.fn.winrestview({ topline = 1, topfill = count })
+      end
+    end)
+  end
 end
 
 --- Says at the window's edge where the edit is, while it is out of sight.
@@ -230,7 +246,7 @@ function M._apply(buf, state)
     return
   end
   M.undo_break()
-  vim.lsp.util.apply_text_edits({ { range = edit.range, newText = edit.text } }, buf, client.offset_encoding)
+  M.apply({ { range = edit.range, newText = edit.text } }, buf, client.offset_encoding)
   M.undo_break()
   -- To the end of what came.
   local text = vim.split(edit.text:gsub('\n$', ''), '\n')
@@ -242,6 +258,24 @@ function M._apply(buf, state)
     client:exec_cmd(edit.command, { bufnr = buf })
   end
   M.request(buf, { now = true })
+end
+
+--- Text edits as the server means them. Neovim 0.11 leaves an empty line behind lines that are inserted
+--- below the last one: they are inserted at its end instead.
+---@param edits table[]
+---@param buf integer
+---@param encoding string
+function M.apply(edits, buf, encoding)
+  local count = api.nvim_buf_line_count(buf)
+  local last = api.nvim_buf_get_lines(buf, count - 1, count, true)[1]
+  local place = { line = count - 1, character = vim.str_utfindex(last, encoding) }
+  edits = vim.tbl_map(function(edit)
+    if edit.range.start.line < count or not vim.endswith(edit.newText, '\n') then
+      return vim.deepcopy(edit)
+    end
+    return { range = { start = place, ['end'] = place }, newText = '\n' .. edit.newText:sub(1, -2) }
+  end, edits)
+  vim.lsp.util.apply_text_edits(edits, buf, encoding)
 end
 
 --- What follows is undone by itself.
