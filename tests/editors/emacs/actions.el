@@ -56,6 +56,27 @@
   (jsonrpc-request (eglot-current-server) :lintseq/explain
                    (list :textDocument (eglot--TextDocumentIdentifier))))
 
+(defun lintseq-command (instruction)
+  "The command `lintseq.edit' as Eglot sends it for a code action or a lens: it waits for the answer."
+  (let ((argument (list :textDocument (eglot--TextDocumentIdentifier) :instruction instruction)))
+    (eglot-execute (eglot-current-server)
+                   (list :title "Edit" :command "lintseq.edit" :arguments (vector argument)))))
+
+(defun lintseq-wait-for-text (text)
+  "Until the buffer has TEXT; changes are sent as the idle timer does it for a user."
+  (lintseq-wait text (lambda ()
+                       (eglot--signal-textDocument/didChange)
+                       (save-excursion (goto-char (point-min)) (search-forward text nil t)))))
+
+(defun lintseq-complete (line)
+  "Complete at the end of LINE (from 1) by the server's only item."
+  (goto-char (point-min))
+  (forward-line (1- line))
+  (end-of-line)
+  (let ((tick (buffer-chars-modified-tick)))
+    (completion-at-point)
+    (when (= tick (buffer-chars-modified-tick)) (error "Nothing was completed"))))
+
 (defun lintseq-edit (instruction)
   "Edit by INSTRUCTION through the command, which asks for `workspace/applyEdit' for each step.
 Asynchronous: while Emacs waits for an answer it tells of no change, and the server waits for those."
