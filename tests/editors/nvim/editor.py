@@ -100,9 +100,12 @@ class Screen:
 
 
 class Editor:
-    """One Neovim with a file open. `wire` is what it and its server said to each other."""
+    """One Neovim with a file open. `wire` is what it and its server said to each other.
 
-    def __init__(self, executable: str, init: Path, folder: Path, wire: Wire) -> None:
+    `path` is where it finds programs, if not where this process does.
+    """
+
+    def __init__(self, executable: str, init: Path, folder: Path, wire: Wire, path: str = "") -> None:
         self.folder, self.wire = folder, wire
         self.screen = Screen()
         home = folder / "home"
@@ -112,7 +115,7 @@ class Editor:
         tell = "lua io.stdout:write(vim.v.servername, '\\n') io.stdout:flush()"
         self._process = subprocess.Popen(
             [executable, "--headless", "-n", "-i", "NONE", "-u", str(init), "--cmd", tell],
-            env={**os.environ, **places},
+            env={**os.environ, **places, "PATH": path or os.environ["PATH"]},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

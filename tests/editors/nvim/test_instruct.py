@@ -54,6 +54,7 @@ def test_all_steps_are_accepted_with_one_undo_each(preview, is_clean):
     assert is_clean(preview, TEXT)
     preview.type("u")
     preview.wait("the first step alone", lambda: preview.text == TEXT + GIRTH)
+    assert is_clean(preview, TEXT)
     preview.type("u")
     preview.wait("the file as it was", lambda: preview.text == TEXT)
     assert preview.is_believed()

@@ -1,9 +1,15 @@
 """The lines of the README, pasted into a clean profile; and the model that ships."""
 
+import os
 import re
+import shlex
+import sys
+import time
 from pathlib import Path
 
 import pytest
+from editor import Editor
+from wire import Wire
 
 ROOT = Path(__file__).parents[3]
 TEXT = "import math\n\n\ndef area(radius):\n    return\n"
@@ -31,7 +37,7 @@ def test_ghost_text_without_the_plugin(start, ten_lines, is_clean):
     editor.wait("a tab that is one", lambda: editor.text == expected + "    \n")
 
 
-def test_without_the_plugin_nothing_is_inserted_twice_either(start, ten_lines):
+def test_without_the_plugin_nothing_is_inserted_twice_either(start, ten_lines, is_clean):
     editor = start(TEXT, " math.pi * radius**2\n<|diff|>", init=ten_lines, plugin=False)
     editor.type("GA ma")
     editor.wait("ghost text on the screen", lambda: editor.ghost() == "th.pi * radius**2")
@@ -42,7 +48,7 @@ def test_without_the_plugin_nothing_is_inserted_twice_either(start, ten_lines):
     editor.wait("what is left", lambda: editor.ghost() == "pi * radius**2")
     editor.type("<Tab>")
     editor.wait("all of it", lambda: editor.text == TEXT.replace("return", "return math.pi * radius**2"))
-    assert editor.is_believed()
+    assert is_clean(editor, TEXT)
 
 
 def test_without_the_plugin_carriage_returns_are_no_characters(start, ten_lines, is_clean):
@@ -58,28 +64,84 @@ def test_without_the_plugin_carriage_returns_are_no_characters(start, ten_lines,
     assert is_clean(editor, text)
 
 
+def is_answered(wire, where):
+    sent = wire.sent("textDocument/inlineCompletion")
+    return (
+        sent
+        and sent[-1]["position"] == where
+        and len(wire.results("textDocument/inlineCompletion")) == len(sent)
+    )
+
+
+def ghosts(editor):
+    """Ghost text for lines of the file of which the first letters are typed anew: its text, and the file
+    with `pass` for that line, as the gate sees it before.
+    """
+    for row, line in enumerate(editor.text.splitlines()):
+        column = len(line) - len(line.lstrip()) + 5
+        if row < 10 or not line[column - 1 : column + 1].isalnum() or column + 1 >= len(line):
+            continue
+        editor.nvim.command(f"undo 0 | {row + 1}")
+        before = editor.text.replace(line + "\n", line[: column - 5] + "pass\n")
+        editor.type(f"0{column}lDA")
+        editor.wait("insert mode", lambda: editor.mode == "i")
+        editor.type(line[column])
+        editor.wait("the letter", lambda start=line[: column + 1]: f"\n{start}\n" in editor.text)
+        where = {"line": row, "character": column + 1}
+        editor.wait("an answer for that place", lambda where=where: is_answered(editor.wire, where))
+        items = editor.wire.results("textDocument/inlineCompletion")[-1]["result"]["items"]
+        if items:
+            editor.wait("it on the screen", editor.ghost)
+            yield items[0]["insertText"], before
+        editor.type("<Esc>")
+        editor.wait("normal mode", lambda: editor.mode == "n")
+
+
 def test_the_model_that_ships(start, is_clean):
-    """Some place of a file has something to offer: what, is the model's."""
+    """Some lines of a file have something to offer: what, is the model's."""
     text = (ROOT / "examples" / "inventory.py").read_text("utf-8")
     editor = start(text, None, setup="{ next_edit = false }")
     offered = 0
-    for line in range(10, len(text.splitlines()), 7):
-        editor.nvim.command(f"undo 0 | {line}")
-        before = editor.text
-        asked = len(editor.wire.results("textDocument/inlineCompletion"))
-        editor.type("o")
-        editor.wait(
-            "an answer", lambda asked=asked: len(editor.wire.results("textDocument/inlineCompletion")) > asked
-        )
-        items = editor.wire.results("textDocument/inlineCompletion")[-1]["result"]["items"]
-        if items:
-            offered += 1
-            editor.wait("it on the screen", editor.ghost)
-            editor.type("<Tab>")
-            editor.wait("it in the buffer", lambda items=items: items[0]["insertText"] in editor.text)
-            assert is_clean(editor, before)
-            if offered == 2:
-                return
-        editor.type("<Esc>")
-        editor.wait("normal mode", lambda: editor.mode == "n")
+    for ghost, before in ghosts(editor):
+        editor.type("<Tab>")
+        editor.wait("it in the buffer", lambda ghost=ghost: ghost in editor.text)
+        assert is_clean(editor, before)
+        offered += 1
+        if offered == 2:
+            return
     assert offered, "the model has nothing to offer anywhere"
+
+
+def test_the_first_minute(tmp_path, is_clean, capsys):
+    """From a clean profile with the README's lines as they are to a suggestion that was accepted.
+
+    The server is the one that Neovim finds on its path: a script that taps it.
+    """
+    (block,) = re.findall(r"```lua\n(.*?)```", (ROOT / "README.md").read_text("utf-8"), re.DOTALL)
+    text = (ROOT / "examples" / "inventory.py").read_text("utf-8")
+    project, programs = tmp_path / "project", tmp_path / "bin"
+    project.mkdir()
+    programs.mkdir()
+    (project / "inventory.py").write_text(text, "utf-8")
+    wire = Wire(tmp_path / "wire.jsonl")
+    program = programs / "lintseq-lsp"
+    program.write_text(f"#!/bin/sh\nexec {shlex.join(wire.command)}\n", "utf-8")
+    program.chmod(0o755)
+    colours = "vim.api.nvim_set_hl(0, 'ComplHint', { fg = '#808080' })\n"  # so that the screen tells it apart
+    init = tmp_path / "init.lua"
+    init.write_text(block + colours, "utf-8")
+    begun = time.monotonic()
+    path = os.pathsep.join((str(programs), os.environ["PATH"]))
+    editor = Editor(os.environ["LINTSEQ_NVIM"], init, tmp_path, wire, path)
+    try:
+        editor.open(project / "inventory.py")
+        editor.wait_for_server()
+        ghost, before = next(ghosts(editor))
+        editor.type("<Tab>")
+        editor.wait("it in the buffer", lambda: ghost in editor.text)
+        seconds = time.monotonic() - begun
+        assert is_clean(editor, before)
+    finally:
+        editor.close()
+    with capsys.disabled():
+        sys.stdout.write(f"\nclean profile to accepted suggestion: {seconds:.1f} s\n")
