@@ -4,6 +4,7 @@ Without a command it is the language server. Heavy imports are inside of the com
 server starts at once.
 """
 
+import os
 import sys
 
 from lintseq_lsp import __version__
@@ -21,4 +22,12 @@ def main() -> None:
         return
     from lintseq_lsp.commands import app
 
-    app()
+    try:
+        app()
+    except OSError as error:
+        if error.filename is not None:
+            raise
+        # A full disk, say. What is still in the buffer would be tried again at the end, and fail again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        sys.stderr.write(f"lintseq-lsp: the output cannot be written: {error.strerror}\n")
+        sys.exit(2)

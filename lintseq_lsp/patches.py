@@ -10,7 +10,7 @@ import io
 import re
 import tokenize
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from unidiff.errors import UnidiffParseError
@@ -24,7 +24,8 @@ _PYTHON = (".py", ".pyw")
 _NULL = "/dev/null"
 _BODY = ("+", "-", " ", "\\", "@@")  # what a line of a hunk, or a damaged header, begins with
 _EPOCH = ("1970-01-01 ", "1969-12-31 ")  # how `diff -N` says that a file does not exist
-_SPECIAL_MODES = {"120000": "symbolic link", "160000": "submodule"}
+_LINK = "symbolic link"
+_SPECIAL_MODES = {"120000": _LINK, "160000": "submodule"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +49,12 @@ def changes(patch_text: str, root: Path) -> list[FileChange]:
     hunk, when the patch cannot be read, fits neither side of a file, or leaves `root`.
     """
     changed: dict[str, FileChange] = {}
-    for entry in _entries(patch_text):
-        change = entry.over(root)
-        if change.path in changed:
+    entries = list(_entries(patch_text))
+    links = {entry.path for entry in entries if entry.skipped == _LINK}
+    for entry in entries:
+        # Git writes a file that becomes a link as two: one that goes, and one that comes.
+        change = (replace(entry, skipped=_LINK) if entry.path in links else entry).over(root)
+        if change.path in changed and change.path not in links:
             raise PatchError(
                 f"{change.path} is in the patch twice: check patches of several commits one by one"
             )
@@ -85,11 +89,16 @@ class _Entry:
     skipped: str = ""
     hashes: tuple[str, str] = ("", "")  # of git's blobs, abbreviated
 
+    @property
+    def path(self) -> str:
+        return self.new or self.old or ""
+
     def over(self, root: Path) -> FileChange:
-        path = self.new or self.old or ""
-        places = {name: _inside(root, name) for name in (self.old, self.new) if name is not None}
+        path = self.path
+        names = [_relative(name) for name in (self.old, self.new) if name is not None]
         if self.skipped or not path.endswith(_PYTHON):
             return FileChange(path, None, None, self.skipped or "not Python")
+        places = {name: _inside(root, name) for name in names}
         texts = {name: self._held(place) for name, place in places.items()}
         if self.old is None:
             before, after = "", self._whole(path, texts[path], self._applied, self._reverted)
@@ -205,13 +214,18 @@ def _lines(text: str) -> list[str]:
     return list(io.StringIO(text, newline="\n"))
 
 
-def _inside(root: Path, name: str) -> Path:
-    """The file of that name, links followed. Raises `PatchError` when it is not under `root`."""
+def _relative(name: str) -> str:
+    """The name. Raises `PatchError` when it is absolute, or leads upwards."""
     windows = PureWindowsPath(name)
     if not name or "\0" in name or windows.drive or windows.root or ".." in windows.parts:
         raise PatchError(f"the patch leaves the folder that is checked: {name!r}")
     if "\r" in name:
         raise PatchError("the patch itself has CRLF line ends, also in its headers: make it anew")
+    return name
+
+
+def _inside(root: Path, name: str) -> Path:
+    """The file of that name, links followed. Raises `PatchError` when it is not under `root`."""
     place = (root / PurePosixPath(name)).resolve()
     if not place.is_relative_to(root.resolve()):
         raise PatchError(f"the patch leaves the folder that is checked: {name!r}")

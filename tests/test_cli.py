@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from lintseq_lsp.commands import app
+from lintseq_lsp.patches import FileChange, changes
 
 SOURCE = """import math
 
@@ -87,6 +89,33 @@ def test_a_diff_is_a_patch_for_git(tmp_path: Path, model: str, before: str, afte
     got = (tmp_path / "circle.py").read_bytes().decode()
     assert "double" in got
     assert after is None or got == after
+
+
+@pytest.mark.parametrize("name", ["a b.py", "tab\there.py", 'q"uote.py', "back\\slash.py", "é.py"])
+def test_a_diff_is_a_patch_whatever_the_name(tmp_path: Path, model: str, name: str) -> None:
+    (tmp_path / name).write_text(SOURCE)
+    command = [sys.executable, "-m", "lintseq_lsp", "edit", name, "--instruction", "Double.", "--diff"]
+    diff = subprocess.run([*command, "--model", model], cwd=tmp_path, capture_output=True, check=True).stdout
+    assert changes(diff.decode(), tmp_path) == [FileChange(name, SOURCE, EDITED)]
+    subprocess.run(["git", "apply", "-"], cwd=tmp_path, input=diff, check=True)
+    assert (tmp_path / name).read_text() == EDITED
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
+@pytest.mark.parametrize("arguments", [["--json"], []])
+def test_output_that_cannot_be_written_is_one_line(source: Path, arguments: list[str]) -> None:
+    command = [sys.executable, "-m", "lintseq_lsp", "check", str(source), *arguments]
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr == "lintseq-lsp: the output cannot be written: No space left on device\n"
+
+
+@pytest.mark.parametrize("closed", ["<&-", "<&- >&-", "<&- >&- 2>&-"])
+def test_a_server_without_input_ends(closed: str) -> None:
+    command = f"exec {shlex.quote(sys.executable)} -m lintseq_lsp --stdio {closed}"
+    done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=False, timeout=60)
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", "")
 
 
 def test_write_replaces_the_file_and_keeps_its_mode(source: Path, model: str) -> None:

@@ -189,6 +189,23 @@ def test_links_are_not_followed_into_the_patch(tmp_path: Path) -> None:
     assert changes(patch, tmp_path) == [FileChange("x.py", None, None, "symbolic link")]
 
 
+def test_links_out_of_the_folder_end_nothing(repository: Path) -> None:
+    """What is a link by now is read on neither side; the other files are judged."""
+    write(repository, {"linked.py": "x = 1\n", "other.py": "y = 1\n"})
+    git(repository, "add", ".")
+    (repository / "linked.py").unlink()
+    (repository / "linked.py").symlink_to("/etc/hostname")
+    (repository / "data").symlink_to("/etc/passwd")
+    write(repository, {"other.py": "y = 2\n"})
+    git(repository, "add", "--intent-to-add", "data")
+    found = changes(git(repository, "diff", "--no-ext-diff"), repository)
+    assert found == [
+        FileChange("data", None, None, "symbolic link"),
+        FileChange("linked.py", None, None, "symbolic link"),
+        FileChange("other.py", "y = 1\n", "y = 2\n"),
+    ]
+
+
 NAMES = (
     "a b.py",
     "a b/c d.py",

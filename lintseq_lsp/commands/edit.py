@@ -2,6 +2,7 @@
 
 import difflib
 import os
+import re
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated
@@ -142,9 +143,9 @@ def _print_records(sequence: Sequence) -> None:
 
 
 def _show_result(file: Path, document: Document, ended: Ended) -> None:
+    accepted = counted(ended.accepted, "step")
     console.print(
-        f"{counted(ended.accepted, 'step')} accepted, {ended.rejected} rejected, stopped: {ended.reason.value}",
-        style="bold",
+        f"{accepted} accepted, {ended.rejected} rejected, stopped: {ended.reason.value}", style="bold"
     )
     final = patch(file, document.text, ended.document.text)
     if final:
@@ -156,9 +157,9 @@ def patch(file: Path, before: str, after: str) -> str:
 
     Lines end where the editor's do, so a form feed or U+2028 inside of one is no line end.
     """
-    name = _name(file)
+    old, new = (_quoted(f"{side}/{_name(file)}") for side in "ab")
     lines = []
-    for line in difflib.unified_diff(_with_ends(before), _with_ends(after), f"a/{name}", f"b/{name}"):
+    for line in difflib.unified_diff(_with_ends(before), _with_ends(after), old, new):
         lines.append(line if line.endswith("\n") else line + "\n\\ No newline at end of file\n")
     return "".join(lines)
 
@@ -171,6 +172,13 @@ def _name(file: Path) -> str:
     roots = (Path.cwd(), workspace_of(file))
     root = next((root for root in roots if path.is_relative_to(root)), Path(path.anchor))
     return path.relative_to(root).as_posix()
+
+
+def _quoted(name: str) -> str:
+    """As git writes a name: in quotes, when it has characters that would end it."""
+    if not re.search(r'[\0-\x1f"\\\x7f]', name):
+        return name
+    return '"' + re.sub(r'[\0-\x1f"\\\x7f]', lambda match: f"\\{ord(match[0]):03o}", name) + '"'
 
 
 def _with_ends(text: str) -> list[str]:

@@ -113,8 +113,13 @@ def take_descriptors() -> tuple[int, int]:
     """Descriptors of our own for the protocol's input and output.
 
     What else writes to descriptor 1, llama.cpp for one, writes to standard error from now on; children
-    inherit neither of the two, and find an empty standard input.
+    inherit neither of the two, and find an empty standard input. One that is closed counts as empty.
     """
+    for descriptor in (0, 1, 2):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free
     incoming, outgoing = os.dup(0), os.dup(1)
     os.dup2(2, 1)
     null = os.open(os.devnull, os.O_RDONLY)
