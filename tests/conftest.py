@@ -5,6 +5,8 @@ from collections.abc import Iterator
 
 import pytest
 from hypothesis import settings
+from lsp_client import Client
+from lsp_editor import FAKE, ROOT
 
 # No test is about time. CI runs the same examples each time: what fails there fails again.
 settings.register_profile("lintseq", deadline=None, print_blob=True, derandomize="CI" in os.environ)
@@ -19,3 +21,19 @@ def own_places(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         for name in ("XDG_DATA_HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME"):
             patched.setenv(name, str(home / name.lower()))
         yield
+
+
+@pytest.fixture
+def client() -> Iterator[Client]:
+    """A server of its own, whose engine obeys the documents."""
+    with Client(FAKE, cwd=ROOT) as running:
+        running.initialize()
+        yield running
+
+
+@pytest.fixture(scope="module")
+def shared() -> Iterator[Client]:
+    """The same for all tests of a module: for what leaves nothing behind."""
+    with Client(FAKE, cwd=ROOT) as running:
+        running.initialize()
+        yield running

@@ -20,14 +20,6 @@ from lsp_editor import (
     wait_for_log,
 )
 
-
-@pytest.fixture
-def client():
-    with Client(FAKE, cwd=ROOT) as running:
-        running.initialize()
-        yield running
-
-
 # Code actions
 
 

@@ -16,21 +16,6 @@ from lsp_editor import (
     wait_for_log,
 )
 
-
-@pytest.fixture
-def client():
-    with Client(FAKE, cwd=ROOT) as running:
-        running.initialize()
-        yield running
-
-
-@pytest.fixture(scope="module")
-def shared():
-    with Client(FAKE, cwd=ROOT) as running:
-        running.initialize()
-        yield running
-
-
 # Inline completion
 
 

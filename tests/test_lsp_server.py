@@ -31,14 +31,6 @@ from lsp_editor import (
 from lsprotocol import types
 from lsprotocol.converters import get_converter
 
-
-@pytest.fixture
-def client():
-    with Client(FAKE, cwd=ROOT) as running:
-        running.initialize()
-        yield running
-
-
 # Start and end
 
 
@@ -150,44 +142,42 @@ def test_standard_output_is_the_protocols_alone(client):
         ("lintseq/explain", {}),
     ],
 )
-def test_malformed_parameters_are_answered(shared, method, params):
+def test_malformed_parameters_are_answered(opened, method, params):
     with pytest.raises(ResponseError, match="-32602"):
-        shared.ask(method, params)
+        opened.ask(method, params)
 
 
 @pytest.fixture(scope="module")
-def shared():
-    with Client(FAKE, cwd=ROOT) as running:
-        running.initialize()
-        running.open(URI, "x = 1\n")
-        yield running
+def opened(shared):
+    shared.open(URI, "x = 1\n")
+    return shared
 
 
-def test_unknown_methods_are_answered(shared):
+def test_unknown_methods_are_answered(opened):
     with pytest.raises(ResponseError, match="-32601"):
-        shared.ask("textDocument/hover", {})
-    shared.tell("textDocument/unheardOf", {})
-    assert shared.ask("lintseq/explain", {"textDocument": {"uri": "file:///none"}}) is None
+        opened.ask("textDocument/hover", {})
+    opened.tell("textDocument/unheardOf", {})
+    assert opened.ask("lintseq/explain", {"textDocument": {"uri": "file:///none"}}) is None
 
 
-def test_what_is_no_message_is_answered(shared):
-    count = len(shared.received)
-    shared.send_raw(b"{")
-    shared.send_raw(b"[1]")
-    shared.send_raw(b"[" * 100_000)
-    shared.ask("lintseq/explain", {"textDocument": {"uri": URI}})
-    codes = [message["error"]["code"] for message in shared.received[count:] if "error" in message]
+def test_what_is_no_message_is_answered(opened):
+    count = len(opened.received)
+    opened.send_raw(b"{")
+    opened.send_raw(b"[1]")
+    opened.send_raw(b"[" * 100_000)
+    opened.ask("lintseq/explain", {"textDocument": {"uri": URI}})
+    codes = [message["error"]["code"] for message in opened.received[count:] if "error" in message]
     assert codes == [-32700, -32600, -32700]
 
 
-def test_malformed_notifications_are_survived(shared):
+def test_malformed_notifications_are_survived(opened):
     for method in ("didOpen", "didChange", "didClose", "didFocus", "didShowCompletion", "didShowInlineEdit"):
         for params in (None, {}, [], {"textDocument": 3}, {"item": {"command": {"arguments": [1]}}}):
-            shared.tell(f"textDocument/{method}", params)
+            opened.tell(f"textDocument/{method}", params)
     for method in ("notebookDocument/didChange", "workspace/didChangeWorkspaceFolders", "$/cancelRequest"):
-        shared.tell(method, {})
-    shared.tell("window/workDoneProgress/cancel", {"token": ["x"]})
-    assert shared.ask("lintseq/explain", {"textDocument": {"uri": "file:///none"}}) is None
+        opened.tell(method, {})
+    opened.tell("window/workDoneProgress/cancel", {"token": ["x"]})
+    assert opened.ask("lintseq/explain", {"textDocument": {"uri": "file:///none"}}) is None
 
 
 @pytest.mark.parametrize(
