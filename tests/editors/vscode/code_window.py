@@ -106,6 +106,12 @@ class Code:
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(json.dumps(values, indent=2))
 
+    def bind(self, key: str, command: str) -> None:
+        """Gives a command a key, as a user would in keybindings.json."""
+        file = self.profile / "User" / "keybindings.json"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(json.dumps([{"key": key, "command": command, "when": "editorTextFocus"}]))
+
     def change(self, **settings: Any) -> None:
         """Changes settings of the extension, and keeps the others."""
         self.set(self._settings | {f"lintseq.{name}": value for name, value in settings.items()})

@@ -28,7 +28,7 @@ def test_a_cell_of_a_notebook_knows_the_cells_above(code, tmp_path):
     cells = ["import math", "def area(radius):\n    ret"]
     notebook = code.project / "area.ipynb"
     notebook.write_text(json.dumps(as_notebook(cells)))
-    code.start(recorded(tmp_path, AREA * 40) | {"lintseq.nextEdit": False})
+    code.start(recorded(tmp_path, AREA * 100) | {"lintseq.nextEdit": False})
     code.open("area.ipynb")
     code.wait_for_status("ready")
     cell = code.page.locator(".notebookOverlay .code-cell-row", has_text="area").first
@@ -77,7 +77,7 @@ def test_each_of_several_folders_has_its_own_settings(code, tmp_path, is_clean):
     (folders[0] / ".vscode" / "settings.json").write_text('{"lintseq.enabled": false}')
     workspace = tmp_path / "two.code-workspace"
     workspace.write_text(json.dumps({"folders": [{"path": str(folder)} for folder in folders]}))
-    code.start(recorded(tmp_path, AREA * 40) | {"lintseq.nextEdit": False}, workspace=workspace)
+    code.start(recorded(tmp_path, AREA * 100) | {"lintseq.nextEdit": False}, workspace=workspace)
     code.open("one.py")
     code.wait_for_status("switched off here")
     code.open("other.py")

@@ -1,6 +1,9 @@
 """What a user does in VS Code, with the keys of a user. The model is a recording but for one test."""
 
-from code_window import wait_until
+import sys
+from pathlib import Path
+
+from code_window import tapped, wait_until
 
 TEXT = "import math\n\n\ndef area(radius):\n    ret\n"
 AREA = " return math.pi * radius**2\n<|diff|>"
@@ -8,7 +11,7 @@ DONE = "import math\n\n\ndef area(radius):\n    return math.pi * radius**2\n"
 
 
 def test_ghost_text_appears_while_typing_and_tab_takes_it(start, is_clean):
-    code, path = start(TEXT, AREA * 40, nextEdit=False)
+    code, path = start(TEXT, AREA * 100, nextEdit=False)
     code.go_to(5, 8)
     code.type("urn")
     code.wait_for_ghost("math.pi * radius**2")
@@ -20,7 +23,7 @@ def test_ghost_text_appears_while_typing_and_tab_takes_it(start, is_clean):
 
 
 def test_a_word_is_taken_the_rest_stays_and_is_undone(start, is_clean):
-    code, path = start(TEXT, AREA * 40, nextEdit=False)
+    code, path = start(TEXT, AREA * 100, nextEdit=False)
     code.go_to(5, 8)
     code.type("urn")
     code.wait_for_ghost("math.pi * radius**2")
@@ -49,10 +52,31 @@ def test_several_candidates_cycle(start):
     code.wait_for_ghost("radius * math.e")
 
 
+def test_a_line_is_taken_by_a_key_of_the_users(code, start, is_clean):
+    text = "import math\n\n\ndef area(radius):\n"
+    stream = "4,2 @@\n+    squared = radius**2\n+    return math.pi * squared\n<|diff|>"
+    code.bind("ctrl+alt+l", "editor.action.inlineSuggest.acceptNextLine")
+    code, path = start(text, stream * 100, nextEdit=False)
+    code.go_to(4, 18)
+    code.press("Enter")
+    code.wait_for_ghost("return math.pi * squared")
+    code.press("Control+Alt+l")
+    first = text + "    squared = radius**2\n"
+    wait_until(lambda: code.saved(path).rstrip() == first.rstrip(), "the first line")
+    assert is_clean(code, path, text)
+    code.wait_for_ghost("return math.pi * squared")
+    code.press("Tab")  # VS Code's own rule: in a line's indentation, Tab indents before it takes ghost text
+    code.page.locator(".statusbar-item", has_text="Ln 6, Col 5").wait_for()
+    code.wait_for_ghost("return math.pi * squared")
+    code.press("Tab")
+    code.wait_for_text(path, first + "    return math.pi * squared\n")
+    assert is_clean(code, path, text)
+
+
 def test_lines_that_are_not_ascii(start, is_clean):
     text = "import math\n\n\ndef fläche(größe):\n    x = '𝑟🙂'; ret\n"
     stream = " return math.pi * größe**2\n<|diff|>"
-    code, path = start(text, stream * 40, nextEdit=False)
+    code, path = start(text, stream * 100, nextEdit=False)
     code.go_to(5, 1)
     code.press("End")
     code.type("urn")
@@ -115,6 +139,24 @@ def test_escape_rejects_the_next_edit_and_tab_is_a_tab_again(start):
     code.wait_for_text(path, "    " + DONE)
 
 
+def test_tab_indents_while_there_is_nothing_to_take(start):
+    """At a line's begin, over a selection, and back: with the extension at work, and a next edit shown."""
+    code, path = start(DONE, EDITS)
+    code.go_to(5, 1)
+    code.press("Tab")
+    code.wait_for_text(path, DONE.replace("    return", "        return"))
+    code.press("Shift+Tab")
+    code.wait_for_text(path, DONE)
+    code.wait_for_status("Tab: line 4")  # asked for by itself, after the change
+    code.go_to(1, 1)
+    code.press("Shift+ArrowDown", "Shift+ArrowDown")
+    code.page.locator(".statusbar-item", has_text="selected").wait_for()
+    code.press("Tab")
+    code.wait_for_text(path, "    " + DONE)
+    code.press("Shift+Tab")
+    code.wait_for_text(path, DONE)
+
+
 STEPS = EDITS.split("<|diff|>", 1)[1]
 
 
@@ -142,6 +184,27 @@ def test_an_instruction_is_followed_up_to_a_step(start, is_clean):
     code.shot("instruction-step")
     code.press("Enter")
     code.page.locator(".monaco-diff-editor").first.wait_for(state="detached")
+    code.wait_for_text(path, PERIMETER)
+    assert is_clean(code, path, TYPED)
+
+
+def test_an_instruction_is_stopped_midway_and_what_is_there_can_be_taken(code, start, is_clean):
+    """The second step never comes: the model thinks until it is cancelled."""
+    tapped(code.program, code.wire, [sys.executable, str(Path(__file__).with_name("held_server.py"))])
+    code, path = start(TYPED, STEPS.split("<|diff|>", 1)[0] + "<|diff|>@@ HOLD", nextEdit=False)
+    code.press("Control+Alt+e")
+    code.page.locator(".quick-input-widget input").fill("Add the perimeter, and print both.")
+    code.press("Enter")
+    code.rows.filter(has_text="Accept up to step 1").filter(has_text="no new finding").wait_for()
+    title = code.page.locator(".quick-input-title")
+    title.filter(has_text="working").wait_for()
+    code.shot("instruction-working")
+    code.page.mouse.move(20, 600)  # over the box, it keeps a hint before the button
+    code.page.locator(".quick-input-widget .codicon-debug-stop").click()
+    title.filter(has_text="cancelled").wait_for()
+    assert code.wire.sent("window/workDoneProgress/cancel")
+    assert code.saved(path) == TYPED
+    code.pick("Accept all (1 step)")
     code.wait_for_text(path, PERIMETER)
     assert is_clean(code, path, TYPED)
 
@@ -188,7 +251,7 @@ def test_a_silence_is_explained(start):
 
 
 def test_a_setting_counts_at_once(start):
-    code, _ = start(TEXT, AREA * 40, nextEdit=False)
+    code, _ = start(TEXT, AREA * 100, nextEdit=False)
     code.go_to(5, 8)
     code.change(enabled=False)
     code.wait_for_status("off")
@@ -200,7 +263,7 @@ def test_a_setting_counts_at_once(start):
 
 
 def test_off_for_the_folder_by_the_menu(start):
-    code, _ = start(TEXT, AREA * 40, nextEdit=False)
+    code, _ = start(TEXT, AREA * 100, nextEdit=False)
     code.status.click()
     code.pick("Off for the folder project")
     code.wait_for_status("off")
@@ -208,3 +271,22 @@ def test_off_for_the_folder_by_the_menu(start):
     wait_until(
         lambda: settings.exists() and '"lintseq.enabled": false' in settings.read_text(), "the setting"
     )
+
+
+def test_snoozed_nothing_is_asked_until_it_is_woken(start):
+    code, path = start(TEXT, AREA * 100)
+    code.status.click()
+    code.pick("Snooze…")
+    code.pick("5 minutes")
+    code.wait_for_status("snoozed")
+    code.go_to(5, 8)
+    code.type("ur")
+    wait_until(lambda: "retur" in (code.wire.belief(path) or ""), "the server to hear of the keys")
+    code.status.click()
+    code.pick("Wake up")
+    code.wait_for_status("ready")
+    code.go_to(5, 10)  # the status bar has kept the focus
+    asked = ("textDocument/inlineCompletion", "textDocument/copilotInlineEdit")
+    assert not any(code.wire.sent(method) for method in asked)
+    code.type("n")
+    code.wait_for_ghost("math.pi * radius**2")

@@ -68,7 +68,7 @@ def without_server(code, tmp_path):
     """VS Code with no server anywhere, and pip's configuration, which is read whenever pip is started."""
     configuration = tmp_path / "pip.conf"
     code.environment["PIP_CONFIG_FILE"] = str(configuration)
-    code.start(recorded(tmp_path, AREA * 40) | {"lintseq.serverPath": "", "lintseq.nextEdit": False})
+    code.start(recorded(tmp_path, AREA * 100) | {"lintseq.serverPath": "", "lintseq.nextEdit": False})
     path = code.open("area.py", TEXT)
     code.wait_for_status("no server")
     return code, path, configuration

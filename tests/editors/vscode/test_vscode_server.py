@@ -12,7 +12,7 @@ from test_vscode_edits import AREA, DONE, TEXT
 
 
 def test_a_server_that_is_killed_comes_back(start, is_clean):
-    code, path = start(TEXT, AREA * 40, nextEdit=False)
+    code, path = start(TEXT, AREA * 100, nextEdit=False)
     (first,) = code.wire.servers()
     os.kill(first, signal.SIGKILL)
     wait_until(lambda: len(code.wire.servers()) == 2, "another server")
@@ -93,7 +93,7 @@ def test_a_path_without_a_program_is_named_once(code, tmp_path):
 
 def test_the_model_is_chosen_and_another_one_in_its_place(start, is_clean):
     """A recording first, then the model that ships, by its file; one that is none is said to be none."""
-    code, path = start(TEXT, AREA * 40, nextEdit=False)
+    code, path = start(TEXT, AREA * 100, nextEdit=False)
     code.command("LintSeq: Choose the Model")
     code.rows.filter(has_text="lintseq-6m").wait_for()
     code.shot("models")
