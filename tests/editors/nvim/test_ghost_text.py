@@ -4,12 +4,12 @@ import os
 import signal
 
 import pytest
+from area import OPEN as TEXT
+from area import QUIET, SUM, SUM_STREAM, SUMMED
 
-TEXT = "import math\n\n\ndef area(radius):\n    return\n"
 STREAM = "\n<|diff|>".join(
     [f" math.{rest}" for rest in ("pi * radius**2", "tau", "sqrt(radius)", "exp(radius)", "")]
 )
-QUIET = {"options": {"nextEdit": False}, "setup": "{ next_edit = false }"}
 GHOST = "th.pi * radius**2"
 
 
@@ -171,15 +171,12 @@ def test_characters_beyond_ascii(start, is_clean, encoding):
 
 
 def test_several_lines_in_a_file_with_carriage_returns(start, is_clean):
-    text = "def total(values):\r\n    result = 0\r\n"
-    stream = "2,3 @@\n+    for value in values:\n+        result += value\n+    return result\n<|diff|>"
-    editor = start(text, stream, **QUIET)
+    editor = start(SUM, SUM_STREAM, **QUIET)
     editor.type("Go")
     editor.wait("three lines of ghost text", lambda: editor.ghost().count("\n") == 2)
     editor.type("<Tab>")
-    expected = text + "    for value in values:\r\n        result += value\r\n    return result\r\n"
-    editor.wait("them in the buffer", lambda: editor.text == expected)
-    assert is_clean(editor, text)
+    editor.wait("them in the buffer", lambda: editor.text == SUMMED)
+    assert is_clean(editor, SUM)
 
 
 def test_silence_is_explained(start):

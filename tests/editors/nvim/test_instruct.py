@@ -1,24 +1,8 @@
 """Edits by instruction with their preview, and `:checkhealth lintseq`."""
 
 import pytest
+from area import GIRTH, QUIET, SHOW, STREAM, TEXT
 from editor import IS_OLDER
-
-TEXT = "import math\n\n\ndef area(radius):\n    return math.pi * radius**2\n"
-GIRTH = "\n\ndef girth(radius):\n    return 2 * math.pi * radius\n"
-SHOW = "\n\nprint(area(1), girth(1))\n"
-STREAM = """@@ -5,0 +6,4 @@
-+
-+
-+def girth(radius):
-+    return 2 * math.pi * radius
-<|diff|>@@ -9,0 +10,3 @@
-+
-+
-+print(area(1), girth(1))
-<|diff|>
-<|diff|>
-"""
-QUIET = {"options": {"nextEdit": False}, "setup": "{ next_edit = false }"}
 
 
 @pytest.fixture

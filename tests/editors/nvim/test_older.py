@@ -1,6 +1,6 @@
 """Neovim before 0.12: what needs ghost text is not there, and nothing else suffers from that."""
 
-TEXT = "import math\n\n\ndef area(radius):\n    return math.pi * radius**2\n"
+from area import TEXT
 
 
 def test_keys_are_what_they_were(start):

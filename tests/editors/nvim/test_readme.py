@@ -8,11 +8,12 @@ import time
 from pathlib import Path
 
 import pytest
+from area import OPEN as TEXT
+from area import SUM, SUM_STREAM, SUMMED
 from editor import Editor
 from wire import Wire
 
 ROOT = Path(__file__).parents[3]
-TEXT = "import math\n\n\ndef area(radius):\n    return\n"
 
 
 @pytest.fixture
@@ -52,16 +53,13 @@ def test_without_the_plugin_nothing_is_inserted_twice_either(start, ten_lines, i
 
 
 def test_without_the_plugin_carriage_returns_are_no_characters(start, ten_lines, is_clean):
-    text = "def total(values):\r\n    result = 0\r\n"
-    stream = "2,3 @@\n+    for value in values:\n+        result += value\n+    return result\n<|diff|>"
-    editor = start(text, stream, init=ten_lines, plugin=False)
+    editor = start(SUM, SUM_STREAM, init=ten_lines, plugin=False)
     editor.type("Go")
     editor.wait("three lines of ghost text", lambda: editor.ghost().count("\n") == 2)
     assert "^M" not in editor.screen.text
     editor.type("<Tab>")
-    expected = text + "    for value in values:\r\n        result += value\r\n    return result\r\n"
-    editor.wait("them in the buffer", lambda: editor.text == expected)
-    assert is_clean(editor, text)
+    editor.wait("them in the buffer", lambda: editor.text == SUMMED)
+    assert is_clean(editor, SUM)
 
 
 def is_answered(wire, where):
