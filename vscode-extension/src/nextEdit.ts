@@ -5,13 +5,12 @@ import type { LanguageClient } from "vscode-languageclient/node";
 import { Drawing } from "./drawing";
 import { applied, pieces } from "./edits";
 import type { GhostText } from "./ghostText";
-import { nextEdits, showedNextEdit, type InlineEdit } from "./protocol";
+import { nextEdits, rejected, showedNextEdit, type InlineEdit } from "./protocol";
 import { nextEditWanted } from "./settings";
 import { SCHEME, VirtualTexts, baseName } from "./virtual";
 
 const PAUSE = 400;
 const SHOWN = "lintseq.nextEditShown";
-const MOST_REJECTED = 200;
 
 interface Offer {
   editor: vscode.TextEditor;
@@ -28,7 +27,6 @@ export class NextEdits implements vscode.Disposable {
   private asking: vscode.CancellationTokenSource | undefined;
   private pause: NodeJS.Timeout | undefined;
   private applying = false;
-  private readonly rejected = new Set<string>();
   private readonly drawing: Drawing;
   private readonly changed = new vscode.EventEmitter<undefined>();
   readonly onDidChange = this.changed.event;
@@ -87,14 +85,10 @@ export class NextEdits implements vscode.Disposable {
     editor.revealRange(range, vscode.TextEditorRevealType.InCenterIfOutsideViewport);
   }
 
-  /** Takes the edit away; it is not shown again for this text. */
+  /** Takes the edit away; the server does not offer it again. */
   reject(): void {
-    if (!this.offer) return;
-    const { editor, edits } = this.offer;
-    const [edit] = edits;
-    if (edit) this.rejected.add(applied(editor.document.getText(), [asTextEdit(edit)]));
-    const [oldest] = this.rejected;
-    if (this.rejected.size > MOST_REJECTED && oldest !== undefined) this.rejected.delete(oldest);
+    const edit = this.offer?.edits[0];
+    if (edit) void this.client()?.sendNotification(rejected, { item: { command: edit.command } });
     this.clear();
   }
 
@@ -176,7 +170,6 @@ export class NextEdits implements vscode.Disposable {
     const atCursor = range.start.line <= line && line <= range.end.line;
     // There, ghost text is the better way to show it, and Tab is its own.
     if (atCursor && this.ghostText.isShown(document)) return;
-    if (this.rejected.has(applied(document.getText(), [asTextEdit(edit)]))) return;
     this.offer = { editor, version: document.version, edits, range };
     this.drawing.show(editor, drawn);
     void vscode.commands.executeCommand("setContext", SHOWN, true);

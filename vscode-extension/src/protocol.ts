@@ -49,6 +49,8 @@ export const showedNextEdit = new NotificationType<{ item: { command: Command } 
   "textDocument/didShowInlineEdit",
 );
 
+export const rejected = new NotificationType<{ item: { command: Command } }>("lintseq/didReject");
+
 export const editByInstruction = new RequestType<
   DocumentParams & {
     instruction: string;

@@ -135,6 +135,10 @@ def test_escape_rejects_the_next_edit_and_tab_is_a_tab_again(start):
     code.wait_for_status("Tab: line 4")
     code.press("Escape")
     code.wait_for_status("ready")
+    (rejected,) = code.wire.sent("lintseq/didReject")
+    assert rejected["item"]["command"]["command"] == "lintseq.accept"
+    code.command("LintSeq: Find the Next Edit")
+    code.page.locator(".view-line", has_text="rejected-before").first.wait_for()
     code.press("Tab")
     code.wait_for_text(path, "    " + DONE)
 
