@@ -333,6 +333,16 @@ def test_the_edits_behind_a_first_one_are_made_while_it_is_shown(client, slow_ch
     assert client.stderr.count(b"fake: next_edit") == 1
 
 
+def test_a_document_that_is_closed_is_answered_all_the_same(client):
+    client.open(URI, "# block\n")
+    params = {"textDocument": {"uri": URI}, "position": position(0, 0)}
+    number = client.begin("textDocument/copilotInlineEdit", params)
+    wait_for_log(client, "waiting")
+    client.tell("textDocument/didClose", {"textDocument": {"uri": URI}})
+    assert client.result(number) == {"edits": []}
+    wait_for_log(client, "cancelled")
+
+
 def test_what_the_user_writes_instead_ends_them(client, slow_chain):
     client.change(URI, 1, insert(3, 0, "c = 1\n"))
     wait_for_log(client, "cancelled")

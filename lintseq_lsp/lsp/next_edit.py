@@ -87,7 +87,7 @@ class Chain:
             while not self._job.done() and self._latest is None:
                 await self._hear_more()
         except asyncio.CancelledError:
-            self.stop()
+            self._job.cancel()
             raise
         self._is_answered = True
         return self._job.result() if self._job.done() or self._latest is None else self._latest
@@ -106,10 +106,7 @@ class Chain:
 
     def document_changed(self, now: Document) -> None:
         if self._is_answered and now.text not in self._states:
-            self.stop()
-
-    def stop(self) -> None:
-        self._job.cancel()
+            self._job.cancel()
 
     def _hear(self, outcome: Outcome, state: Document) -> None:
         self._latest = outcome

@@ -296,8 +296,8 @@ class Session:
         self._changed_at.pop(uri, None)
         self.outcomes.pop(uri, None)
         self.feedback.closed(uri)
-        if (chain := self.chains.pop(uri, None)) is not None:
-            chain.stop()
+        if self.chains.pop(uri, None) is not None:
+            self.worker.supersede(("next-edit", uri))
 
     def debounce(self, uri: str) -> float:
         """Seconds until the model may start by itself: the rest of the quiet that is wanted after typing.
