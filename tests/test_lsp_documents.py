@@ -171,6 +171,25 @@ def test_cells_move_and_change(notebook):
     assert notebook.snapshot(CELLS[3]) is None
 
 
+def test_what_could_not_be_read_is_doubted_until_all_of_it_comes(notebook):
+    notebook.open(TextDocumentItem(URI, "python", 1, "x"))
+    notebook.doubt(NOTEBOOK)
+    assert [notebook.in_doubt(uri) for uri in (*CELLS, URI)] == [True] * 4 + [False]
+    cells = tuple(NotebookCell(2, uri) for uri in CELLS)
+    again = NotebookDocument(NOTEBOOK, "jupyter-notebook", 2, cells)
+    items = [TextDocumentItem(uri, "python", 1, "y") for uri in CELLS]
+    notebook.open_notebook(DidOpenNotebookDocumentParams(again, items))
+    assert not any(notebook.in_doubt(uri) for uri in CELLS)
+    notebook.doubt(CELLS[1])
+    assert [notebook.in_doubt(uri) for uri in CELLS] == [True] * 4  # each is read with the others
+    notebook.change(named(CELLS[1], 2), [change("z")])
+    assert not notebook.in_doubt(CELLS[1])
+    notebook.doubt(None)
+    assert notebook.in_doubt(URI)
+    notebook.close(URI)
+    assert not notebook.in_doubt(URI)
+
+
 def test_cells_of_other_languages_do_not_count(notebook):
     shell = NotebookDocumentCellContentChanges(named(CELLS[2], 2), (change("%%bash\nls -l\n"),))
     change_cells(notebook, None, shell)

@@ -91,6 +91,7 @@ class Documents:
 
     def close(self, uri: str) -> None:
         self._texts.pop(uri, None)
+        self._doubted.discard(uri)
 
     def doubt(self, uri: str | None) -> None:
         """A change of the document or notebook could not be read: of any one when `uri` is None.
@@ -155,6 +156,7 @@ class Documents:
 
     def close_notebook(self, uri: str, cells: Iterable[types.TextDocumentIdentifier]) -> None:
         self._notebooks.pop(uri, None)
+        self._doubted.discard(uri)
         for cell in cells:
             self.close(cell.uri)
 
