@@ -21,7 +21,7 @@ APART = """@@ -1,0 +2 @@
 @pytest.fixture
 def shown(start):
     """Neovim in normal mode on the first line, with the first next edit on the screen."""
-    editor = start(TEXT, STREAM, patient=True)
+    editor = start(TEXT, STREAM)
     editor.wait("the next edit on the screen", lambda: "def girth" in editor.screen.ghosts("LintseqAdd"))
     return editor
 
