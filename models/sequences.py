@@ -527,8 +527,9 @@ if __name__ == "__main__":
     tokenizer_path = arguments.tokenizer or arguments.data / "tokenizer.json"
     out = arguments.out or arguments.data / ("tokens-plain" if arguments.plain else "tokens")
     out.mkdir(parents=True, exist_ok=True)
-    for path in (tokenizer_path, tokenizer_path.with_name("tokenizer_config.json")):
-        shutil.copy(path, out / path.name)  # a model that is trained on the rows keeps them
+    shutil.copy(tokenizer_path, out / "tokenizer.json")  # a model that is trained on the rows keeps it
+    if (configuration := tokenizer_path.with_name("tokenizer_config.json")).exists():
+        shutil.copy(configuration, out)
     for split in arguments.splits:
         with ((arguments.corpus or arguments.data / "corpus") / f"{split}.jsonl").open() as file:
             records = [json.loads(line) for line in file]
