@@ -269,7 +269,7 @@ def train(arguments: argparse.Namespace) -> None:
     out.mkdir(parents=True, exist_ok=True)
     rows, validation = (
         load_rows(arguments.tokens, "train"),
-        load_rows(arguments.tokens, "validation")[:VALIDATION_ROWS],
+        load_rows(arguments.tokens, "validation")[: arguments.validation_rows],
     )
     shape = replace(SHAPES[arguments.shape], vocabulary=vocabulary_of(arguments.tokens))
     model = load_model(arguments.init) if arguments.init else Olmo(shape)
@@ -383,6 +383,7 @@ def arguments_parser() -> argparse.ArgumentParser:
     parser.add_argument("--rows", type=int, help="rows of a step, instead of BATCH_ROWS")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--measure-minutes", type=float, default=MEASURE_MINUTES)
+    parser.add_argument("--validation-rows", type=int, default=VALIDATION_ROWS, help="of each measurement")
     parser.add_argument("--save-minutes", type=float, default=SAVE_MINUTES)
     parser.add_argument("--no-compile", dest="compile", action="store_false")
     return parser
