@@ -45,6 +45,11 @@ export function applied(text: string, edits: readonly TextEdit[]): string {
   );
 }
 
+/** `text` with those line ends: an editor has one kind in a document, whatever it is sent. */
+export function withLineEnds(text: string, end: string): string {
+  return text.replace(LINE_END, end);
+}
+
 export interface Difference {
   /** Units at the beginning and the end that `before` and `after` share. */
   prefix: number;

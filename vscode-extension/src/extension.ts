@@ -60,6 +60,7 @@ export function activate(context: vscode.ExtensionContext): void {
     vscode.workspace.registerTextDocumentContentProvider(SCHEME, texts),
     running.onDidChange((life) => {
       void vscode.commands.executeCommand("setContext", "lintseq.ready", running.isReady);
+      if (!running.isReady) nextEdits.clear(); // the server that it is from is gone, or going
       if (life.kind === "missing" && life.path !== told) {
         told = life.path;
         void tellMissing(life.path);

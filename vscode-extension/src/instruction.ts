@@ -7,7 +7,7 @@ import type { GhostText } from "./ghostText";
 import { remembered } from "./history";
 import { editByInstruction, steps, type EditAnswer } from "./protocol";
 import { inWords } from "./reasons";
-import { VirtualTexts, baseName, closeDiff } from "./virtual";
+import { VirtualTexts, baseName, closeDiff, inDocument } from "./virtual";
 
 const HISTORY = "instructions";
 
@@ -85,7 +85,8 @@ export class InstructionEdits {
       reveal(preview, changes[count - 1]?.[0]?.range.start.line);
     });
     let since = Date.now();
-    const listener = client.onProgress(steps, token, ({ edits, tier }) => {
+    const listener = client.onProgress(steps, token, ({ edits: sent, tier }) => {
+      const edits = sent.map((edit) => ({ ...edit, newText: inDocument(edit.newText, document) }));
       const before = states[states.length - 1] ?? "";
       const after = applied(before, edits);
       changes.push(edits);

@@ -3,11 +3,11 @@
 import * as vscode from "vscode";
 import type { LanguageClient } from "vscode-languageclient/node";
 import { Drawing } from "./drawing";
-import { applied, pieces } from "./edits";
+import { applied, pieces, type TextEdit } from "./edits";
 import type { GhostText } from "./ghostText";
 import { nextEdits, rejected, showedNextEdit, type InlineEdit } from "./protocol";
 import { nextEditWanted } from "./settings";
-import { SCHEME, VirtualTexts, baseName } from "./virtual";
+import { SCHEME, VirtualTexts, baseName, inDocument } from "./virtual";
 
 const PAUSE = 400;
 const SHOWN = "lintseq.nextEditShown";
@@ -98,7 +98,8 @@ export class NextEdits implements vscode.Disposable {
     if (!offer) return;
     const { document } = offer.editor;
     const name = baseName(document);
-    const after = this.texts.add(name, applied(document.getText(), offer.edits.map(asTextEdit)));
+    const edits = offer.edits.map((edit) => asTextEdit(edit, document));
+    const after = this.texts.add(name, applied(document.getText(), edits));
     await vscode.commands.executeCommand("vscode.diff", document.uri, after, `${name}: next edits`);
   }
 
@@ -156,7 +157,7 @@ export class NextEdits implements vscode.Disposable {
     const whole = document.validateRange(asRange(edit));
     const before = document.getText(whole);
     const start = document.offsetAt(whole.start);
-    const drawn = pieces(before, edit.text).map((piece) => ({
+    const drawn = pieces(before, asTextEdit(edit, document).newText).map((piece) => ({
       range: new vscode.Range(
         document.positionAt(start + piece.start),
         document.positionAt(start + piece.end),
@@ -193,9 +194,10 @@ export class NextEdits implements vscode.Disposable {
     this.applying = false;
     this.clear();
     if (!done) return;
-    const end = editor.document.positionAt(
-      editor.document.offsetAt(asRange(edit).start) + edit.text.replace(/\r?\n$/, "").length,
-    );
+    const { start } = edit.range;
+    const lines = edit.text.replace(/\r?\n$/, "").split(/\r?\n/);
+    const column = (lines.length === 1 ? start.character : 0) + (lines[lines.length - 1] ?? "").length;
+    const end = new vscode.Position(start.line + lines.length - 1, column);
     editor.selection = new vscode.Selection(end, end);
     await vscode.commands.executeCommand(
       edit.command.command,
@@ -210,6 +212,6 @@ function asRange(edit: InlineEdit): vscode.Range {
   return new vscode.Range(start.line, start.character, end.line, end.character);
 }
 
-function asTextEdit(edit: InlineEdit): { range: InlineEdit["range"]; newText: string } {
-  return { range: edit.range, newText: edit.text };
+function asTextEdit(edit: InlineEdit, document: vscode.TextDocument): TextEdit {
+  return { range: edit.range, newText: inDocument(edit.text, document) };
 }

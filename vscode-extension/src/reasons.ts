@@ -48,29 +48,24 @@ export function inWords(reason: string): string {
   return REASONS[reason] ?? reason;
 }
 
-/** An explanation as Markdown. */
+/** An explanation for people to read. */
 export function report(name: string, explanation: Explanation | null): string {
-  if (!explanation) return `# LintSeq\n\nNothing was asked for ${name} yet.\n`;
+  if (!explanation) return `Nothing was asked for ${name} yet.\n`;
   const { reason, detail, cached, milliseconds, tiers, suggestions, rejected } = explanation;
   const lines = [
-    `# LintSeq: the last answer for ${name}`,
-    "",
-    `**${inWords(reason)}** (\`${reason}\`)${detail ? `: ${detail}` : ""}`,
-    "",
-    `- ${milliseconds} ms${cached ? ", from memory" : ""}`,
-    `- checked by: ${tiers.join(", ") || "nothing"}`,
-    ...suggestions.map(
-      (entry) =>
-        `- offered ${entry.id}: ${entry.states} states checked by ${entry.tier}, ${entry.newFindings} new findings`,
-    ),
+    `The last answer for ${name}: ${inWords(reason)} (${reason})${detail ? `: ${detail}` : ""}.`,
+    `${cached ? "From memory" : `It took ${milliseconds} ms`}, checked by ${tiers.join(", ") || "nothing"}.`,
   ];
-  if (rejected.length) lines.push("", "## Rejected", "");
+  if (suggestions.length) lines.push("", "Offered:");
+  for (const { id, states, tier, newFindings } of suggestions)
+    lines.push(
+      `  ${id}: ${states} ${states === 1 ? "state" : "states"} checked by ${tier}, ${newFindings} new findings`,
+    );
+  if (rejected.length) lines.push("", "Tried and rejected:");
   for (const verdict of rejected) {
-    lines.push(`- ${inWords(verdict.reason)}${verdict.detail ? `: ${verdict.detail}` : ""}`);
-    for (const finding of verdict.findings)
-      lines.push(
-        `  - line ${finding.line}: ${finding.message} (${finding.symbol}${finding.code ? `, ${finding.code}` : ""})`,
-      );
+    lines.push(`  ${inWords(verdict.reason)}${verdict.detail ? `: ${verdict.detail}` : ""}`);
+    for (const { line, message, symbol, code } of verdict.findings)
+      lines.push(`    line ${line}: ${message} (${symbol}${code ? `, ${code}` : ""})`);
   }
   return lines.join("\n") + "\n";
 }

@@ -1,6 +1,7 @@
-/** Read-only texts that live in memory: previews and reports. */
+/** Read-only texts that live in memory, previews and reports; and what they need of documents. */
 
 import * as vscode from "vscode";
+import { withLineEnds } from "./edits";
 
 export const SCHEME = "lintseq";
 
@@ -46,6 +47,11 @@ export async function closeDiff(modified: vscode.Uri): Promise<void> {
         tab.input instanceof vscode.TabInputTextDiff && tab.input.modified.toString() === modified.toString(),
     );
   if (tabs.length) await vscode.window.tabGroups.close(tabs, true);
+}
+
+/** `text` as it reads once it is in the document. */
+export function inDocument(text: string, document: vscode.TextDocument): string {
+  return withLineEnds(text, document.eol === vscode.EndOfLine.CRLF ? "\r\n" : "\n");
 }
 
 export function baseName(document: vscode.TextDocument): string {

@@ -1,6 +1,14 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { applied, difference, enclosingDefinition, lineCounts, offsetAt, pieces } from "../src/edits";
+import {
+  applied,
+  difference,
+  enclosingDefinition,
+  lineCounts,
+  offsetAt,
+  pieces,
+  withLineEnds,
+} from "../src/edits";
 
 const span = (line: number, start: number, end: number, last = line) => ({
   start: { line, character: start },
@@ -23,6 +31,11 @@ test("edits are in coordinates of the text before all of them", () => {
   ];
   assert.equal(applied("a\nbc\n", edits), "xyz\nb\nc\n");
   assert.equal(applied("𝑎 = 1\n", [{ range: span(0, 2, 2), newText: "b" }]), "𝑎b = 1\n");
+});
+
+test("line ends become the document's", () => {
+  assert.equal(withLineEnds("a\nb\r\nc\rd", "\r\n"), "a\r\nb\r\nc\r\nd");
+  assert.equal(withLineEnds("a\r\n", "\n"), "a\n");
 });
 
 test("the difference is the smallest replacement", () => {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { BackOff, Queue } from "../src/restarts";
+import { BackOff, Queue, within } from "../src/restarts";
 
 test("work never runs twice at once, and requests that wait share it", async () => {
   let running = 0;
@@ -26,6 +26,12 @@ test("a failure is its own request's, and the next one runs", async () => {
   await assert.rejects(queue.request(), /no/);
   fail = false;
   await queue.request();
+});
+
+test("nothing is waited for longer than allowed", async () => {
+  assert.equal(await within(1_000, Promise.resolve(1)), 1);
+  await assert.rejects(within(1, new Promise(() => undefined)), /no answer/);
+  await assert.rejects(within(1_000, Promise.reject(new Error("no"))), /no$/);
 });
 
 test("crashes in a row are waited for longer, until it is given up; old ones are forgotten", () => {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { remembered } from "../src/history";
-import { besideInterpreter, expanded, inEnvironment, onPath } from "../src/places";
+import { besideInterpreter, expanded, inEnvironment, named, onPath } from "../src/places";
 import { inWords, report } from "../src/reasons";
 
 const AROUND = { platform: "linux", home: "/home/a", path: "/usr/bin:bin:/opt", folder: "/work" } as const;
@@ -12,6 +12,11 @@ test("paths that the user writes", () => {
   assert.equal(expanded(".venv/bin/x", AROUND), "/work/.venv/bin/x");
   assert.equal(expanded("lintseq-lsp", AROUND), "lintseq-lsp");
   assert.equal(expanded("~x/y", { ...AROUND, folder: undefined }), "~x/y");
+});
+
+test("a program without a folder is looked for on the PATH alone", () => {
+  assert.deepEqual(named("~/bin/x", AROUND), ["/home/a/bin/x"]);
+  assert.deepEqual(named("lintseq-lsp", AROUND), ["/usr/bin/lintseq-lsp", "/opt/lintseq-lsp"]);
 });
 
 test("where programs are; relative folders on the PATH are not looked into", () => {
@@ -46,7 +51,7 @@ test("an explanation names the findings that stood against an answer", () => {
     ],
   });
   assert.match(text, /line 4: Undefined variable 'x' \(undefined-variable, E0602\)/);
-  assert.match(text, /12\.5 ms/);
+  assert.match(text, /12\.5 ms, checked by pylint/);
   assert.match(report("a.py", null), /Nothing was asked/);
   assert.equal(inWords("something-new"), "something-new");
 });

@@ -155,7 +155,7 @@ class Code:
             return dirty.count() == 0
 
         wait_until(save, "the file to be saved")
-        return path.read_text("utf-8")
+        return path.read_bytes().decode()
 
     def wait_for_text(self, path: Path, text: str) -> None:
         """Waits until the buffer has that text."""

@@ -145,7 +145,7 @@ def test_escape_rejects_the_next_edit_and_tab_is_a_tab_again(start):
 
 def test_tab_indents_while_there_is_nothing_to_take(start):
     """At a line's begin, over a selection, and back: with the extension at work, and a next edit shown."""
-    code, path = start(DONE, EDITS)
+    code, path = start(DONE, EDITS * 20)
     code.go_to(5, 1)
     code.press("Tab")
     code.wait_for_text(path, DONE.replace("    return", "        return"))
@@ -159,6 +159,21 @@ def test_tab_indents_while_there_is_nothing_to_take(start):
     code.wait_for_text(path, "    " + DONE)
     code.press("Shift+Tab")
     code.wait_for_text(path, DONE)
+
+
+def test_line_ends_of_windows_stay(start, is_clean):
+    """The server speaks of lines; VS Code has the document's own ends in its text."""
+    before, typed, after = (text.replace("\n", "\r\n") for text in (DONE, TYPED, PERIMETER))
+    code, path = start(before, EDITS)
+    code.command("LintSeq: Find the Next Edit")
+    for line, text in ((4, typed), (6, after)):
+        code.wait_for_status(f"Tab: line {line}")
+        code.press("Tab")
+        code.page.locator(".statusbar-item", has_text=f"Ln {line}, Col ").wait_for()
+        code.press("Tab")
+        code.wait_for_text(path, text)
+    code.page.locator(".statusbar-item", has_text="Ln 9, Col 32").wait_for()
+    assert is_clean(code, path, before)
 
 
 STEPS = EDITS.split("<|diff|>", 1)[1]
@@ -180,7 +195,8 @@ def test_an_instruction_is_followed_up_to_a_step(start, is_clean):
     ask_for_the_perimeter(code)
     code.page.locator(".quick-input-title", has_text="done").wait_for()
     code.page.locator(".monaco-diff-editor .modified .view-line", has_text="print").first.wait_for()
-    code.page.locator(".monaco-diff-editor .line-insert").first.wait_for()
+    inserted = code.page.locator(".monaco-diff-editor .modified .line-insert")
+    wait_until(lambda: inserted.count() >= 7, "the lines of both steps to be marked")
     code.shot("instruction")
     code.press("ArrowDown")
     gone = code.page.locator(".monaco-diff-editor .modified .view-line", has_text="print")
@@ -190,6 +206,15 @@ def test_an_instruction_is_followed_up_to_a_step(start, is_clean):
     code.page.locator(".monaco-diff-editor").first.wait_for(state="detached")
     code.wait_for_text(path, PERIMETER)
     assert is_clean(code, path, TYPED)
+
+
+def test_the_steps_of_an_instruction_keep_the_line_ends_of_windows(start, is_clean):
+    before, after = (text.replace("\n", "\r\n") for text in (TYPED, PRINTED))
+    code, path = start(before, STEPS, nextEdit=False)
+    ask_for_the_perimeter(code)
+    code.press("Enter")
+    code.wait_for_text(path, after)
+    assert is_clean(code, path, before)
 
 
 def test_an_instruction_is_stopped_midway_and_what_is_there_can_be_taken(code, start, is_clean):

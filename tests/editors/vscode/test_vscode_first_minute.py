@@ -5,7 +5,7 @@ import time
 from pathlib import Path
 
 from code_window import Code, wait_until
-from conftest import ROOT, TOOLS, package
+from conftest import ROOT, TOOLS, package, recorded
 from install import install_extension
 
 
@@ -40,6 +40,16 @@ def test_the_first_minute(browser, tmp_path, is_clean, capsys):
             f"\nfirst minute: {ended - began:.1f} s, of which installing the .vsix {installed - began:.1f} s;"
             f" the line is then {path.read_text().splitlines()[3]!r}"
         )
+
+
+def test_the_walkthrough_opens(code, tmp_path):
+    code.start(recorded(tmp_path, ""))
+    code.command("Welcome: Open Walkthrough...")
+    code.pick("LintSeq: the first minute")
+    steps = code.page.locator(".getting-started-step")
+    for title in ("The server", "Ghost text", "The next edit", "Edit by instruction", "When nothing comes"):
+        steps.filter(has_text=title).first.click()
+        code.shot(f"walkthrough-{title.split()[-1].lower()}")
 
 
 def from_readme():

@@ -92,8 +92,9 @@ def test_a_path_without_a_program_is_named_once(code, tmp_path):
 
 
 def test_the_model_is_chosen_and_another_one_in_its_place(start, is_clean):
-    """A recording first, then the model that ships, by its file; one that is none is said to be none."""
-    code, path = start(TEXT, AREA * 100, nextEdit=False)
+    """A recording first, then a file that is no model, which is said, then the model that ships."""
+    text = "class Point:\n    def __init__(self, x, y):\n        self.x = x\n        self.y\n"
+    code, path = start(text, AREA * 100, nextEdit=False)
     code.command("LintSeq: Choose the Model")
     code.rows.filter(has_text="lintseq-6m").wait_for()
     code.shot("models")
@@ -107,9 +108,9 @@ def test_the_model_is_chosen_and_another_one_in_its_place(start, is_clean):
     code.pick("The model that ships")
     code.wait_for_status("ready")
     assert code.machine_settings["lintseq.model"] == ""
-    code.go_to(5, 8)
-    code.type("urn")
+    code.go_to(4, 15)
+    code.type(" =")
     wait_until(code.ghost_text, "ghost text of the model that ships")
     code.press("Tab")
-    wait_until(lambda: len(code.saved(path)) > len(TEXT) + len("urn"), "the accepted text")
-    assert is_clean(code, path, TEXT)
+    wait_until(lambda: len(code.saved(path)) > len(text) + len(" ="), "the accepted text")
+    assert is_clean(code, path, text)
