@@ -75,3 +75,31 @@ def test_commands_do_not_collide_with_the_servers() -> None:
     manifest = json.loads(MANIFEST.read_text("utf-8"))
     own = {command["command"] for command in manifest["contributes"]["commands"]}
     assert not own & set(COMMANDS), "rename the command in vscode-extension/package.json"
+
+
+def test_every_command_of_the_manifest_does_something() -> None:
+    manifest = json.loads(MANIFEST.read_text("utf-8"))
+    source = (EXTENSION / "src" / "extension.ts").read_text("utf-8")
+    registered = set(re.findall(r'^    "(lintseq\.[\w.]+)":', source, re.MULTILINE))
+    assert registered == {command["command"] for command in manifest["contributes"]["commands"]}
+
+
+def test_what_chooses_programs_and_files_needs_trust() -> None:
+    manifest = json.loads(MANIFEST.read_text("utf-8"))
+    properties = manifest["contributes"]["configuration"]["properties"]
+    of_machines = {name for name, entry in properties.items() if entry["scope"] == "machine-overridable"}
+    restricted = manifest["capabilities"]["untrustedWorkspaces"]["restrictedConfigurations"]
+    assert set(restricted) == of_machines
+
+
+def test_the_extension_has_no_way_to_the_network() -> None:
+    """What it starts has one: pip, when the user asks for the install."""
+    imported = {
+        name
+        for file in (EXTENSION / "src").glob("*.ts")
+        for name in re.findall(r'from "([^."][^"]*)"', file.read_text("utf-8"))
+    }
+    local = {"node:child_process", "node:fs/promises", "node:os", "node:path", "node:util"}
+    assert imported == local | {"vscode", "vscode-languageclient/node"}
+    for file in (EXTENSION / "src").glob("*.ts"):
+        assert not re.search(r"\bfetch\(|openExternal|XMLHttpRequest|WebSocket", file.read_text("utf-8"))

@@ -92,10 +92,10 @@ export class InstructionEdits {
       changes.push(edits);
       states.push(after);
       const now = Date.now();
-      const seconds = ((now - since) / 1000).toFixed(1);
+      const took = now - since < 1_000 ? `${now - since} ms` : `${((now - since) / 1_000).toFixed(1)} s`;
       since = now;
       const where = `${lineCounts(before, after)} at line ${(edits[0]?.range.start.line ?? 0) + 1}`;
-      list.add(`${where} · ${tier ? `${tier}: ` : ""}no new finding · ${seconds} s`);
+      list.add(`${where} · ${tier ? `${tier}: ` : ""}no new finding · ${took}`);
     });
     await vscode.commands.executeCommand("vscode.diff", document.uri, preview, `${name}: ${instruction}`, {
       preview: true,

@@ -80,7 +80,7 @@ export async function explainLast(ghostText: GhostText, texts: VirtualTexts): Pr
   const document = vscode.window.activeTextEditor?.document;
   if (!document || !isServed(document)) return;
   const explanation = await ghostText.explain(document);
-  const uri = texts.add("LintSeq", report(baseName(document), explanation));
+  const uri = texts.add("LintSeq.md", report(baseName(document), explanation));
   await vscode.window.showTextDocument(uri, {
     viewColumn: vscode.ViewColumn.Beside,
     preserveFocus: true,

@@ -53,7 +53,9 @@ export function report(name: string, explanation: Explanation | null): string {
   if (!explanation) return `Nothing was asked for ${name} yet.\n`;
   const { reason, detail, cached, milliseconds, tiers, suggestions, rejected } = explanation;
   const lines = [
-    `The last answer for ${name}: ${inWords(reason)} (${reason})${detail ? `: ${detail}` : ""}.`,
+    `The last answer for ${name}:`,
+    `${inWords(reason)} (${reason})${detail ? `: ${detail}` : ""}.`,
+    "",
     `${cached ? "From memory" : `It took ${milliseconds} ms`}, checked by ${tiers.join(", ") || "nothing"}.`,
   ];
   if (suggestions.length) lines.push("", "Offered:");

@@ -180,6 +180,7 @@ STEPS = EDITS.split("<|diff|>", 1)[1]
 
 
 def ask_for_the_perimeter(code):
+    code.page.mouse.move(20, 600)  # over the box, it would show a hint before its title
     code.press("Control+Alt+e")
     box = code.page.locator(".quick-input-widget input")
     box.wait_for()
@@ -221,6 +222,7 @@ def test_an_instruction_is_stopped_midway_and_what_is_there_can_be_taken(code, s
     """The second step never comes: the model thinks until it is cancelled."""
     tapped(code.program, code.wire, [sys.executable, str(Path(__file__).with_name("held_server.py"))])
     code, path = start(TYPED, STEPS.split("<|diff|>", 1)[0] + "<|diff|>@@ HOLD", nextEdit=False)
+    code.page.mouse.move(20, 600)  # over the box, it would show a hint before the button
     code.press("Control+Alt+e")
     code.page.locator(".quick-input-widget input").fill("Add the perimeter, and print both.")
     code.press("Enter")
@@ -228,7 +230,6 @@ def test_an_instruction_is_stopped_midway_and_what_is_there_can_be_taken(code, s
     title = code.page.locator(".quick-input-title")
     title.filter(has_text="working").wait_for()
     code.shot("instruction-working")
-    code.page.mouse.move(20, 600)  # over the box, it keeps a hint before the button
     code.page.locator(".quick-input-widget .codicon-debug-stop").click()
     title.filter(has_text="cancelled").wait_for()
     assert code.wire.sent("window/workDoneProgress/cancel")
