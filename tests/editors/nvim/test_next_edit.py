@@ -115,6 +115,28 @@ def test_lines_above_the_first_one_are_seen(start, is_clean):
     assert is_clean(editor, TEXT)
 
 
+def test_commands_work(start, is_clean):
+    editor = start(TEXT, STREAM)
+    editor.wait("the next edit", lambda: "def girth" in editor.screen.ghosts("LintseqAdd"))
+    editor.nvim.command("Lintseq reject")
+    editor.wait("an empty screen", lambda: not editor.screen.ghosts("LintseqAdd"))
+    editor.nvim.command("Lintseq explain")
+    editor.wait("why", lambda: "accepted: a suggestion was made" in editor.screen.text)
+    editor.nvim.command("Lintseq restart")
+    editor.wait("the second server", lambda: len(editor.wire.servers()) == 2)
+    editor.wait_for_server()
+    editor.wait("the next edit", lambda: "def girth" in editor.screen.ghosts("LintseqAdd"))
+    editor.nvim.command("Lintseq accept")
+    editor.wait("the jump", lambda: editor.cursor[0] == 5)
+    editor.nvim.command("Lintseq accept")
+    editor.wait("it in the buffer", lambda: editor.text == TEXT + GIRTH)
+    assert is_clean(editor, TEXT)
+    editor.nvim.command("Lintseq toggle")
+    editor.wait("silence", lambda: editor.roundtrip() and not editor.screen.ghosts("LintseqAdd"))
+    editor.nvim.command("Lintseq next")
+    editor.wait("why", lambda: editor.roundtrip()["reason"] == "off")
+
+
 # Clients as others wrote them
 
 SIDEKICK = """
