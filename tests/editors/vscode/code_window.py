@@ -104,7 +104,9 @@ class Code:
         for name, values in (("User", look), ("Machine", settings)):
             file = self.profile / name / "settings.json"
             file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_text(json.dumps(values, indent=2))
+            new = file.with_suffix(".new")
+            new.write_text(json.dumps(values, indent=2))
+            new.replace(file)  # in one go: half a file would be other settings
 
     def bind(self, key: str, command: str) -> None:
         """Gives a command a key, as a user would in keybindings.json."""

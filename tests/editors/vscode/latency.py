@@ -25,6 +25,8 @@ from playwright.sync_api import sync_playwright  # noqa: E402
 from wire import SERVER  # noqa: E402
 
 Entry = dict[str, Any]
+Parts = list[float]
+PARTS = ("editor: key to change", "client's debounce: to request", "server: to answer", "editor: to screen")
 PRESSES = 50
 WATCH = """() => {
   const now = () => performance.timeOrigin + performance.now();
@@ -62,15 +64,15 @@ def main() -> None:
             browser.close()
 
 
-def measured(code: Code) -> list[tuple[float, float, float] | None]:
-    """Milliseconds of the editor before, of the server, and of the editor after; None without an answer."""
+def measured(code: Code) -> list[Parts | None]:
+    """Milliseconds of the `PARTS` of each press; None without ghost text."""
     code.start({"lintseq.nextEdit": False})
     pieces = PIECES * (PRESSES // len(PIECES))
     texts = [piece.replace("_", f"_{number}", 1) for number, piece in enumerate(pieces)]
     code.open("many.py", "\n\n\n".join(f"{text} 0" for text in texts) + "\n")
     code.wait_for_status("ready")
     code.page.evaluate(WATCH)
-    found = []
+    found: list[Parts | None] = []
     line = -3
     for text in texts:
         last = text.split("\n")[-1]
@@ -79,14 +81,13 @@ def measured(code: Code) -> list[tuple[float, float, float] | None]:
         code.press("Shift+ArrowLeft", "Shift+ArrowLeft", "Shift+ArrowLeft", text[-1])
         where = {"line": line, "character": len(last)}
         wait_until(lambda where=where: exchange(code, where), "an answer")
-        asked, answered = exchange(code, where)
+        changed, asked, answered = exchange(code, where)
         items = answered["message"].get("result", {}).get("items")
         if items:
             wait_until(lambda: code.page.evaluate("window.shown"), lambda items=items: f"to see {items}")
             pressed, shown = code.page.evaluate("[window.pressed, window.shown]")
-            times = [pressed, asked["time"] * 1000, answered["time"] * 1000, shown]
-            before, server, after = (later - earlier for earlier, later in pairwise(times))
-            found.append((before, server, after))
+            wire = [entry["time"] * 1000 for entry in (changed, asked, answered)]
+            found.append([later - earlier for earlier, later in pairwise([pressed, *wire, shown])])
             code.press("Tab")
             line += items[0]["insertText"].count("\n")
         else:
@@ -95,28 +96,31 @@ def measured(code: Code) -> list[tuple[float, float, float] | None]:
     return found
 
 
-def exchange(code: Code, where: dict[str, int]) -> tuple[Entry, Entry] | None:
-    """The request for ghost text at that position, and its response."""
+def exchange(code: Code, where: dict[str, int]) -> tuple[Entry, Entry, Entry] | None:
+    """The last change before the request for ghost text at that position, the request, and its response."""
     entries = code.wire.entries()
+    changed: Entry = {}
     for index, asked in enumerate(entries):
         message = asked.get("message", {})
+        if message.get("method") == "textDocument/didChange":
+            changed = asked
         if message.get("method", "").endswith("inlineCompletion") and message["params"]["position"] == where:
             for answered in entries[index:]:
                 response = answered.get("message", {})
                 if answered.get("from") == "server" and response.get("id") == message["id"]:
-                    return asked, answered
+                    return changed, asked, answered
     return None
 
 
-def report(found: list[tuple[float, float, float] | None]) -> None:
+def report(found: list[Parts | None]) -> None:
     answered = [entry for entry in found if entry is not None]
     print(f"{len(found)} presses, {len(answered)} with ghost text")  # noqa: T201 - a command of its own
     rows = {"from key to screen": [sum(entry) for entry in answered]}
-    for index, name in enumerate(("editor and client, before", "server", "editor, after")):
+    for index, name in enumerate(PARTS):
         rows[name] = [entry[index] for entry in answered]
     for name, values in rows.items():
         deciles = statistics.quantiles(values, n=10, method="inclusive")
-        print(f"{name:28} median {statistics.median(values):6.0f} ms, p90 {deciles[-1]:6.0f} ms")  # noqa: T201
+        print(f"{name:30} median {statistics.median(values):6.0f} ms, p90 {deciles[-1]:6.0f} ms")  # noqa: T201
 
 
 if __name__ == "__main__":

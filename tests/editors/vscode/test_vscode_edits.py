@@ -292,8 +292,12 @@ def test_a_setting_counts_at_once(start):
     code.wait_for_ghost("math.pi * radius**2")
 
 
-def test_off_for_the_folder_by_the_menu(start):
+def test_off_for_the_language_and_for_the_folder_by_the_menu(start):
     code, _ = start(TEXT, AREA * 100, nextEdit=False)
+    for choice, status in (("Off for Python", "off"), ("On for Python", "ready")):
+        code.status.click()
+        code.pick(choice)
+        code.wait_for_status(status)
     code.status.click()
     code.pick("Off for the folder project")
     code.wait_for_status("off")
