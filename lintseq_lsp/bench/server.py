@@ -1,6 +1,7 @@
 """The benchmark of the server as an editor meets it: a process of its own, over standard streams."""
 
 import contextlib
+import itertools
 import json
 import random
 import subprocess
@@ -22,6 +23,7 @@ _INVOKED, _AUTOMATIC = 1, 2
 _MB = 1 << 20
 _LIMIT = 120.0  # seconds for one answer
 _SAMPLES = 100  # of memory in one run
+_EDITS = 20  # in one file, while memory is watched
 
 
 class _Server:
@@ -158,7 +160,7 @@ def cached(plan: Plan) -> Results:
 
 
 def memory(plan: Plan) -> Results:
-    """Resident memory of server and linter worker together, while lines are typed anew in several files."""
+    """Resident memory of server and linter worker together, while lines are typed anew in many files."""
     wanted = plan.times(plan.suggestions, min(plan.suggestions, 60))
     every = max(1, wanted // _SAMPLES)
     suggestions: list[int] = []
@@ -211,29 +213,32 @@ def _places(documents: Sequence[Document]) -> Iterator[tuple[Document, int, int]
 
 
 def _edits(server: _Server) -> Iterator[tuple[Document, int, int]]:
-    """Random lines of random files, cut off somewhere, told to the server as it is with typing."""
+    """Random lines of one file after the other, cut off somewhere, told to the server as it is with typing.
+
+    What is typed over was declined and does not come again, so each file is soon left for a new one.
+    """
     choice = random.Random(0)
     documents = texts(200)
-    for document in documents:
+    for number in itertools.count():
+        text = documents[number % len(documents)]
+        document = Document(text.text, 1, text.path.replace("cut_", f"file{number}_"))
         server.open(document)
-    places = {document.path: statements(document) for document in documents}
-    version = 1
-    while True:
-        document = choice.choice(documents)
-        line = choice.choice(places[document.path])
-        text = document.lines[line]
-        column = choice.randrange(len(text) - len(text.lstrip()), len(text))
-        begin = document.starts[line]
-        version += 1
-        changed = document.text[: begin + column] + document.text[begin + len(text) :]
-        server.tell(
-            "textDocument/didChange",
-            {
-                "textDocument": {"uri": uri(document), "version": version},
-                "contentChanges": [{"text": changed}],
-            },
-        )
-        yield document, line, column
+        places = statements(document)
+        for version in range(2, 2 + _EDITS):
+            line = choice.choice(places)
+            whole = document.lines[line]
+            column = choice.randrange(len(whole) - len(whole.lstrip()), len(whole))
+            begin = document.starts[line]
+            changed = document.text[: begin + column] + document.text[begin + len(whole) :]
+            server.tell(
+                "textDocument/didChange",
+                {
+                    "textDocument": {"uri": uri(document), "version": version},
+                    "contentChanges": [{"text": changed}],
+                },
+            )
+            yield document, line, column
+        server.tell("textDocument/didClose", {"textDocument": {"uri": uri(document)}})
 
 
 def _resident(process: int) -> tuple[float, ...]:
