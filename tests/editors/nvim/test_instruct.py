@@ -29,6 +29,9 @@ def test_the_steps_stream_into_a_preview(preview):
         if entry["token"] == asked["partialResultToken"]
     ]
     assert [entry["value"]["step"] for entry in steps] == [1, 2]
+    preview.wait(
+        "its evidence", lambda: "judged by pylint: findings 0 before, 0 after" in preview.screen.text
+    )
 
 
 def test_all_steps_are_accepted_with_one_undo_each(preview, is_clean):

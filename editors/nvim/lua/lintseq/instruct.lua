@@ -10,7 +10,7 @@ local M = {}
 ---@field window integer
 ---@field client vim.lsp.Client
 ---@field states string[][] the file's lines after 0, 1, … steps
----@field steps table[] the text edits of each step
+---@field steps table[] each step as the server reports it: its text edits, and the evidence
 ---@field at integer number of steps that are shown
 ---@field request? integer while the server is at work
 ---@field token string
@@ -115,7 +115,7 @@ function M.accept()
   local next_edit = require('lintseq.next_edit')
   for step = 1, preview.at do
     next_edit.undo_break()
-    next_edit.apply(preview.steps[step], preview.source, preview.client.offset_encoding)
+    next_edit.apply(preview.steps[step].edits, preview.source, preview.client.offset_encoding)
   end
   next_edit.undo_break()
 end
@@ -198,16 +198,20 @@ function M._title(preview)
     #preview.steps,
     state:gsub('%%', '%%%%')
   )
+  local step = preview.steps[preview.at]
+  vim.wo[preview.window].statusline = step
+      and (' judged by %s: findings %d before, %d after'):format(step.tier, step.findingsBefore, step.findingsAfter)
+    or ' as it was'
 end
 
 ---@param preview lintseq.Preview
----@param edits table[] of the file after the last step
-function M._add(preview, edits)
+---@param step table of the file after the last one
+function M._add(preview, step)
   local scratch = api.nvim_create_buf(false, true)
   api.nvim_buf_set_lines(scratch, 0, -1, true, preview.states[#preview.states])
-  require('lintseq.next_edit').apply(edits, scratch, preview.client.offset_encoding)
+  require('lintseq.next_edit').apply(step.edits, scratch, preview.client.offset_encoding)
   table.insert(preview.states, api.nvim_buf_get_lines(scratch, 0, -1, true))
-  table.insert(preview.steps, edits)
+  table.insert(preview.steps, step)
   api.nvim_buf_delete(scratch, { force = true })
   if preview.at == #preview.steps - 1 then
     M.show(#preview.steps)
@@ -221,7 +225,7 @@ api.nvim_create_autocmd('LspProgress', {
   callback = function(event)
     local params = event.data.params
     if current and params.token == current.token and params.value.edits then
-      M._add(current, params.value.edits)
+      M._add(current, params.value)
     end
   end,
 })
