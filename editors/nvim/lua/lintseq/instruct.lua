@@ -193,7 +193,7 @@ function M._title(preview)
   end
   local state = preview.reason and (preview.reason == 'complete' and 'complete' or 'ended: ' .. preview.reason)
     or 'at work …'
-  vim.wo[preview.window].winbar = ('LintSeq: step %d of %d, %s%%=<CR> accept   q reject   [s ]s steps'):format(
+  vim.wo[preview.window].winbar = ('LintSeq: step %d of %d, %s%%=<CR> take  q reject'):format(
     preview.at,
     #preview.steps,
     state:gsub('%%', '%%%%')
