@@ -68,6 +68,7 @@ from lintseq_lsp.prompts import (
     next_headers,
     open_block,
 )
+from lintseq_lsp.repetition import repeated_from
 from lintseq_lsp.runtime import open_gate, open_linter
 from lintseq_lsp.settings import Settings
 from lintseq_lsp.text import Document
@@ -208,7 +209,7 @@ class Model:
         return Request((*state.prompt, fragment), begins, max_tokens=tokens, max_lines=lines)
 
     def written(self, position: Position, state: State, proposals: Iterable[Proposal]) -> list[Written]:
-        """What the proposals come to, without those that are no diff, an empty one, or not finished."""
+        """What the proposals come to, without those that are no diff, empty, not finished, or say it again."""
         found = []
         is_line = ASKED[position.task][0] == 1
         for proposal in proposals:
@@ -216,6 +217,8 @@ class Model:
             is_cut = proposal.stop is Stop.LENGTH and not (is_line and proposal.written.endswith("\n"))
             if not isinstance(diff, Diff) or not diff.hunks or is_cut:
                 continue
+            if not is_line and any(repeated_from(hunk.added) < len(hunk.added) for hunk in diff.hunks):
+                continue  # the server, too, takes that for malformed
             if position.placed:
                 added = diff.hunks[0].added
                 document = position.with_lines(added)
