@@ -74,9 +74,10 @@ def shapes(arguments: argparse.Namespace) -> Iterable[str]:
 def order(arguments: argparse.Namespace) -> Iterable[str]:
     edits, plain = arguments.data / "tokens", arguments.data / "tokens-plain"
     out, steps = arguments.data / "experiments", arguments.steps
-    warmed(out / "warm-tiny", edits)
-    trained(out / "edits-only", edits, "--steps", steps)
-    trained(out / "plain-half", plain, "--steps", steps // 2)
+    shape = ["--shape", arguments.shape]
+    warmed(out / f"warm-{arguments.shape}", edits, *shape)
+    trained(out / "edits-only", edits, "--steps", steps, *shape)
+    trained(out / "plain-half", plain, "--steps", steps // 2, *shape)
     trained(out / "plain-first", edits, "--steps", steps // 2, "--init", out / "plain-half")
     yield "| run | steps on raw Python | steps on edits | nats a character of edits |"
     yield "|---|---|---|---|"
@@ -94,8 +95,9 @@ def cleaning(arguments: argparse.Namespace) -> Iterable[str]:
             script("corpus.py", "build", *options, *(["--raw"] if way == "uncleaned" else []))
             options = ["--corpus", out / corpus, "--tokenizer", tokenizer, "--out", out / f"tokens-{way}"]
             script("sequences.py", "--plain", *options)
-        warmed(out / "warm-tiny", out / f"tokens-{way}")
-        trained(out / way, out / f"tokens-{way}", "--steps", arguments.steps)
+        shape = ["--shape", arguments.shape]
+        warmed(out / f"warm-{arguments.shape}", out / f"tokens-{way}", *shape)
+        trained(out / way, out / f"tokens-{way}", "--steps", arguments.steps, *shape)
     yield "| trained on | nats a character, cleaned validation text | the same, uncleaned |"
     yield "|---|---|---|"
     for way in ways:
@@ -160,6 +162,7 @@ if __name__ == "__main__":
     )
     parser.add_argument("command", choices=COMMANDS)
     parser.add_argument("--data", type=Path, default=Path(".work"))
+    parser.add_argument("--shape", default="tiny", help="of `order` and `cleaning`")
     parser.add_argument("--minutes", type=float, default=7.0, help="of processor time for each shape")
     parser.add_argument("--steps", type=int, default=360, help="of each run, all stages together")
     parser.add_argument("--wheels", type=Path, nargs="+", default=[], help="folders of wheels and sdists")
