@@ -209,7 +209,7 @@ class Model:
         return Request((*state.prompt, fragment), begins, max_tokens=tokens, max_lines=lines)
 
     def written(self, position: Position, state: State, proposals: Iterable[Proposal]) -> list[Written]:
-        """What proposals come to, without those that are no diff, empty, not finished, or repeat themselves."""
+        """What proposals come to: none for what is no diff, empty, not finished, or repeats itself."""
         found = []
         is_line = ASKED[position.task][0] == 1
         for proposal in proposals:
