@@ -7,7 +7,7 @@ import { findServer, selectedInterpreter } from "./discovery";
 import type { GhostText } from "./ghostText";
 import { report } from "./reasons";
 import type { Server } from "./server";
-import { SECTION, isEnabled, isServed, switchFolder, switchLanguage } from "./settings";
+import { SECTION, isEnabled, isServed, switchEnabled } from "./settings";
 import { VirtualTexts, baseName } from "./virtual";
 
 interface Entry extends vscode.QuickPickItem {
@@ -58,12 +58,12 @@ function switches(document: vscode.TextDocument): Entry[] {
   const folder = vscode.workspace.getWorkspaceFolder(document.uri);
   const language: Entry = {
     label: `$(${icon}) ${word} for Python`,
-    run: () => switchLanguage(document, !on),
+    run: () => switchEnabled(undefined, !on),
   };
   if (!folder) return [language];
   return [
     language,
-    { label: `$(${icon}) ${word} for the folder ${folder.name}`, run: () => switchFolder(folder, !on) },
+    { label: `$(${icon}) ${word} for the folder ${folder.name}`, run: () => switchEnabled(folder, !on) },
   ];
 }
 

@@ -61,14 +61,13 @@ export function needsRestart(event: vscode.ConfigurationChangeEvent): boolean {
   return [...OWN].some((name) => event.affectsConfiguration(`${SECTION}.${name}`));
 }
 
-export async function switchLanguage(document: vscode.TextDocument, on: boolean): Promise<void> {
-  await vscode.workspace
-    .getConfiguration(SECTION, { languageId: document.languageId })
-    .update("enabled", on, vscode.ConfigurationTarget.Global, true);
-}
-
-export async function switchFolder(folder: vscode.WorkspaceFolder, on: boolean): Promise<void> {
-  await vscode.workspace
-    .getConfiguration(SECTION, folder)
-    .update("enabled", on, vscode.ConfigurationTarget.WorkspaceFolder);
+/** Switches suggestions off or on for Python, in that folder or everywhere. */
+export async function switchEnabled(folder: vscode.WorkspaceFolder | undefined, on: boolean): Promise<void> {
+  const scope = { languageId: "python", ...(folder ? { uri: folder.uri } : {}) };
+  const target = folder ? vscode.ConfigurationTarget.WorkspaceFolder : vscode.ConfigurationTarget.Global;
+  // What is set for a language wins over what is not, wherever that is: both are set for the language.
+  const set = async (value: boolean | undefined): Promise<void> =>
+    vscode.workspace.getConfiguration(SECTION, scope).update("enabled", value, target, true);
+  await set(on ? undefined : false);
+  if (on && !isOn(scope)) await set(true);
 }

@@ -180,7 +180,7 @@ STEPS = EDITS.split("<|diff|>", 1)[1]
 
 
 def ask_for_the_perimeter(code):
-    code.page.mouse.move(20, 600)  # over the box, it would show a hint before its title
+    code.page.mouse.move(200, 400)  # over the box, it would show a hint before its title
     code.press("Control+Alt+e")
     box = code.page.locator(".quick-input-widget input")
     box.wait_for()
@@ -222,7 +222,7 @@ def test_an_instruction_is_stopped_midway_and_what_is_there_can_be_taken(code, s
     """The second step never comes: the model thinks until it is cancelled."""
     tapped(code.program, code.wire, [sys.executable, str(Path(__file__).with_name("held_server.py"))])
     code, path = start(TYPED, STEPS.split("<|diff|>", 1)[0] + "<|diff|>@@ HOLD", nextEdit=False)
-    code.page.mouse.move(20, 600)  # over the box, it would show a hint before the button
+    code.page.mouse.move(200, 400)  # over the box, it would show a hint before the button
     code.press("Control+Alt+e")
     code.page.locator(".quick-input-widget input").fill("Add the perimeter, and print both.")
     code.press("Enter")
