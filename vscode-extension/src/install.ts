@@ -57,7 +57,7 @@ export async function install(
         )
           continue;
         await rm(folder, { recursive: true, force: true });
-        if (!token.isCancellationRequested) await tellFailure(log);
+        if (!token.isCancellationRequested) void tellFailure(log); // the progress does not wait for it
         return false;
       }
       return true;

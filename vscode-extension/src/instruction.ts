@@ -84,7 +84,7 @@ export class InstructionEdits {
       this.texts.set(preview, states[count] ?? "");
       reveal(preview, changes[count - 1]?.[0]?.range.start.line);
     });
-    let since = Date.now();
+    let since = 0;
     const listener = client.onProgress(steps, token, ({ edits: sent, tier }) => {
       const edits = sent.map((edit) => ({ ...edit, newText: inDocument(edit.newText, document) }));
       const before = states[states.length - 1] ?? "";
@@ -100,6 +100,7 @@ export class InstructionEdits {
     await vscode.commands.executeCommand("vscode.diff", document.uri, preview, `${name}: ${instruction}`, {
       preview: true,
     });
+    since = Date.now();
     const working = client.sendRequest(editByInstruction, {
       textDocument: { uri: client.code2ProtocolConverter.asUri(document.uri), version: document.version },
       instruction,

@@ -112,6 +112,7 @@ def test_an_install_that_fails_or_is_cancelled_leaves_nothing_behind(without_ser
     configuration.write_text("[global]\nno-index = true\n")
     code.toasts.get_by_text("Install", exact=True).click()
     code.toasts.filter(has_text="could not be installed").wait_for()
+    code.toasts.filter(has_text="Installing").first.wait_for(state="detached")
     assert not managed(code).exists()
     code.toasts.get_by_text("Open Log", exact=True).click()
     code.page.locator(
