@@ -165,13 +165,12 @@ def memory(plan: Plan) -> Results:
     every = max(1, wanted // _SAMPLES)
     suggestions: list[int] = []
     samples: list[tuple[float, ...]] = []
-    asked = 0
+    asked = count = 0
     with _Server(plan, candidates=1) as server:
         server.initialize()
         server.tell("initialized", {})
         for document, line, column in _edits(server):
             asked += 1
-            count = suggestions[-1] if suggestions else 0
             if asked > 5 * wanted:
                 raise LintSeqError(f"{asked} requests had no more than {count} answers")
             count += bool(server.complete(document, line, column, _INVOKED))

@@ -92,7 +92,9 @@ def test_carriage_returns_are_emacs_own(emacs, tmp_path):
 
 def test_a_completion_item(emacs):
     before = TEXT.replace('pass  # "🦉"', "ret")
-    text, _ = emacs(" return radius**2 * len(OWLS)\n<|diff|>", "(lintseq-complete 6)", before, completionItems=True)
+    text, _ = emacs(
+        " return radius**2 * len(OWLS)\n<|diff|>", "(lintseq-complete 6)", before, completionItems=True
+    )
     assert text == before.replace("    ret\n", "    return radius**2 * len(OWLS)\n")
 
 
