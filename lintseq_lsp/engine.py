@@ -191,7 +191,7 @@ class Engine:
         reason = Reason.NO_FIT if cursor.right.strip() else Reason.COMPLETE
         checked = 0
         for replacement in completion.answers(cursor, added):
-            if proposal.line_logprobs[replacement.text.count("\n")] < floor:
+            if proposal.line_logprobs[replacement.text.count(cursor.document.newline)] < floor:
                 reason = Reason.UNSURE
                 continue
             checked += 1

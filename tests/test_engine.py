@@ -77,6 +77,13 @@ def test_only_what_the_model_holds_probable(certainty: float, expected: str | Re
     assert len(model.requests) == 1  # another answer would be less probable still
 
 
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_each_line_has_its_own_probability_whatever_ends_it(end: str) -> None:
+    document, offset = place(f"a{end}|")
+    outcome = engine_of(LineModel(["x = 1", "y = 2"])).complete(document, offset, certainty=math.exp(-3))
+    assert [suggestion.text for suggestion in outcome.suggestions] == [f"a{end}x = 1"]
+
+
 @pytest.mark.parametrize("prompt_format", PromptFormat)
 @pytest.mark.parametrize(
     ("text", "lines", "final"),
