@@ -92,7 +92,7 @@ def edit(
         if not live:
             for step in best.steps:
                 show_step(step)
-        _show_result(file, document, best.ended)
+        show_result(file, document, best.ended)
 
 
 def _sample(
@@ -142,7 +142,7 @@ def _print_records(sequence: Sequence) -> None:
     )
 
 
-def _show_result(file: Path, document: Document, ended: Ended) -> None:
+def show_result(file: Path, document: Document, ended: Ended) -> None:
     accepted = counted(ended.accepted, "step")
     console.print(
         f"{accepted} accepted, {ended.rejected} rejected, stopped: {ended.reason.value}", style="bold"

@@ -2,16 +2,8 @@
 
 from pathlib import Path
 
-from lintseq_lsp.commands.edit import patch
-from lintseq_lsp.commands.output import (
-    PATIENCE,
-    clear_errors,
-    console,
-    counted,
-    read_document,
-    show_diff,
-    show_step,
-)
+from lintseq_lsp.commands.edit import show_result
+from lintseq_lsp.commands.output import PATIENCE, clear_errors, read_document, show_step
 from lintseq_lsp.generation import Ended
 from lintseq_lsp.text import Document
 
@@ -35,14 +27,7 @@ def replay(scenario: Path) -> None:
         try:
             for item in engine.edit(document, recorded.instruction):
                 if isinstance(item, Ended):
-                    console.print(
-                        f"{counted(item.accepted, 'step')} accepted, {item.rejected} rejected, "
-                        f"stopped: {item.reason.value}",
-                        style="bold",
-                    )
-                    final = patch(Path("document.py"), document.text, item.document.text)
-                    if final:
-                        show_diff(final)
+                    show_result(Path("document.py"), document, item)
                 else:
                     show_step(item)
         finally:
