@@ -4,7 +4,7 @@ import json
 
 from code_window import wait_until
 from conftest import recorded
-from test_vscode_edits import AREA, DONE, TEXT
+from test_vscode_edits import AREA, TEXT, take_area
 from wire import new_findings
 
 
@@ -86,12 +86,8 @@ def test_each_of_several_folders_has_its_own_settings(code, tmp_path, is_clean):
         "one",
         "other",
     ]
-    code.go_to(5, 8)
-    code.type("urn")
-    code.wait_for_ghost("math.pi * radius**2")
-    code.press("Tab")
     path = folders[1] / "other.py"
-    code.wait_for_text(path, DONE)
+    take_area(code, path)
     assert is_clean(code, path, TEXT)
     code.open("one.py")
     code.wait_for_status("switched off here")

@@ -12,7 +12,7 @@ import psutil
 import pytest
 from code_window import wait_until
 from conftest import recorded
-from test_vscode_edits import AREA, DONE, TEXT
+from test_vscode_edits import AREA, DONE, TEXT, take_area
 from wire import new_findings
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -89,11 +89,7 @@ def test_install_makes_an_environment_and_its_server_is_started(without_server, 
     assert managed(code) / "bin" / "lintseq-lsp" in programs
     assert "Successfully installed" in code.log()
     assert code.toasts.count() == 0
-    code.go_to(5, 8)
-    code.type("urn")
-    code.wait_for_ghost("math.pi * radius**2")
-    code.press("Tab")
-    code.wait_for_text(path, DONE)
+    take_area(code, path)
     assert new_findings(tmp_path, TEXT, DONE) == []
 
 

@@ -8,7 +8,7 @@ from itertools import pairwise
 import psutil
 from code_window import tapped, wait_until
 from conftest import recorded
-from test_vscode_edits import AREA, DONE, TEXT
+from test_vscode_edits import AREA, TEXT, take_area
 
 
 def test_a_server_that_is_killed_comes_back(start, is_clean):
@@ -19,11 +19,7 @@ def test_a_server_that_is_killed_comes_back(start, is_clean):
     code.wait_for_status("ready")
     assert not psutil.pid_exists(first)
     assert code.toasts.count() == 0
-    code.go_to(5, 8)
-    code.type("urn")
-    code.wait_for_ghost("math.pi * radius**2")
-    code.press("Tab")
-    code.wait_for_text(path, DONE)
+    take_area(code, path)
     assert is_clean(code, path, TEXT)
 
 
