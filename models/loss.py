@@ -12,7 +12,8 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from pretrain import PAD, load_model, load_rows
+from pretrain import load_model, targets
+from rows import PAD, load_rows
 from tokenizers import Tokenizer
 
 ROWS_AT_ONCE = 4
@@ -31,10 +32,11 @@ if __name__ == "__main__":
     for folder in arguments.models:
         model = load_model(folder).eval()
         tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
-        texts = tokenizer.decode_batch([[int(i) for i in row if i != PAD] for row in rows])
+        learned = targets(torch.from_numpy(rows.astype(np.int64)))
+        texts = tokenizer.decode_batch([[i for i in row if i != PAD] for row in learned.tolist()])
         characters = sum(map(len, texts))
         pieces = torch.from_numpy(rows.astype(np.int64)).split(ROWS_AT_ONCE)
         with torch.no_grad():
             loss = sum(model(piece).item() for piece in pieces)
-        tokens = int((rows[:, 1:] != PAD).sum())
+        tokens = int((learned != PAD).sum())
         print(f"| {folder} | {loss / tokens:.4f} | {loss / characters:.4f} | {tokens} |", flush=True)

@@ -4,7 +4,7 @@
     python models/pretrain.py --shape paper --tokens .work/tokens --out .work/paper --hours 0.4  # one GPU
     touch .work/tiny/decay                    # begin the decay now; it takes DECAY_SHARE of --hours
 
-Token files are those of sequences.py: rows of uint16, <pad> where nothing is learned. OUT/state.pt is
+Token files are those of sequences.py (rows.py). OUT/state.pt is
 written every five minutes and is what the same command resumes from; OUT/model.safetensors and config.json
 are transformers' `OlmoForCausalLM`; OUT/log.csv has one row a measurement. The learning rate is warm-up,
 constant, then linear to zero, all by the clock, so that a slow or a busy machine ends in time; or by
@@ -28,11 +28,12 @@ import numpy as np
 
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # threads that spin starve each other on a busy machine
 import torch
+from rows import GIVEN, PAD, load_rows
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - torch's own name for it
 
-PAD, VOCABULARY = 1, 4096
+VOCABULARY = 4096
 BATCH_ROWS = {"cpu": 8, "cuda": 256}  # rows of CONTEXT tokens a step
 MICRO_ROWS = {"cpu": 8, "cuda": 32}  # rows a forward pass
 MATRIX_RATE, EMBEDDING_RATE = 0.02, 0.002  # Muon; AdamW
@@ -109,14 +110,19 @@ class Olmo(nn.Module):
                 nn.init.normal_(parameter, std=0.02 / math.sqrt(2 * shape.layers))
 
     def forward(self, ids: Tensor) -> Tensor:
-        """Sum of the losses in nats of predicting ids[:, 1:]; <pad> is not predicted. ids: (rows, length)."""
+        """Sum of the losses in nats of predicting `targets(ids)`. ids: (rows, length)."""
         length = ids.shape[1]
-        x = self.embedding(ids)
+        x = self.embedding(ids % GIVEN)
         for block in self.blocks:
             x = block(x, self.cos[:length], self.sin[:length])
         x = F.layer_norm(x, (self.shape.width,))[:, :-1].reshape(-1, self.shape.width)
         logits = F.linear(x, self.embedding.weight).float()
-        return F.cross_entropy(logits, ids[:, 1:].reshape(-1), ignore_index=PAD, reduction="sum")
+        return F.cross_entropy(logits, targets(ids).reshape(-1), ignore_index=PAD, reduction="sum")
+
+
+def targets(ids: Tensor) -> Tensor:
+    """What is to be predicted: ids[:, 1:], with <pad> for what is not."""
+    return torch.where(ids < GIVEN, ids, PAD)[:, 1:]
 
 
 # ---- weights in transformers' layout
@@ -236,14 +242,6 @@ class Muon(torch.optim.Optimizer):
 # ---- data
 
 
-def load_rows(folder: Path, split: str) -> np.ndarray:
-    """All rows of a split, (count, context): its parts `split-000.npy` and so on, joined."""
-    parts = [np.load(path) for path in sorted(folder.glob(f"{split}-[0-9]*.npy"))]
-    if not parts:
-        raise SystemExit(f"no {split}-000.npy in {folder}")
-    return np.concatenate(parts)
-
-
 def batch(rows: np.ndarray, step: int, size: int, seed: int = 0) -> Tensor:
     """The rows of a step: each pass over the data has an order of its own, known from the step alone."""
     per_pass = len(rows) // size
@@ -306,7 +304,7 @@ def train(arguments: argparse.Namespace) -> None:
         with torch.no_grad(), autocast():
             pieces = torch.from_numpy(validation.astype(np.int64)).split(micro)
             loss = sum(run(piece.to(device)).item() for piece in pieces if len(piece) == micro)
-            counted = sum((piece[:, 1:] != PAD).sum().item() for piece in pieces if len(piece) == micro)
+            counted = sum((targets(piece) != PAD).sum().item() for piece in pieces if len(piece) == micro)
         model.train()
         return loss / counted
 
@@ -344,7 +342,7 @@ def train(arguments: argparse.Namespace) -> None:
         muon.param_groups[0]["lr"] = MATRIX_RATE * arguments.rate * rate_share
         adam.param_groups[0]["lr"] = EMBEDDING_RATE * arguments.rate * rate_share
         ids = batch(rows, step, size)
-        counted = (ids[:, 1:] != PAD).sum().item()
+        counted = (targets(ids) != PAD).sum().item()
         loss = 0.0
         for piece in ids.to(device).split(micro):
             with autocast():

@@ -6,17 +6,18 @@
     lintseq-lsp synthesize FOLDER --baseline -o .work/lintseq.jsonl            # the linter's own choice, and
     python models/sequences.py --data .work --synthesized .work/lintseq.jsonl  # those beside the others
 
-Every sequence is whole: it is built to fit and never cut inside of a diff. Three kinds, each of which ends
+Every sequence is whole: it is built to fit and never cut inside of a diff. Four kinds, each of which ends
 with the trained end of the sequence when nothing is left to insert:
 - from the empty file: LintSeq's diffs of a function or class. Which lines go together is chosen on the
   syntax tree (a statement, and whatever uses a name that only it bound), a much faster stand-in for the
   linter of `lintseq_lsp.lintseq`;
 - next edit: an excerpt of a module as history, then the statements that were left out, one diff each;
-- open block: the same, with the block at the cursor as the last diff of the history.
+- open block: the same, with the block at the cursor as the first of them;
+- rewrite: the same, with what depends on the block left out as well, as a backward step does.
 
-Token files are rows of `context` uint16, several sequences a row, padded with <pad>; a part has at most
-PART_ROWS rows and any number of parts can be joined. Deliberately absent: the formats, which are the
-product's (`prompts`, `diffs`).
+A header of the history is read but not learned: where a chunk of a text that is there already begins, and
+that it has eight lines, says nothing of an answer. Deliberately absent: the formats, which are the
+product's (`prompts`, `diffs`), and token files (rows.py).
 """
 # ruff: noqa: T201 - a script that speaks to a terminal
 
@@ -31,11 +32,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
-from itertools import chain, islice, pairwise
+from itertools import chain, pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
+from rows import GIVEN, packed, write_rows
 
 from lintseq_lsp.diffs import Diff, Hunk, render
 from lintseq_lsp.excerpt import excerpt_around
@@ -46,18 +47,28 @@ if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
 CONTEXT = 1024
-KINDS = {"empty": 0.2, "next_edit": 0.3, "open_block": 0.5}
-FORMATS = {PromptFormat.SUFFIX_FIRST: 0.7, PromptFormat.PAPER: 0.3}
-LEAST_BUDGET, MOST_BUDGET = 120, 760  # tokens of an excerpt, by `cost`
-TOKENS_PER_SAMPLE = 500  # one sequence for so many tokens of a module
+LINE_END = "Ċ"  # a newline in the byte-level alphabet; it is a token of its own in front of `+`
+KINDS = {"empty": 0.12, "next_edit": 0.28, "open_block": 0.42, "rewrite": 0.18}
+FORMATS = {PromptFormat.SUFFIX_FIRST: 0.9, PromptFormat.PAPER: 0.1}
+LEAST_BUDGET, MOST_BUDGET = 120, 600  # tokens of an excerpt, by `cost`
+TOKENS_PER_SAMPLE = 400  # one sequence for so many tokens of a module
 INSTRUCTED, INSTRUCTED_EXCERPTS = 0.5, 0.25  # share with a docstring or comment, if any, as instruction
 FUNCTION_STARTS = 0.15  # share of open blocks that are a function's first statement below its docstring
-ONE_LINE, FURTHER_STATEMENTS, TYPED_LINES = 0.1, 0.3, 0.2
+ONE_LINE, FURTHER_STATEMENTS = 0.35, 0.3  # of open blocks: the first line alone; what stands behind, too
 UNTYPED_BELOW = 0.4  # share of open blocks without what follows in the same function: people write downwards
 BLOCK_LINES = 8
+STEPS = (0, 1, 2, 3, 3, 4, 4, 5)  # that are left out of an excerpt for its next edits
 STEP_LINES = 12  # of a next edit
-PART_ROWS = 30_000  # 60 MiB
+DEPENDENT_LINES = 24  # that may go with a block that is rewritten
 JOBS = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """Fragments of a sequence: `shown` are the instruction and the history, `asked` the answers."""
+
+    shown: list[str]
+    asked: list[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,11 +282,9 @@ def from_empty(module: Module, rng: random.Random) -> list[str]:
     return [step(module, before, after) for before, after in pairwise([[], *filter(None, states)])]
 
 
-def next_edit(
-    module: Module, numbers: list[int], rng: random.Random, prompt_format: PromptFormat
-) -> list[str]:
-    """An excerpt with up to three steps left out as history, then those steps."""
-    states = growth(module, numbers, rng, rng.choice((0, 1, 1, 1, 2, 2, 3)), STEP_LINES)
+def next_edit(module: Module, numbers: list[int], rng: random.Random, prompt_format: PromptFormat) -> Example:
+    """An excerpt without what some steps insert as history, then those steps."""
+    states = growth(module, numbers, rng, rng.choice(STEPS), STEP_LINES)
     shown = states[0]
     if len(states) > 1:  # the cursor is near the next step more often than not
         missing = sorted(set(states[1]) - set(shown))
@@ -284,20 +293,20 @@ def next_edit(
     else:
         above = rng.randint(0, len(shown))
     fragments = history([module.lines[n] for n in shown], above, prompt_format)
-    return [*fragments, *(step(module, before, after) for before, after in pairwise(states))]
+    return Example(fragments, [step(module, before, after) for before, after in pairwise(states)])
 
 
 def asked_lines(module: Module, target: Statement, rng: random.Random) -> int:
     """The line behind what the block at the cursor asks for: whole statements, at most BLOCK_LINES lines.
 
-    The target, in a third of the cases with those behind it, or what fits of it; sometimes one line alone.
+    The target, in a third of the cases with those behind it, or what fits of it; else its first line alone.
     """
     limit = target.code + BLOCK_LINES
     if rng.random() < ONE_LINE:
         return target.code + 1
     if target.last > limit:
         ends = [s.last for s in module.statements if target.code < s.code and s.last <= limit]
-        return rng.choice(ends) if ends else limit
+        return rng.choice(ends) if ends else target.code + 1
     last = target.last
     if rng.random() < FURTHER_STATEMENTS:
         last = max(
@@ -309,37 +318,51 @@ def asked_lines(module: Module, target: Statement, rng: random.Random) -> int:
 
 def open_block(
     module: Module, numbers: list[int], target: Statement, rng: random.Random, prompt_format: PromptFormat
-) -> list[str]:
+) -> Example:
     """An excerpt as history, then the block at the cursor, then what else was left out."""
     inside = set(numbers)
     last = asked_lines(module, target, rng)
-    asked = list(range(target.code, last))
-    rest = list(range(last, max(last, target.last)))
+    end = max(last, target.last)
     if rng.random() < UNTYPED_BELOW:
-        end = min((f[1] for f in module.functions if f[0] < target.code < f[1]), default=target.last)
-        rest = [n for n in range(last, end) if n in inside]
-    left_out = {*asked, *rest}
-    before = [n for n in numbers if n < target.code]
-    after = [n for n in numbers if n > target.code and n not in left_out]
-    # The block may begin with lines that were typed before; mostly it begins at the cursor.
-    closed = len(before) - (
-        rng.randint(1, min(BLOCK_LINES - 1, len(before))) if before and rng.random() < TYPED_LINES else 0
-    )
-    lines = [module.lines[n] for n in (*before[:closed], *after)]
-    block = chunk([module.lines[n] for n in (*before[closed:], *asked)], closed)
-    fragments = [*history(lines, closed, prompt_format), block]
-    shown = sorted({*before, *asked, *after})
+        end = max(end, min((f[1] for f in module.functions if f[0] < target.code < f[1]), default=end))
+    rest = [n for n in range(last, end) if n in inside]
+    shown = sorted(inside.difference(range(target.code, end)))
+    block = inserting(module, range(target.code, last), shown)
+    asked, state = [block], sorted({*shown, *range(target.code, last)})
     ends = {s.last for s in module.statements}
     while rest:
-        sizes = [
-            size for size in range(1, BLOCK_LINES + 1) if size <= len(rest) and rest[size - 1] + 1 in ends
-        ]
-        size = rng.choice(sizes or [BLOCK_LINES])
+        sizes = [size for size in range(1, len(rest) + 1) if rest[size - 1] + 1 in ends] or [len(rest)]
+        size = rng.choice([size for size in sizes if size <= BLOCK_LINES] or sizes[:1])
         following, rest = rest[:size], rest[size:]
-        grown = sorted({*shown, *following})
-        fragments.append(step(module, shown, grown))
-        shown = grown
-    return fragments
+        grown = sorted({*state, *following})
+        asked.append(step(module, state, grown))
+        state = grown
+    above = sum(n < target.code for n in shown)
+    return Example(history([module.lines[n] for n in shown], above, prompt_format), asked)
+
+
+def rewrite(
+    module: Module, numbers: list[int], target: Statement, prompt_format: PromptFormat
+) -> Example | None:
+    """The same without what depends on the block, which comes back in a last diff. None if that is much."""
+    inside = set(numbers)
+    present = {i for i, s in enumerate(module.statements) if inside.issuperset(range(s.code, s.last))}
+    gone = closure(module, present, {module.statements.index(target)})
+    lines = {n for i in gone for n in range(module.statements[i].code, module.statements[i].last)}
+    block = range(target.code, target.last)
+    if len(lines.difference(block)) > DEPENDENT_LINES:
+        return None
+    shown = trimmed(module, inside - lines)
+    asked = [inserting(module, block, shown)]
+    if not lines.issubset(block):
+        asked.append(step(module, sorted({*shown, *block}), trimmed(module, inside)))
+    above = sum(n < target.code for n in shown)
+    return Example(history([module.lines[n] for n in shown], above, prompt_format), asked)
+
+
+def inserting(module: Module, block: range, shown: list[int]) -> str:
+    """The fragment that inserts the lines of `block` among those that are shown."""
+    return chunk([module.lines[n] for n in block], sum(n < block.start for n in shown))
 
 
 def instruction_for(module: Module, target: Statement, rng: random.Random) -> str:
@@ -373,8 +396,8 @@ def dedented(module: Module, first: int, last: int, keep_docstring: bool) -> Mod
         return None
 
 
-def fragments_of(text: str, rng: random.Random, context: int) -> Iterator[list[str]]:
-    """Training sequences of one module, each a list of fragments; the first is the instruction."""
+def examples_of(text: str, rng: random.Random, context: int) -> Iterator[Example]:
+    """Training sequences of one module."""
     module = parse(text)
     document = Document("\n".join(module.lines))
     wanted = max(1, round(sum(map(cost, module.lines)) / TOKENS_PER_SAMPLE))
@@ -392,9 +415,10 @@ def fragments_of(text: str, rng: random.Random, context: int) -> Iterator[list[s
             instructed = bool(docstring) and rng.random() < INSTRUCTED
             own = dedented(module, first, last, not instructed or rng.random() < 0.5)
             if own:
-                yield [instruction_fragment(docstring if instructed else ""), *from_empty(own, rng)]
+                yield Example([instruction_fragment(docstring if instructed else "")], from_empty(own, rng))
             continue
-        targets = [s for s in module.statements if s.code not in used and s.last - s.code <= 40]
+        longest = BLOCK_LINES if kind == "rewrite" else 40
+        targets = [s for s in module.statements if s.code not in used and s.last - s.code <= longest]
         if kind == "open_block" and rng.random() < FUNCTION_STARTS:
             targets = [s for s in targets if is_first_in_function(module, s)] or targets
         if not targets:
@@ -402,12 +426,18 @@ def fragments_of(text: str, rng: random.Random, context: int) -> Iterator[list[s
         target = rng.choice(targets)
         budget = rng.randint(LEAST_BUDGET, min(MOST_BUDGET, context * 3 // 4))
         numbers = list(excerpt_around(document, target.code, budget, cost).numbers)
+        if not set(numbers).issuperset(range(target.code, target.last)):
+            continue
         used |= {n for n in numbers if abs(n - target.code) < 12}
-        fragments = [instruction_fragment(instruction_for(module, target, rng))]
         if kind == "next_edit":
-            yield [*fragments, *next_edit(module, numbers, rng, prompt_format)]
+            example = next_edit(module, numbers, rng, prompt_format)
+        elif kind == "rewrite":
+            example = rewrite(module, numbers, target, prompt_format)
         else:
-            yield [*fragments, *open_block(module, numbers, target, rng, prompt_format)]
+            example = open_block(module, numbers, target, rng, prompt_format)
+        if example is not None:
+            instruction = instruction_fragment(instruction_for(module, target, rng))
+            yield Example([instruction, *example.shown], example.asked)
 
 
 def is_first_in_function(module: Module, statement: Statement) -> bool:
@@ -427,23 +457,25 @@ def cost(line: str) -> int:
     return len(re.findall(r"[^\W\d_]{1,5}|\d|[^\w\s]{1,2}|_+", line)) + 1
 
 
-def encoded(fragments: list[str], tokenizer: "Tokenizer", context: int) -> list[int] | None:
-    """Ids of a sequence with its end; whole diffs only. None when its history alone is too long."""
+def encoded(example: Example, tokenizer: "Tokenizer", context: int) -> list[int] | None:
+    """Ids of a sequence with its end; whole diffs only. None when no answer fits."""
     boundary, end = tokenizer.token_to_id(BOUNDARY), 0
+    given = len(example.shown)
     ids: list[int] = []
-    for i, encoding in enumerate(tokenizer.encode_batch(fragments)):
+    for i, encoding in enumerate(tokenizer.encode_batch([*example.shown, *example.asked])):
         if len(ids) + len(encoding.ids) + 4 > context:
-            return ids if i > 3 else None  # ends behind a boundary, without the end of the sequence
-        ids += [*encoding.ids, boundary]
+            return ids if i > given else None  # ends behind a boundary, without the end of the sequence
+        header = encoding.tokens.index(LINE_END) + 1 if 0 < i < given else 0
+        ids += [*(id_ | GIVEN for id_ in encoding.ids[:header]), *encoding.ids[header:], boundary]
     return [*ids, *tokenizer.encode("\n").ids, boundary, end]
 
 
-def synthesized(path: Path) -> Iterator[list[str]]:
-    """The fragments of each record that `lintseq-lsp synthesize` wrote, its docstring cut to one line."""
+def synthesized(path: Path) -> Iterator[Example]:
+    """Each record that `lintseq-lsp synthesize` wrote, its docstring cut to one line."""
     with path.open() as file:
         for record in map(json.loads, file):
             instruction = record["source_instruction"].strip().partition("\n")[0]
-            yield [instruction_fragment(instruction), *(f"{edit}\n" for edit in record["edit_path"])]
+            yield Example([instruction_fragment(instruction)], [f"{edit}\n" for edit in record["edit_path"]])
 
 
 def encoded_file(path: Path, tokenizer_path: Path, context: int) -> Iterator[list[int]]:
@@ -452,7 +484,7 @@ def encoded_file(path: Path, tokenizer_path: Path, context: int) -> Iterator[lis
 
     tokenizer = Tokenizer.from_file(str(tokenizer_path))
     tokenizer.encode_special_tokens = True
-    return filter(None, (encoded(f, tokenizer, context) for f in synthesized(path)))
+    return filter(None, (encoded(e, tokenizer, context) for e in synthesized(path)))
 
 
 def plain_text(text: str, tokenizer: "Tokenizer", context: int) -> Iterator[list[int]]:
@@ -472,41 +504,8 @@ def sequences_of(record: dict[str, str], path: Path, context: int, plain: bool, 
     rng = random.Random(f"{seed} {record['package']} {record['path']}")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        fragments = list(fragments_of(record["text"], rng, context))
-    return [ids for ids in (encoded(f, tokenizer, context) for f in fragments) if ids]
-
-
-def packed(
-    sequences: Iterable[list[int]], context: int, pad: int = 1, open_rows: int = 64
-) -> Iterator[list[int]]:
-    """Rows of `context` ids: each sequence goes into the fullest of the open rows that it fits."""
-    rows: list[list[int]] = []
-    for ids in sequences:
-        fitting = [row for row in rows if len(row) + len(ids) <= context]
-        if fitting:
-            max(fitting, key=len).extend(ids)
-        else:
-            rows.append(list(ids))
-            if len(rows) > open_rows:
-                fullest = max(rows, key=len)
-                rows.remove(fullest)
-                yield fullest + [pad] * (context - len(fullest))
-    for row in rows:
-        yield row + [pad] * (context - len(row))
-
-
-def write_rows(rows: Iterator[list[int]], folder: Path, split: str) -> int:
-    folder.mkdir(parents=True, exist_ok=True)
-    for old in folder.glob(f"{split}-[0-9]*.npy"):
-        old.unlink()
-    count = 0
-    for part in range(1000):
-        array = np.array(list(islice(rows, PART_ROWS)), dtype=np.uint16)
-        if not len(array):
-            break
-        np.save(folder / f"{split}-{part:03}.npy", array)
-        count += len(array)
-    return count
+        examples = list(examples_of(record["text"], rng, context))
+    return [ids for ids in (encoded(e, tokenizer, context) for e in examples) if ids]
 
 
 if __name__ == "__main__":
@@ -525,6 +524,8 @@ if __name__ == "__main__":
     parser.add_argument("--most", type=int, default=10**9, help="records of a split, chosen at random")
     arguments = parser.parse_args()
     tokenizer_path = arguments.tokenizer or arguments.data / "tokenizer.json"
+    if len(json.loads(tokenizer_path.read_text())["model"]["vocab"]) > GIVEN:
+        parser.error(f"{tokenizer_path} has more than {GIVEN} tokens, and ids have 15 bits")
     out = arguments.out or arguments.data / ("tokens-plain" if arguments.plain else "tokens")
     out.mkdir(parents=True, exist_ok=True)
     shutil.copy(tokenizer_path, out / "tokenizer.json")  # a model that is trained on the rows keeps it

@@ -1,35 +1,38 @@
 """The pure parts of the training data: cleaning, de-duplication, and sequences that resolve."""
 
 import ast
-import importlib.util
 import json
 import random
 import sys
+from importlib import import_module
 from pathlib import Path
-from types import ModuleType
+from types import SimpleNamespace
 
 import pytest
 
 from lintseq_lsp.diffs import Diff, parse
 from lintseq_lsp.linters.syntax import check_syntax
-from lintseq_lsp.prompts import PromptFormat
+from lintseq_lsp.prompts import BOUNDARY, PromptFormat
 from lintseq_lsp.synthesis.programs import Program, Recipe, synthesize
 
-MODELS = Path(__file__).parent.parent / "models"
+MODELS = str(Path(__file__).parent.parent / "models")
+sys.path.insert(0, MODELS)
+corpus, rows, sequences = import_module("corpus"), import_module("rows"), import_module("sequences")
+sys.path.remove(MODELS)
 
 
-def script(name: str) -> ModuleType:
-    """A script of models/, which is no package."""
-    spec = importlib.util.spec_from_file_location(f"models_{name}", MODELS / f"{name}.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
+class Characters:
+    """A tokenizer whose tokens are characters; a boundary is `|`."""
 
+    def token_to_id(self, token: str) -> int:
+        assert token == BOUNDARY
+        return ord("|")
 
-corpus, sequences = script("corpus"), script("sequences")
+    def encode(self, text: str) -> SimpleNamespace:
+        return SimpleNamespace(ids=[*map(ord, text)], tokens=list(text.replace("\n", sequences.LINE_END)))
+
+    def encode_batch(self, texts: list[str]) -> list[SimpleNamespace]:
+        return [self.encode(text) for text in texts]
 
 
 PROGRAM = '''\
@@ -156,8 +159,8 @@ def test_a_module_built_from_nothing_resolves(seed: int) -> None:
 def test_an_excerpt_and_its_next_edits_resolve(seed: int, prompt_format: PromptFormat) -> None:
     module, rng = sequences.parse(PROGRAM), random.Random(seed)
     numbers = list(range(8, len(module.lines)))
-    fragments = sequences.next_edit(module, numbers, rng, prompt_format)
-    assert resolved(fragments) == module.lines[8:]
+    example = sequences.next_edit(module, numbers, rng, prompt_format)
+    assert resolved([*example.shown, *example.asked]) == module.lines[8:]
 
 
 @pytest.mark.parametrize("prompt_format", list(PromptFormat))
@@ -166,8 +169,54 @@ def test_an_open_block_resolves_up_to_lines_left_out(seed: int, prompt_format: P
     module, rng = sequences.parse(PROGRAM), random.Random(seed)
     target = rng.choice(module.statements)
     numbers = list(range(len(module.lines)))
-    built = resolved(sequences.open_block(module, numbers, target, rng, prompt_format))
-    assert built == module.lines
+    example = sequences.open_block(module, numbers, target, rng, prompt_format)
+    assert resolved([*example.shown, *example.asked]) == module.lines
+    assert resolved([*example.shown, example.asked[0]]).count(module.lines[target.code]) > (
+        resolved(example.shown).count(module.lines[target.code])
+    )
+
+
+@pytest.mark.parametrize("prompt_format", list(PromptFormat))
+@pytest.mark.parametrize("target", range(len(sequences.parse(PROGRAM).statements)))
+def test_a_block_is_rewritten_before_what_depends_on_it(target: int, prompt_format: PromptFormat) -> None:
+    module = sequences.parse(PROGRAM)
+    statement = module.statements[target]
+    example = sequences.rewrite(module, list(range(len(module.lines))), statement, prompt_format)
+    assert example is not None
+    built = resolved([*example.shown, *example.asked])
+    assert [line for line in built if line] == [line for line in module.lines if line]
+    [hunk] = diff.hunks if isinstance(diff := parse(example.asked[0]), Diff) else []
+    assert list(hunk.added) == module.lines[statement.code : statement.last]
+    assert len(example.asked) <= 2
+    if statement.binds:  # nobody can use what is not there yet
+        left = ast.parse("\n".join(resolved(example.shown)))
+        used = {n.id for n in ast.walk(left) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)}
+        bound = {name for s in module.statements if s is not statement for name in s.binds}
+        assert not used & (statement.binds - bound)
+
+
+def test_what_is_given_is_not_learned() -> None:
+    """Headers of the history, and nothing else, have the mark."""
+    example = sequences.Example(["do\n", "@@ -0,0 +1,2 @@\n+a\n+b\n"], ["@@ -2,0 +3 @@\n+c\n"])
+    ids = sequences.encoded(example, Characters(), 1000)
+    assert ids is not None
+    marked = "".join(chr(id_ - rows.GIVEN) for id_ in ids if id_ >= rows.GIVEN)
+    assert marked == "@@ -0,0 +1,2 @@\n"
+    assert "".join(chr(id_ % rows.GIVEN) for id_ in ids) == (
+        "do\n|@@ -0,0 +1,2 @@\n+a\n+b\n|@@ -2,0 +3 @@\n+c\n|\n|\0"
+    )
+
+
+@pytest.mark.parametrize("context", range(20, 60))
+def test_a_sequence_ends_behind_a_whole_answer(context: int) -> None:
+    example = sequences.Example(["\n", "@@ -0,0 +1 @@\n+a\n"], ["@@ -1,0 +2 @@\n+b\n", "@@ -2,0 +3 @@\n+c\n"])
+    ids = sequences.encoded(example, Characters(), context)
+    if ids is None:
+        assert context < 1 + 1 + 17 + 1 + 17 + 4
+        return
+    text = "".join(chr(id_ % rows.GIVEN) for id_ in ids)
+    assert len(text) <= context
+    assert text.endswith(("b\n|", "c\n|\n|\0"))
 
 
 @pytest.mark.parametrize("seed", range(25))
@@ -188,15 +237,24 @@ def test_the_linter_s_own_sequences_are_training_sequences_too(tmp_path: Path) -
     outcome = synthesize(program, Recipe(samples=3), check_syntax)
     path = tmp_path / "lintseq.jsonl"
     path.write_text("".join(json.dumps(record) + "\n" for record in outcome.sequences))
-    for instruction, *edits in sequences.synthesized(path):
-        assert instruction == "Shapes of a kind.\n"
-        assert resolved(edits) == PROGRAM.strip("\n").split("\n")
+    for example in sequences.synthesized(path):
+        assert example.shown == ["Shapes of a kind.\n"]
+        assert resolved(example.asked) == PROGRAM.strip("\n").split("\n")
 
 
 def test_packing_keeps_every_sequence_whole() -> None:
     rng = random.Random(0)
     given = [[number] * rng.randint(1, 40) for number in range(2, 200)]
-    rows = list(sequences.packed(given, 64, open_rows=4))
-    assert all(len(row) == 64 for row in rows)
+    packed = list(rows.packed(given, 64, open_rows=4))
+    assert all(len(row) == 64 for row in packed)
     for ids in given:
-        assert sum("".join(map(chr, ids)) in "".join(map(chr, row)) for row in rows) == 1
+        assert sum("".join(map(chr, ids)) in "".join(map(chr, row)) for row in packed) == 1
+
+
+def test_parts_of_a_split_are_joined_and_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rows, "PART_ROWS", 2)
+    for count in (5, 3):
+        assert rows.write_rows(iter([[n, n | rows.GIVEN] for n in range(count)]), tmp_path, "train") == count
+        assert rows.load_rows(tmp_path, "train").tolist() == [[n, n | rows.GIVEN] for n in range(count)]
+    with pytest.raises(SystemExit, match="validation-000"):
+        rows.load_rows(tmp_path, "validation")
