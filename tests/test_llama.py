@@ -13,7 +13,9 @@ from hypothesis import strategies as st
 
 from lintseq_lsp.backends.base import Piece, Request, Sampling, Stop
 from lintseq_lsp.backends.llama import CANDIDATES, LlamaBackend, draw
+from lintseq_lsp.diffs import header
 from lintseq_lsp.errors import Cancelled, ModelError, ModelFileError, TokenizerError
+from lintseq_lsp.prompts import PromptFormat, history
 from lintseq_lsp.weights.registry import embedded
 
 MODEL = embedded()[0].path
@@ -332,3 +334,39 @@ def test_draw_follows_the_distribution() -> None:
     assert counts.tolist() == pytest.approx([100, 200, 700], abs=1)
     sharp = [draw(logits, Sampling(1.0, top_p=0.85), (i + 0.5) / 900) for i in range(900)]
     assert np.bincount(sharp).tolist() == pytest.approx([0, 200, 700], abs=1)
+
+
+def probability(model: LlamaBackend, prompt: list[str], begin: str) -> float:
+    """Log-probability of the tokens that write `begin` when that is all that is allowed."""
+    total, written = 0.0, ""
+    for piece in model.write(Request(prompt, begins=[begin], max_tokens=40), never):
+        if len(written) >= len(begin):
+            break
+        total, written = total + piece.logprob, written + piece.text
+    return total
+
+
+@pytest.mark.parametrize("above", [0, 3, 7, 8])
+def test_the_most_probable_of_many_beginnings_is_taken(model: LlamaBackend, above: int) -> None:
+    lines = [f"    total_{number} = read(path)" for number in range(above)]
+    prompt = ["\n", *history(lines, above, PromptFormat.SUFFIX_FIRST), ""]
+    counts = {1: " @@", **{count: f",{count}" for count in range(2, 9)}}
+    best = max(
+        counts, key=lambda count: probability(model, prompt, f"@@ -{above},0 +{above + 1}{counts[count]}")
+    )
+    begins = [f"{header(above, count)}\n+    total" for count in counts]
+    pieces = list(model.write(Request(prompt, begins=begins, max_lines=2), never))
+    assert text_of(pieces).startswith(begins[best - 1])
+    assert len(text_of(pieces)) > len(begins[best - 1])
+
+
+def test_beginnings_that_share_a_token_do_not_outvote_one(model: LlamaBackend) -> None:
+    """A comma opens seven counts; the count of one is more probable than each of them, not than all."""
+    lines = ["def read(path):", "    text = path.read_text()"]
+    prompt = ["\n", *history(lines, 2, PromptFormat.SUFFIX_FIRST), ""]
+    one, several = (probability(model, prompt, f"@@ -2,0 +3{text}") for text in (" @@", ","))
+    assert one < several
+    begins = [f"{header(2, count)}\n+    " for count in range(1, 9)]
+    assert text_of(list(model.write(Request(prompt, begins=begins, max_lines=2), never))).startswith(
+        begins[0]
+    )

@@ -45,6 +45,11 @@ class Begins:
         at = bisect_left(self._begins, written)
         return self._begins[at : at + 1] == [written] or (at > 0 and written.startswith(self._begins[at - 1]))
 
+    def settled(self, written: bytes) -> bool:
+        """Whether no more than one of the texts can still be met."""
+        low, high = _with_prefix(self._begins, written)
+        return high - low <= 1
+
     def allowed(self, written: bytes) -> Ids:
         """The tokens, ascending, after which a text can still be met; empty when there are none.
 

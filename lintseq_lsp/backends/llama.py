@@ -42,6 +42,7 @@ _PIECE_SECONDS = 0.025  # aim for one piece of a prompt, so that a cancellation 
 _FRAGMENTS = 4096  # whose tokens are remembered
 _SMALL = 32 << 20  # bytes of weights, below which a second thread costs more than it gives
 _MANY = 4  # tokens in a batch, from which on it pays to wait for further threads
+_BEAMS = 4  # beginnings of an answer that are looked into at a time
 _LEVEL_ERROR = 4  # GGML_LOG_LEVEL_ERROR in ggml.h
 
 _log = logging.getLogger(__name__)
@@ -172,12 +173,16 @@ class LlamaBackend:
         self.usage = Usage(cached=len(self._held[0]))
         self._read(ids, cancelled)
 
+        row, planned = self._logits(-1), tuple[int, ...]()
+        if request.sampling.temperature <= 0 and not begins.settled(b""):
+            row = row.copy()
+            planned = self._likeliest(row, begins, cancelled)
         room = min(self.context - len(ids), (self._cells - len(ids)) // request.candidates)
-        writers = [_Writer(index, request, room) for index in range(request.candidates)]
+        writers = [_Writer(index, request, room, planned) for index in range(request.candidates)]
         for writer in writers[1:]:
             llama_cpp.llama_memory_seq_cp(self._memory, 0, writer.index, -1, -1)
             self._held[writer.index] = list(ids)
-        rows = [self._logits(-1)] * len(writers)
+        rows = [row] * len(writers)
         while writers:
             for writer, row in zip(writers, rows, strict=True):
                 if cancelled():
@@ -258,13 +263,16 @@ class LlamaBackend:
             llama_cpp.llama_memory_seq_rm(self._memory, 0, -1, -1)
             llama_cpp.llama_memory_seq_cp(self._memory, best, 0, -1, -1)
         removed = llama_cpp.llama_memory_seq_rm(self._memory, 0, size, -1)
+        self._drop_others()
+        self._held[0] = list(ids[:size])
+        if not removed:  # a model whose memory cannot be cut
+            self._forget()
+
+    def _drop_others(self) -> None:
         for other in range(1, CANDIDATES):
             if self._held[other]:
                 llama_cpp.llama_memory_seq_rm(self._memory, other, -1, -1)
                 self._held[other] = []
-        self._held[0] = list(ids[:size])
-        if not removed:  # a model whose memory cannot be cut
-            self._forget()
 
     def _forget(self) -> None:
         llama_cpp.llama_memory_clear(self._memory, False)
@@ -319,6 +327,55 @@ class LlamaBackend:
         pointer = llama_cpp.llama_get_logits_ith(self._context, row)
         return np.ctypeslib.as_array(pointer, shape=(len(self._text),))
 
+    def _likeliest(self, logits: Logits, begins: Begins, cancelled: Callable[[], bool]) -> tuple[int, ...]:
+        """The tokens that settle on the most probable of the texts to begin with, found by a beam search.
+
+        Token by token, the many texts that share their next token would win over one that is more
+        probable than each of them. `logits` are those behind the prompt, which is all that is held.
+        """
+        prompt = len(self._held[0])
+        best: tuple[float, bytes, tuple[int, ...]] | None = None
+        beams, rows = [(0.0, b"", tuple[int, ...]())], [logits]
+        while beams:
+            if cancelled():
+                raise Cancelled
+            found = []
+            for (sum_, written, tokens), row in zip(beams, rows, strict=True):
+                logprobs = row - (row.max() + np.log(np.exp(row - row.max()).sum()))
+                allowed = begins.allowed(written)
+                for token in allowed[np.argsort(-logprobs[allowed], kind="stable")[:_BEAMS]].tolist():
+                    found.append(
+                        (sum_ + float(logprobs[token]), written + self._text[token], (*tokens, token))
+                    )
+            beams = []
+            for beam in sorted(found, reverse=True)[:_BEAMS]:
+                if best is not None and beam[0] <= best[0]:
+                    break
+                if begins.settled(beam[1]):
+                    best = beam
+                    break
+                beams.append(beam)
+            if beams:
+                rows = self._read_beside(prompt, [tokens for _, _, tokens in beams])
+        self._drop_others()
+        return best[2] if best else ()
+
+    def _read_beside(self, prompt: int, continuations: Sequence[tuple[int, ...]]) -> list[Logits]:
+        """Logits behind each continuation of the prompt, which are read in sequences of their own."""
+        self._drop_others()
+        for sequence in range(1, len(continuations) + 1):
+            llama_cpp.llama_memory_seq_cp(self._memory, 0, sequence, -1, -1)
+            self._held[sequence] = self._held[0][:]
+        places = [(number, at) for number, tokens in enumerate(continuations) for at in range(len(tokens))]
+        self._decode(
+            [continuations[number][at] for number, at in places],
+            [prompt + at for _, at in places],
+            [number + 1 for number, _ in places],
+            outputs=[at + 1 == len(continuations[number]) for number, at in places],
+        )
+        ends = [row for row, (number, at) in enumerate(places) if at + 1 == len(continuations[number])]
+        return [self._logits(row).copy() for row in ends]
+
     def _choose(self, logits: Logits, writer: "_Writer", begins: Begins) -> tuple[int, float]:
         """The next token, and its log-probability among all tokens."""
         top = logits.max()
@@ -327,7 +384,10 @@ class LlamaBackend:
         if not np.isfinite(total):
             self._forget()
             raise ModelError(f"{self.name} computes no numbers: its weights are damaged")
-        if writer.free or begins.met(writer.written):
+        if writer.planned:
+            token, *planned = writer.planned
+            writer.planned = tuple(planned)
+        elif writer.free or begins.met(writer.written):
             writer.free = True
             token = writer.pick(logits)
             if self._forbidden[token]:
@@ -343,11 +403,12 @@ class LlamaBackend:
 class _Writer:
     """One candidate while it is written; its `index` is its sequence too."""
 
-    def __init__(self, index: int, request: Request, room: int) -> None:
+    def __init__(self, index: int, request: Request, room: int, planned: tuple[int, ...]) -> None:
         self.index = index
         self.token = -1  # chosen last, not yet decoded
         self.written = b""  # until the request's `begins` are met
         self.free = False
+        self.planned = planned  # tokens to begin with
         self.ended = False
         self._sampling = request.sampling
         self._random = np.random.Generator(np.random.PCG64((request.sampling.seed + index) % 2**64))
