@@ -42,6 +42,7 @@ class Client:
                 "processId": None,
                 "rootUri": folder.as_uri(),
                 "capabilities": {"general": {"positionEncodings": [encoding]}},
+                "initializationOptions": {"certainty": 0},  # states that the model doubts are judged, too
             },
         )
         self.encoding = result["capabilities"].get("positionEncoding", "utf-16")

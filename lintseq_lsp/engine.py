@@ -31,6 +31,9 @@ from lintseq_lsp.settings import Settings
 from lintseq_lsp.suggestions import Evidence, Memory, Outcome, Suggestion
 from lintseq_lsp.text import Document, indentation
 
+EXCERPT_TOKENS = 600
+"""Of a document, what the model sees: more costs time, and such small models write worse with more."""
+
 _Cancelled = Callable[[], bool]
 _TOKENS_A_LINE = 24
 """Room for an answer of so many tokens a line. Lines of real programs have 12 in the mean."""
@@ -78,7 +81,7 @@ class Engine:
         Each suggestion is one replacement that begins at `offset`, and to the model at least as probable
         as `certainty` says.
         """
-        floor = math.log(certainty) if certainty else -math.inf
+        floor = _floor(certainty)
         return self._explain(
             document, lambda clock: self._complete(document, offset, candidates, floor, clock, cancelled)
         )
@@ -218,23 +221,27 @@ class Engine:
         document: Document,
         offset: int,
         *,
+        certainty: float = 0.0,
         heard: Callable[[Outcome, Document], None] = lambda *_: None,
         cancelled: _Cancelled = lambda: False,
     ) -> Outcome:
         """The edits that the model would make next, in sequence order.
 
         The document is clean after the first, after the first two, and so on; all are in offsets of
-        `document` and none overlap. What is further along waits in the memory. `heard` gets the answer
-        so far and the latest state, whenever one more is clean.
+        `document` and none overlap. What is further along waits in the memory. Each is to the model, its
+        place included, at least as probable as one line for each of its lines of `certainty` would be.
+        `heard` gets the answer so far and the latest state, whenever one more is clean.
         """
+        floor = _floor(certainty)
         return self._explain(
-            document, lambda clock: self._next_edit(document, offset, heard, clock, cancelled)
+            document, lambda clock: self._next_edit(document, offset, floor, heard, clock, cancelled)
         )
 
     def _next_edit(
         self,
         document: Document,
         offset: int,
+        floor: float,
         heard: Callable[[Outcome, Document], None],
         clock: "_Clock",
         cancelled: _Cancelled,
@@ -263,6 +270,10 @@ class Engine:
             if not item.verdict.accepted:
                 rejected.append(item.verdict)
                 continue
+            assert isinstance(item.diff, Diff)
+            if item.logprob < floor * sum(len(hunk.added) for hunk in item.diff.hunks):
+                reason = Reason.UNSURE
+                break
             change = chain.after(item, Evidence.of(item.verdict, states, clock.milliseconds))
             if change is None:
                 continue
@@ -470,8 +481,8 @@ class Engine:
         return State(document, excerpt, (instruction_fragment(instruction), *fragments))
 
     def _excerpt(self, document: Document, line: int, instruction: str, answer: int) -> Excerpt:
-        budget = self.backend.context - answer - self.backend.count(instruction) - 32
-        return excerpt_around(document, line, budget, self._cost)
+        room = self.backend.context - answer - self.backend.count(instruction) - 32
+        return excerpt_around(document, line, min(room, EXCERPT_TOKENS), self._cost)
 
     def _cost(self, line: str) -> int:
         """Tokens of a line in a chunk, with its share of the chunk's header."""
@@ -519,6 +530,11 @@ class _Clock:
     @property
     def milliseconds(self) -> float:
         return (time.perf_counter() - self._start) * 1000
+
+
+def _floor(certainty: float) -> float:
+    """The least log-probability."""
+    return math.log(certainty) if certainty else -math.inf
 
 
 def _broken(baseline: Baseline) -> Outcome:

@@ -79,11 +79,11 @@ def _index(corpus: Path, folder: Path) -> None:
 
 def ngram(position: Position, corpus: NGrams) -> list[str]:
     """Lines of the words that most often follow the longest context known in the file, else the corpus."""
-    lines, wanted = position.document.lines, len(position.wanted)
-    before = _WORDS.findall("\n".join([*lines[: position.above], position.typed]))
+    lines, wanted = position.shown.lines, len(position.wanted)
+    before = _WORDS.findall("\n".join([*lines[: position.shown_above], position.typed]))
     begun = before.pop() if before and re.fullmatch(r"\w+", before[-1]) and position.typed.strip() else ""
     above = len(before)
-    below = [_END, *_WORDS.findall("\n".join(lines[position.above :]))]
+    below = [_END, *_WORDS.findall("\n".join(lines[position.shown_above :]))]
     for _ in range(WORDS_A_LINE * wanted):
         word = _likeliest(_in_file([*before, *below], len(before)), corpus.following(before), begun)
         if not word or word == _END:
@@ -129,13 +129,15 @@ def _likeliest(file: list[Counter[str]], corpus: list[Counter[str]], begun: str)
 
 def copy(position: Position) -> list[str]:
     """The lines behind the line most like the one above that begin with what is typed, as deep as wanted."""
-    lines, typed = position.document.lines, position.typed
-    context = next((line for line in reversed(lines[: position.above]) if line.strip()), "")
+    lines, typed = position.shown.lines, position.typed
+    context = next((line for line in reversed(lines[: position.shown_above]) if line.strip()), "")
     best, score = 0, -1.0
     matcher = difflib.SequenceMatcher(b=context.strip(), autojunk=False)
     for number in range(1, len(lines)):
         line = lines[number].strip()
-        if number == position.above or not line.startswith(typed.strip()) or line in ("", typed.strip()):
+        if number == position.shown_above or line in ("", typed.strip()):
+            continue
+        if not line.startswith(typed.strip()):
             continue
         matcher.set_seq1(lines[number - 1].strip())
         if (ratio := matcher.ratio()) > score:

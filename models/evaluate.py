@@ -12,8 +12,8 @@ line); a LintSeq step is taken back and its place not given (next edit); two to 
 as the server takes a selection out, and their place given (rewrite).
 Systems: `product` is the greedy answer and, when the gate rejects it, four sampled ones, as the server asks;
 `paper` the greedy answer with the history in file order; `eight` eight sampled answers, the most probable
-first; `plain` continues the text above; `ngram` and `copy` are those of baselines.py. Those four that have
-no say in it are told how many lines are wanted.
+first; `plain` continues the text above; `ngram` and `copy` are those of baselines.py. That one line is wanted
+is told to all of them; how many lines a rewrite has, only to those that cannot choose.
 
 Each row is with the gate off (the first answer as it came) or on (the first that the gate accepts).
 Answers: share of positions with one that is not empty. Findings: share of those answers that give the file
@@ -54,6 +54,7 @@ from positions import (
 from lintseq_lsp.backends.base import CANDIDATES, Request, Stop
 from lintseq_lsp.backends.llama import LlamaBackend
 from lintseq_lsp.diffs import Diff
+from lintseq_lsp.engine import EXCERPT_TOKENS
 from lintseq_lsp.errors import LinterError
 from lintseq_lsp.excerpt import excerpt_around
 from lintseq_lsp.gate import Reason, finding_key, new_findings, wait
@@ -188,8 +189,8 @@ class Model:
         self.backend, self.judge = backend, judge
 
     def state(self, position: Position, prompt_format: PromptFormat) -> State:
-        document, above = position.shown, position.shown_above
-        budget = self.backend.context - ASKED[position.task][1] - 32
+        document, above = position.shown, position.cursor
+        budget = min(self.backend.context - ASKED[position.task][1] - 32, EXCERPT_TOKENS)
 
         def cost(line: str) -> int:
             return self.backend.count(f"+{line}\n") + 2

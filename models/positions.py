@@ -25,6 +25,7 @@ MOST_LINES = 8  # taken out
 FEWEST_LEFT = 10  # lines that are left
 FILE_LINES = range(20, 401)  # longer modules are left out: linting them takes long and says nothing more
 CHECKS = 12  # of one backward step
+AWAY = 12  # lines at most, of the cursor from the next edit
 
 Lint = Callable[[str], Report]
 
@@ -49,7 +50,8 @@ class Position:
     """`document` is the module without the wanted lines; they belong below its first `above` lines.
 
     `base` is what the user has, whose findings are no news: with `pass` where a line is being typed, the
-    whole module where a block is to be rewritten. The model sees `shown`, and so many lines of it above.
+    whole module where a block is to be rewritten. Systems see `shown`, in which they belong below
+    `shown_above` lines; the cursor stands there, too, or near by when the place is not told.
     """
 
     cut: Cut
@@ -68,6 +70,14 @@ class Position:
     @property
     def typed(self) -> str:
         return self.cut.typed
+
+    @property
+    def cursor(self) -> int:
+        """So many lines of `shown` stand above the cursor."""
+        if self.placed:
+            return self.shown_above
+        away = random.Random(f"cursor {self.cut.number}").randint(-AWAY, AWAY)
+        return min(max(self.shown_above + away, 0), len(self.shown.lines))
 
     @property
     def placed(self) -> bool:

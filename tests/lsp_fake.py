@@ -76,10 +76,11 @@ class FakeEngine:
         document: Document,
         offset: int,
         *,
+        certainty: float,
         heard: Callable[[Outcome, Document], None],
         cancelled: Callable[[], bool],
     ) -> Outcome:
-        log(f"next_edit {document.path} {offset}")
+        log(f"next_edit {document.path} {offset} {certainty}")
         self._obey(document, cancelled)
         found: list[Suggestion] = []
         state = document

@@ -13,7 +13,7 @@ from lintseq_lsp.backends.base import Backend
 from lintseq_lsp.backends.scripted import ScriptedBackend
 from lintseq_lsp.diffs import Diff, Hunk, render
 from lintseq_lsp.edits import apply
-from lintseq_lsp.engine import Engine
+from lintseq_lsp.engine import EXCERPT_TOKENS, Engine
 from lintseq_lsp.errors import Cancelled
 from lintseq_lsp.gate import Gate, Reason
 from lintseq_lsp.generation import Ended, Step
@@ -290,7 +290,16 @@ def test_a_long_file() -> None:
     assert outcome.suggestions[0].text == f"{text[:middle]}    z = y\n{text[middle:]}"
     (request,) = backend.requests
     used = sum(backend.count(fragment) + 1 for fragment in request.prompt)
-    assert backend.context // 2 < used < backend.context - request.max_tokens
+    assert EXCERPT_TOKENS // 2 < used < EXCERPT_TOKENS + 50
+
+
+def test_what_is_seen_fits_a_small_context() -> None:
+    text = "x = 1\n" * 500
+    backend = LineModel(["y = 2"], context=300)
+    assert complete(engine_of(backend), text + "|").suggestions
+    (request,) = backend.requests
+    used = sum(backend.count(fragment) + 1 for fragment in request.prompt)
+    assert backend.context // 3 < used < backend.context - request.max_tokens
 
 
 def test_the_next_edit_of_a_long_file() -> None:
@@ -359,6 +368,19 @@ def test_the_next_edits() -> None:
     assert all(suggestion.base == document for suggestion in outcome.suggestions)
     everything = [replacement for each in outcome.suggestions for replacement in each.replacements]
     assert apply(document.text, everything) == "z\na\nb\nc\nd\n"
+
+
+@pytest.mark.parametrize(
+    ("certainty", "expected"),
+    [(0.0, 2), (math.exp(-7), 2), (math.exp(-6), 1), (math.exp(-5), 1), (math.exp(-4), 0)],
+)
+def test_next_edits_that_the_model_holds_probable(certainty: float, expected: int) -> None:
+    """A token has four characters and the probability 1/e; the edits have 5 tokens, and 13 for two lines."""
+    written = [insertion(3, "d"), insertion(0, "e" * 15, "f" * 15), END, END]
+    document = Document("a\nb\nc\n", 4, "a.py")
+    outcome = engine_of(ScriptedBackend([stream(*written)])).next_edit(document, 0, certainty=certainty)
+    assert len(outcome.suggestions) == expected
+    assert outcome.reason is (Reason.ACCEPTED if expected else Reason.UNSURE)
 
 
 def test_the_rest_of_a_sequence_waits_under_its_text() -> None:

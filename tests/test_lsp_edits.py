@@ -96,6 +96,7 @@ def test_fix_all_goes_from_the_bottom_up():
         assert apply_to(FUNCTION, edit["changes"][URI]) == FUNCTION.replace(
             "    pass", "    return 1"
         ).replace("print(undefined)", "    return 1")
+        wait_for_log(client, "resolve fix 3 3")
         log = client.stderr.decode()
         assert log.index("resolve fix 6 6") < log.index("resolve fix 3 3")
 
@@ -153,7 +154,7 @@ def test_an_edit_by_instruction_is_reported_step_by_step(client):
     assert all(value["milliseconds"] >= 0 for value in partial)
     kinds = [entry["value"]["kind"] for entry in progress if entry["token"] == 7]
     assert kinds == ["begin", "report", "report", "end"]
-    assert "edit add (0, 1)" in client.stderr.decode()
+    wait_for_log(client, "edit add (0, 1)")
 
 
 def test_a_cancelled_edit_keeps_what_is_clean(client):

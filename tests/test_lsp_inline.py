@@ -183,6 +183,7 @@ def test_inline_requests_go_before_next_edits(client, tmp_path):
     go.touch()
     for number in (busy, later, first):
         client.result(number)
+    wait_for_log(client, "next_edit /project/b.py")
     log = client.stderr.decode()
     assert log.index("complete /project/b.py") < log.index("next_edit /project/b.py")
 

@@ -67,6 +67,7 @@ class Chain:
         self._news = asyncio.Event()
         self._states = {document.text}
         loop, worker = asyncio.get_running_loop(), session.worker
+        certainty = session.settings.certainty
 
         def work(engine: "Engine", cancelled: IsCancelled) -> Outcome:
             def is_over() -> bool:
@@ -75,7 +76,7 @@ class Chain:
             def heard(outcome: Outcome, state: Document) -> None:
                 loop.call_soon_threadsafe(self._hear, outcome, state)
 
-            return engine.next_edit(document, cursor, heard=heard, cancelled=is_over)
+            return engine.next_edit(document, cursor, certainty=certainty, heard=heard, cancelled=is_over)
 
         self._job = asyncio.ensure_future(worker.run(Priority.NEXT_EDIT, work, slot=slot))
         self._job.add_done_callback(self._end)
