@@ -231,8 +231,9 @@ def generate(
         ahead = run.pending.after if run.pending else run.state
         first = ahead is start
         request = None
-        if run.accepted + bool(run.pending) < limits.steps and not (run.pending and run.pending.is_rejected):
-            chosen = _sampling(sampling, 0 if run.pending else run.tries, run.accepted)
+        steps = run.accepted + bool(run.pending)
+        if steps < limits.steps and not (run.pending and run.pending.is_rejected):
+            chosen = _sampling(sampling or Sampling(), 0 if run.pending else run.tries, steps)
             request = _request(
                 backend, ahead, limits, opening if first else None, places if first else None, chosen
             )
@@ -303,11 +304,13 @@ def _request(
     return Request(prompt, begins, sampling, tokens, limits.lines + 2)
 
 
-def _sampling(sampling: Sampling | None, tries: int, accepted: int) -> Sampling:
-    if tries == 0:
-        return sampling or Sampling()
-    chosen = sampling if sampling and sampling.temperature > 0 else RESAMPLING
-    return replace(chosen, seed=chosen.seed + 1000 * tries + accepted)
+def _sampling(sampling: Sampling, tries: int, steps: int) -> Sampling:
+    """How a diff is sampled: no two of a sequence by the same numbers, or they would be drawn alike."""
+    if tries and sampling.temperature <= 0:
+        sampling = replace(RESAMPLING, seed=sampling.seed)
+    if sampling.temperature <= 0:
+        return sampling
+    return replace(sampling, seed=sampling.seed + 1000 * tries + steps)
 
 
 def _finished(proposal: Proposal) -> Diff | Malformed:

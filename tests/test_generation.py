@@ -147,6 +147,14 @@ def test_retries_differ_and_keep_the_sampling_that_was_asked_for() -> None:
     assert len({request.sampling.seed for request in backend.requests}) == 4
 
 
+def test_no_two_diffs_of_a_sequence_are_drawn_by_the_same_numbers() -> None:
+    diffs = [insertion(1, "b"), insertion(2, "bad"), insertion(2, "c"), insertion(3, "d"), END, END]
+    backend = ScriptedBackend([stream(*diffs)])
+    list(generation(state_of("a\n"), backend, gate_of(), sampling=Sampling(temperature=0.8, seed=7)))
+    seeds = [request.sampling.seed for request in backend.requests[:5]]
+    assert len(set(seeds)) == 5
+
+
 @pytest.mark.parametrize("tries", [1, 3])
 @pytest.mark.parametrize(
     ("diff", "reason"),
