@@ -36,6 +36,7 @@ from rich.progress import track
 from rich.table import Table
 
 from lintseq_lsp import lintseq
+from lintseq_lsp.errors import SettingsError
 from lintseq_lsp.linters.base import Finding, Report
 from lintseq_lsp.linters.environment import find_environment
 from lintseq_lsp.linters.pool import PylintPool
@@ -143,7 +144,12 @@ def main(
     console = Console(width=110)
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
-    chosen = choose(package or PACKAGES, programs)
+    try:
+        chosen = choose(package or PACKAGES, programs)
+    except SettingsError as error:
+        sys.exit(str(error))
+    if len(chosen) < 2:
+        sys.exit(f"two programs of {LINES[0]} to {LINES[-1]} lines are needed, and there are {len(chosen)}")
     pool = PylintPool(find_environment(None))
     ways = {"reference": reference_lint, "ours": lint_with(pool, 86400.0, threading.Event())}
     with contextlib.closing(pool):

@@ -1,11 +1,15 @@
 """From programs to a file of sequences: sources, workers, resumption, the command. Toy linters throughout."""
 
 import json
+import re
 import subprocess
 import sys
 import threading
+import tracemalloc
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
+from importlib.metadata import version
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +19,7 @@ from typer.testing import CliRunner
 
 from lintseq_lsp.errors import SettingsError
 from lintseq_lsp.linters.base import Check, Finding, Report
+from lintseq_lsp.linters.environment import Environment
 from lintseq_lsp.linters.pool import PylintPool
 from lintseq_lsp.synthesis import commands, sources, workers
 from lintseq_lsp.synthesis.output import Output
@@ -160,8 +165,56 @@ def test_the_program_of_an_answer_in_prose_is_its_fenced_code() -> None:
     answer = "Here:\n```python\nx = 1\n```\nand then\n```python\ny = 2\n"
     assert sources.code_in(answer) == "x = 1\n\n\ny = 2"
     assert sources.code_in("no code") == "no code"
+    for info in ("python3", "py", "Python", ' python title="a.py"', "python {.lines}", "PY\r"):
+        assert sources.code_in(f"Here:\n```{info}\nx = 1\n```") == "x = 1"
+    for info in ("", "text", "pyx", "python-repl"):
+        assert "Here:" in sources.code_in(f"Here:\n```{info}\nx = 1\n```")
+    assert sources.code_in("Use ```python x = 1``` here") == "x = 1"
     quoting = 'TEXT = """\n```python\nx\n```\n"""'
     assert sources.code_in(quoting) == quoting
+
+
+def test_a_byte_order_mark_in_front_is_no_part_of_the_program() -> None:
+    assert sources.code_in("\ufeffx = 1") == "x = 1"
+    assert sources.code_in("\ufeff```python\nx = 1\n```") == "x = 1"
+
+
+def test_a_file_that_cannot_be_read_is_named_and_skipped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    path = corpus(tmp_path / "set.jsonl")
+    monkeypatch.setattr(Path, "open", refuse)
+    [bad] = sources.programs(Source(path, "set.jsonl"))
+    assert isinstance(bad, BadInput)
+    assert "Permission denied" in bad.reason
+
+
+@pytest.mark.parametrize("coding", ["utf-16", "undefined", "rot13", "no-such"])
+def test_an_odd_coding_line_is_named_and_skipped(tmp_path: Path, coding: str) -> None:
+    path = tmp_path / "a.py"
+    path.write_text(f'# coding: {coding}\ndef f():\n    """Do it."""\n\n')
+    [bad] = sources.programs(Source(path, "a.py"))
+    assert isinstance(bad, BadInput)
+    assert bad.place == "a.py"
+    assert bad.reason
+
+
+def test_a_docstring_that_is_no_text_is_named_and_the_others_keep_their_numbers(tmp_path: Path) -> None:
+    path = tmp_path / "a.py"
+    path.write_text(
+        "".join(
+            f'def {name}():\n    """Say {said}."""\n'
+            for name, said in zip("fgh", ["a", r"\ud800", "b"], strict=True)
+        )
+    )
+    first, bad, second = sources.programs(Source(path, "a.py"))
+    assert bad == BadInput("a.py:3", "not text: surrogates not allowed")
+    assert isinstance(first, Program)
+    assert isinstance(second, Program)
+    assert (first.index, second.index) == (0, 2)
 
 
 def test_functions_and_classes_with_docstrings_are_programs(tmp_path: Path) -> None:
@@ -249,6 +302,43 @@ def test_a_program_whose_time_is_up_fails_and_the_rest_goes_on(monkeypatch: pyte
     assert len(second.sequences) == 1
 
 
+def test_a_check_that_fails_when_the_time_is_up_has_that_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 0.0
+    monkeypatch.setattr(workers, "time", type("Clock", (), {"monotonic": lambda: now}))
+
+    def hang(_: str) -> Report:
+        nonlocal now
+        now += 6
+        return Report(failure="timed out after 0.2 s" if now > 10 else "linter worker died")
+
+    [outcome] = workers.outcomes([program(LOOP)], Recipe(3, timeout=10), [InlineLinter(lint=hang)])
+    reasons = [failure["reason"] for failure in outcome.failures]
+    assert reasons == ["linter worker died", *["not done within 10 s"] * 2]
+
+
+def test_closing_early_waits_for_no_check() -> None:
+    started, closed = threading.Event(), threading.Event()
+    was_closed: list[bool] = []
+
+    class HangingLinter(InlineLinter):
+        def submit(self, check: Check) -> Future[Report]:
+            if "hang" in check.text:
+                started.set()
+                was_closed.append(closed.wait(timeout=10))
+            return super().submit(check)
+
+        def close(self) -> None:
+            closed.set()
+
+    running = workers.outcomes(
+        [program("y = 1"), program("hang = 1\nhang = 2", 1)], Recipe(2), [HangingLinter()]
+    )
+    assert len(next(running).sequences) == 2
+    assert started.wait(timeout=30)
+    running.close()
+    assert was_closed == [True]
+
+
 def test_closing_early_ends_what_runs() -> None:
     started = threading.Event()
     release = threading.Event()
@@ -289,7 +379,7 @@ app = typer.Typer()
 app.command()(commands.synthesize)
 
 
-def run(*arguments: str | Path) -> Any:
+def run(*arguments: str | int | Path) -> Any:
     return CliRunner().invoke(app, [str(argument) for argument in arguments], env={"COLUMNS": "200"})
 
 
@@ -383,6 +473,212 @@ def test_another_run_does_not_go_on_with_the_file(tmp_path: Path) -> None:
     assert output.read_bytes() == before
     with pytest.raises(SettingsError, match="was not made by this command"):
         Output(source, {}, 1)
+
+
+@pytest.mark.parametrize("other", ["environment", "astroid", "pylint", "lintseq_lsp"])
+def test_what_decides_the_findings_is_part_of_the_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, other: str
+) -> None:
+    command = (corpus(tmp_path / "set.jsonl"), "-o", tmp_path / "out.jsonl")
+    assert "Imports resolve against Python 3" in run(*command).output
+    if other == "environment":
+        monkeypatch.setattr(commands, "find_environment", lambda _: Environment((), (tmp_path,), (3, 12)))
+    elif other == "lintseq_lsp":
+        monkeypatch.setattr(commands, "__version__", "other")
+    else:
+        monkeypatch.setattr(commands, "version", lambda name: "other" if name == other else version(name))
+    result = run(*command)
+    assert result.exit_code == 2
+    assert f"begun with {other} " in result.output
+
+
+def test_where_the_environment_was_found_makes_no_other_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command = (corpus(tmp_path / "set.jsonl"), "-o", tmp_path / "out.jsonl")
+    for origin in ("server", "VIRTUAL_ENV"):
+        environment = Environment((), (tmp_path,), (3, 12), origin)
+        monkeypatch.setattr(commands, "find_environment", lambda _, found=environment: found)
+        result = run(*command)
+        assert result.exit_code == 0
+        assert f"Imports resolve against Python 3.12: {tmp_path} ({origin})" in result.output
+
+
+def test_one_run_at_a_time(tmp_path: Path) -> None:
+    source = corpus(tmp_path / "set.jsonl")
+    (tmp_path / "link.jsonl").symlink_to("out.jsonl")
+    assert run(source, "-o", tmp_path / "out.jsonl").exit_code == 0
+    description = json.loads((tmp_path / "out.run.json").read_text())
+    with Output(tmp_path / "out.jsonl", description, 1):
+        for name in ("out.jsonl", "link.jsonl"):
+            result = run(source, "-o", tmp_path / name)
+            assert result.exit_code == 2
+            assert "another run is writing" in result.output
+    assert run(source, "-o", tmp_path / "out.jsonl").exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "reason"),
+    [
+        ("out.jsonl", "precious\n", "was not made by"),
+        ("out.failures.jsonl", "precious\n", "was not made by"),
+        ("out.failures.jsonl", '{"instruction": "a", "response": "x = 1"}\n', "was not made by"),
+        ("out.run.json", "{", "does not describe a run"),
+        ("out.run.json", "[]", "does not describe a run"),
+        ("out.run.json", "\udcff", "does not describe a run"),
+        ("out.run.json", "{}", "begun with output None"),
+    ],
+)
+def test_what_others_made_is_left_alone(tmp_path: Path, name: str, content: str, reason: str) -> None:
+    source = corpus(tmp_path / "set.jsonl")
+    (tmp_path / name).write_text(content, errors="surrogateescape")
+    result = run(source, "-o", tmp_path / "out.jsonl")
+    assert result.exit_code == 2
+    assert reason in result.output
+    assert (tmp_path / name).read_text(errors="surrogateescape") == content
+
+
+def test_lines_of_others_between_ours_are_left_alone(tmp_path: Path) -> None:
+    command = (corpus(tmp_path / "set.jsonl"), "-o", tmp_path / "out.jsonl")
+    assert run(*command).exit_code == 0
+    for name in ("out.jsonl", "out.failures.jsonl"):
+        ours = (tmp_path / name).read_text()
+        for line in ("{}\n", "[]\n"):
+            (tmp_path / name).write_text(ours + line)
+            result = run(*command)
+            assert result.exit_code == 2
+            assert "lines that this command did not write" in result.output
+            assert (tmp_path / name).read_text() == ours + line
+        (tmp_path / name).write_text(ours)
+
+
+def test_outputs_side_by_side_share_nothing(tmp_path: Path) -> None:
+    source = corpus(tmp_path / "set.jsonl")
+    for seed, name in enumerate(("run.a", "run.b", "run.jsonl")):
+        result = run(source, "-o", tmp_path / name, "--seed", seed)
+        assert result.exit_code == 0, result.output
+    assert {path.name for path in tmp_path.glob("*.run.json")} == {
+        "run.a.run.json",
+        "run.b.run.json",
+        "run.run.json",
+    }
+    result = run(source, "-o", tmp_path / "run", "--seed", 2)
+    assert result.exit_code == 2  # its neighbours would be those of run.jsonl
+    assert "begun with output 'run.jsonl', not 'run'" in result.output
+
+
+def test_a_link_stays_one(tmp_path: Path) -> None:
+    source = corpus(tmp_path / "set.jsonl")
+    (tmp_path / "disk").mkdir()
+    target = tmp_path / "disk" / "made.jsonl"
+    (tmp_path / "out.jsonl").symlink_to(target)
+    for _ in range(2):
+        assert run(source, "-o", tmp_path / "out.jsonl").exit_code == 0
+        assert (tmp_path / "out.jsonl").is_symlink()
+        whole = target.read_bytes()
+        target.write_bytes(whole[:-9])
+
+
+@pytest.mark.parametrize("output", ["set.jsonl/out.jsonl", "set.jsonl/deep/out.jsonl", "."])
+def test_an_output_that_cannot_be_written_is_said(tmp_path: Path, output: str) -> None:
+    source = corpus(tmp_path / "set.jsonl")
+    result = run(source, "-o", tmp_path / output)
+    assert result.exit_code == 2
+    assert "cannot be written" in result.output or "is a directory" in result.output
+
+
+def test_going_on_copies_and_holds_little(tmp_path: Path) -> None:
+    path = tmp_path / "out.jsonl"
+    with Output(path, {}, 1) as out:
+        for index in range(400):
+            outcome = synthesize(program("x" * 10_000, index), Recipe(linter=False), syntax_lint)
+            out.write(outcome)
+    whole = path.read_bytes()
+    inode = path.stat().st_ino
+    path.write_bytes(whole + b'{"edit_path": [')
+    with Output(path, {}, 1) as out:
+        assert len(out.done) == out.sequences == 400
+    assert path.read_bytes() == whole
+    assert path.stat().st_ino == inode
+    path.write_bytes(whole.replace(b'"index": 7,', b'"index": 8,'))
+    tracemalloc.start()
+    with Output(path, {}, 1) as out:  # what is there twice goes, from the middle
+        assert len(out.done) == out.sequences == 398
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < len(whole) / 4
+
+
+def test_failed_samples_are_tried_again_when_told_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = corpus(tmp_path / "set.jsonl")
+    command = (source, "-o", tmp_path / "out.jsonl", "--samples", "4", "--jobs", "1")
+    checks = count()
+
+    def dies_at_times(text: str) -> Report:
+        return Report(failure="linter worker died") if next(checks) % 9 == 8 else syntax_lint(text)
+
+    monkeypatch.setattr(commands, "PylintPool", lambda *_, **__: InlineLinter(lint=dies_at_times))
+    assert run(*command).exit_code == 0
+    made = (tmp_path / "out.jsonl").read_bytes()
+    lost = records(tmp_path / "out.failures.jsonl")
+    dead = InlineLinter(lint=lambda _: Report(failure="no linter"))
+    monkeypatch.setattr(commands, "PylintPool", lambda *_, **__: dead)
+    assert run(*command, "--retry-failed").exit_code == 1
+    monkeypatch.setattr(commands, "PylintPool", lambda *_, **__: InlineLinter())
+    assert run(*command).exit_code == 0
+    assert (tmp_path / "out.jsonl").read_bytes() == made  # nothing was lost, and nothing tried untold
+    assert records(tmp_path / "out.failures.jsonl") == lost
+    result = run(*command, "--retry-failed")
+    assert result.exit_code == 0
+    assert records(tmp_path / "out.failures.jsonl") == []
+    whole = (tmp_path / "out.jsonl").read_bytes()
+    assert whole.startswith(made)
+    assert whole.count(b"\n") == made.count(b"\n") + len(lost) == 4 * 12
+    assert run(source, "-o", tmp_path / "calm.jsonl", *command[3:]).exit_code == 0
+    calm = (tmp_path / "calm.jsonl").read_bytes()
+    assert sorted(whole.splitlines()) == sorted(calm.splitlines())
+
+
+def test_the_summary_says_what_counts_all_and_what_this_run(tmp_path: Path) -> None:
+    command = (corpus(tmp_path / "set.jsonl"), "-o", tmp_path / "out.jsonl")
+    first = run(*command).output
+    assert re.search(r"Programs .*100%", first)
+    assert re.search(r"failed in this run +1 × crashed", first)
+    again = run(*command).output
+    for output in (first, again):
+        assert re.search(r"sequences in all +11\b", output)
+        assert re.search(r"failed samples in all +1\b", output)
+    assert "12 (12 done before)" in again
+    assert "in this run" not in again
+    in_vain = run(*command, "--retry-failed").output
+    assert "12 (11 done before)" in in_vain
+    assert re.search(r"failed samples in all +1\b", in_vain)
+    assert re.search(r"failed in this run +1 × crashed", in_vain)
+
+
+def test_a_source_without_a_program_is_named(tmp_path: Path) -> None:
+    (tmp_path / "sets").mkdir()
+    source = corpus(tmp_path / "sets" / "set.jsonl")
+    result = run(tmp_path / "sets", "-o", tmp_path / "out.jsonl")
+    assert result.exit_code == 2
+    assert f"skipped {(tmp_path / 'sets').as_posix()}: no program in it" in result.output
+    assert "there is no program" in result.output
+    result = run(source, "-p", "this", "-o", tmp_path / "out.jsonl")
+    assert result.exit_code == 0
+    assert "skipped this.py: no program in it" in result.output
+
+
+@pytest.mark.parametrize(
+    ("package", "said"), [("this", "there are 0"), ("no_such", "'no_such' is installed")]
+)
+def test_the_benchmark_says_when_there_is_nothing_to_measure(package: str, said: str) -> None:
+    script = Path(__file__).parents[1] / "benchmarks" / "lintseq.py"
+    process = subprocess.run(
+        [sys.executable, script, "--package", package], capture_output=True, text=True, check=False
+    )
+    assert process.returncode == 1
+    assert said in process.stderr
+    assert process.stderr.count("\n") == 1
 
 
 def test_the_command_says_what_is_missing(tmp_path: Path) -> None:

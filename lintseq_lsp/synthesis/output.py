@@ -1,53 +1,71 @@
 """The files of a run, which survive a kill: whole lines only, and what is there twice or in part goes.
 
 `NAME.jsonl` holds the sequences, `NAME.failures.jsonl` the samples that could not be made, and
-`NAME.run.json` what the run was started with, so that it cannot go on as another one.
+`NAME.run.json` what the run was started with, so that it cannot go on as another one. `NAME.lock` is empty
+and stays: it is what a second run at the same time finds locked.
 """
 
 import json
-from collections import Counter
-from collections.abc import Iterator, Mapping
+import os
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Set
+from contextlib import ExitStack, contextmanager
+from itertools import chain
 from pathlib import Path
 from typing import Any, Self
 
-from lintseq_lsp.errors import SettingsError
-from lintseq_lsp.synthesis.programs import Outcome
+from filelock import FileLock, Timeout
 
-Key = tuple[str, int]
+from lintseq_lsp.errors import SettingsError
+from lintseq_lsp.synthesis.programs import Key, Outcome
+
+_ANOTHER = "choose another output"
 
 
 class Output:
     """Appends outcomes. `done` holds the keys of the programs that were complete at the start.
 
+    With `retry_failed`, failed samples of complete programs are taken out and are in `again`, by program.
     `sequences` and `failures` count the records of all runs.
     """
 
-    def __init__(self, path: Path, run: Mapping[str, Any], samples: int) -> None:
-        """Raises `SettingsError` when `path` was begun with another `run`."""
-        self._paths = (path, path.with_suffix(".failures.jsonl"))
-        description = path.with_suffix(".run.json")
-        if description.exists():
-            _same_run(path, json.loads(description.read_text("utf-8")), run)
-        elif path.exists():
-            raise SettingsError(f"{path} exists and was not made by this command: choose another output")
-        else:
+    def __init__(
+        self, path: Path, run: Mapping[str, Any], samples: int, *, retry_failed: bool = False
+    ) -> None:
+        """Raises `SettingsError` when `path` was begun with another `run`, is another process's at this
+        time, or cannot be written."""
+        with _refusals(path), ExitStack() as stack:
+            path = path.resolve()  # a link stays one
+            failures, description = _beside(path, ".failures.jsonl"), _beside(path, ".run.json")
+            if not description.exists():
+                for file in (path, failures):
+                    if file.exists():
+                        raise SettingsError(f"{file} exists and was not made by this command: {_ANOTHER}")
             path.parent.mkdir(parents=True, exist_ok=True)
-            _replace(description, [json.dumps(run, indent=2).encode() + b"\n"])
-        counts: Counter[Key] = Counter(key for file in self._paths for key, _ in _whole_lines(file))
-        self.done = {key for key, count in counts.items() if count == samples}
-        self.sequences, self.failures = map(self._keep_done, self._paths)
-        self._files = tuple(file.open("ab") for file in self._paths)
-
-    def _keep_done(self, path: Path) -> int:
-        kept = [line for key, line in _whole_lines(path) if key in self.done]
-        if not path.exists() or sum(map(len, kept)) != path.stat().st_size:
-            _replace(path, kept)
-        return len(kept)
+            stack.enter_context(FileLock(_beside(path, ".lock"), blocking=False))
+            _begin(path, description, {"output": path.name, **run})
+            for file in (path, failures):
+                file.touch()
+            counts = Counter(key for file in (path, failures) for key, _, _ in _records(file))
+            complete = {key for key, count in counts.items() if count == samples}
+            self._untried: defaultdict[Key, list[Any]] = defaultdict(list)
+            if retry_failed:
+                for key, record, _ in _records(failures):
+                    if key in complete:
+                        self._untried[key].append(record)
+            self.again = {key: [each["sample"] for each in lost] for key, lost in self._untried.items()}
+            self.done = complete - self.again.keys()
+            self.sequences = _keep(path, complete)
+            self.failures = _keep(failures, self.done)
+            self._files = [stack.enter_context(file.open("ab")) for file in (path, failures)]
+            self._opened = stack.pop_all()
 
     def write(self, outcome: Outcome) -> None:
         for file, records in zip(self._files, (outcome.sequences, outcome.failures), strict=True):
-            file.write(b"".join(json.dumps(record).encode() + b"\n" for record in records))
+            file.write(_lines(records))
             file.flush()
+            for record in records:
+                self._untried.pop((record["source_file"], record["index"]), None)
         self.sequences += len(outcome.sequences)
         self.failures += len(outcome.failures)
 
@@ -55,23 +73,45 @@ class Output:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for file in self._files:
-            file.close()
+        with self._opened:  # a run that ends early leaves what it has not tried again as it was
+            self._files[1].write(_lines(chain.from_iterable(self._untried.values())))
 
 
-def _same_run(path: Path, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
-    for name in [*now, *before]:
-        if before.get(name) != now.get(name):
+@contextmanager
+def _refusals(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except Timeout as error:
+        raise SettingsError(f"another run is writing {path} at this time") from error
+    except OSError as error:
+        raise SettingsError(f"{path} cannot be written: {error}") from error
+
+
+def _beside(path: Path, ending: str) -> Path:
+    return path.with_name((path.stem if path.suffix == ".jsonl" else path.name) + ending)
+
+
+def _begin(path: Path, description: Path, run: Mapping[str, Any]) -> None:
+    """Writes down what a run is started with, or sees that it is the same as before."""
+    if not description.exists():
+        _replace(description, [json.dumps(run, indent=2).encode() + b"\n"])
+        return
+    try:
+        before = json.loads(description.read_bytes())
+    except ValueError:
+        before = None
+    if not isinstance(before, dict):
+        raise SettingsError(f"{description} does not describe a run of this command: {_ANOTHER}")
+    for name in [*run, *before]:
+        if before.get(name) != run.get(name):
             raise SettingsError(
-                f"{path} was begun with {name} {before.get(name)!r}, not {now.get(name)!r}: "
-                "go on with the same, or choose another output"
+                f"{path} was begun with {name} {before.get(name)!r}, not {run.get(name)!r}: "
+                f"go on with the same, or {_ANOTHER}"
             )
 
 
-def _whole_lines(path: Path) -> Iterator[tuple[Key, bytes]]:
-    """The records up to a line that was cut off, each with the program it belongs to."""
-    if not path.exists():
-        return
+def _records(path: Path) -> Iterator[tuple[Key, dict[str, Any], bytes]]:
+    """The records up to a line that was cut off, each with the program it belongs to and its line."""
     with path.open("rb") as file:
         for line in file:
             try:
@@ -80,10 +120,37 @@ def _whole_lines(path: Path) -> Iterator[tuple[Key, bytes]]:
                 return
             if not line.endswith(b"\n"):
                 return
-            yield (record["source_file"], record["index"]), line
+            match record:
+                case {"source_file": str(source_file), "index": int(index)}:
+                    yield (source_file, index), record, line
+                case _:
+                    raise SettingsError(f"{path} has lines that this command did not write: {_ANOTHER}")
 
 
-def _replace(path: Path, lines: list[bytes]) -> None:
+def _keep(path: Path, keys: Set[Key]) -> int:
+    """Leaves the records of the programs `keys` alone, and tells how many. The file may be large: it is
+    copied only when more goes than its end, which is all that a kill leaves to mend."""
+    count = seen = kept = 0
+    only_end_goes = True
+    for key, _, line in _records(path):
+        if key in keys:
+            only_end_goes &= kept == seen
+            count += 1
+            kept += len(line)
+        seen += len(line)
+    if only_end_goes:
+        os.truncate(path, kept)
+    else:
+        _replace(path, (line for key, _, line in _records(path) if key in keys))
+    return count
+
+
+def _lines(records: Iterable[Any]) -> bytes:
+    return b"".join(json.dumps(record).encode() + b"\n" for record in records)
+
+
+def _replace(path: Path, lines: Iterable[bytes]) -> None:
     partial = path.with_name(path.name + ".part")
-    partial.write_bytes(b"".join(lines))
+    with partial.open("wb") as file:
+        file.writelines(lines)
     partial.replace(path)

@@ -5,7 +5,7 @@ where programs come from, which linter checks them, processes and files.
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from random import Random
 from typing import TypedDict
@@ -14,6 +14,9 @@ from lintseq_lsp import lintseq
 from lintseq_lsp.gate import finding_key, new_findings
 from lintseq_lsp.linters.base import Report
 from lintseq_lsp.text import split_lines
+
+Key = tuple[str, int]
+"""A program's, within a run: its `source_file` and its `index` there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +30,7 @@ class Program:
     code: str
 
     @property
-    def key(self) -> tuple[str, int]:
+    def key(self) -> Key:
         return self.source_file, self.index
 
 
@@ -67,28 +70,32 @@ class FailureRecord(TypedDict):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of a program: `samples` sequences and failures together."""
+    """What became of a program: a sequence or a failure for each sample."""
 
     sequences: Sequence[SequenceRecord] = ()
     failures: Sequence[FailureRecord] = ()
 
 
-def synthesize(program: Program, recipe: Recipe, lint: lintseq.Lint) -> Outcome:
-    """All samples of `program`. Line ends become `\\n`; else each sequence resolves to its code exactly,
-    outer blank lines aside."""
+def synthesize(
+    program: Program, recipe: Recipe, lint: lintseq.Lint, samples: Sequence[int] | None = None
+) -> Outcome:
+    """The `samples` of `program` with these numbers, by default all. Line ends become `\\n`; else each
+    sequence resolves to its code exactly, outer blank lines aside."""
+    if samples is None:
+        samples = range(recipe.samples)
     lines, _ = split_lines(program.code)
     if not program.code.strip():
-        return failed(program, recipe, "the program is empty")
+        return failed(program, samples, "the program is empty")
     lint = _remembering(lint)
     if recipe.linter and recipe.baseline:
         base = lint("\n".join(lines))
         if base.failure is not None:
-            return failed(program, recipe, base.failure)
+            return failed(program, samples, base.failure)
         if base.parsed:  # else its other findings are unknown, not absent
             lint = beyond(base, lint)
     sequences: list[SequenceRecord] = []
     failures: list[FailureRecord] = []
-    for sample in range(recipe.samples):
+    for sample in samples:
         random = Random(f"{recipe.seed} {program.index} {sample} {program.code}")
         states: list[lintseq.State] | lintseq.Failure
         if recipe.linter:
@@ -139,9 +146,9 @@ def _remembering(lint: lintseq.Lint) -> lintseq.Lint:
     return remembered
 
 
-def failed(program: Program, recipe: Recipe, reason: str) -> Outcome:
-    """Every sample of `program` failed for the same reason."""
-    return Outcome(failures=[_failure(program, sample, reason) for sample in range(recipe.samples)])
+def failed(program: Program, samples: Iterable[int], reason: str) -> Outcome:
+    """The `samples` of `program` failed, all for the same reason."""
+    return Outcome(failures=[_failure(program, sample, reason) for sample in samples])
 
 
 def _failure(program: Program, sample: int, reason: str) -> FailureRecord:

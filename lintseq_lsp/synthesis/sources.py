@@ -16,7 +16,10 @@ from pathlib import Path
 from lintseq_lsp.errors import SettingsError
 from lintseq_lsp.synthesis.programs import Program
 
-_FENCED = re.compile(r"```python(.*?)(?:```|\Z)", re.DOTALL)
+# The rest of the line that opens a block is no code, unless the block ends on that line.
+_FENCED = re.compile(
+    r"``` *(?:python3?|py)(?![\w-])(?:[^`\r\n]*(?=[\r\n]))?(.*?)(?:```|\Z)", re.DOTALL | re.IGNORECASE
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +70,7 @@ def programs(origin: Source) -> Iterator[Program | BadInput]:
 
 def code_in(response: str) -> str:
     """The Python of an answer in prose: its fenced blocks, when the whole is not Python itself."""
+    response = response.removeprefix("\ufeff")  # what an editor hides, and pylint in a file, too
     fenced = _FENCED.findall(response)
     if not fenced or _parsed(response) is not None:
         return response
@@ -75,17 +79,20 @@ def code_in(response: str) -> str:
 
 def _jsonl(origin: Source) -> Iterator[Program | BadInput]:
     index = -1
-    with origin.path.open("rb") as file:
-        for number, line in enumerate(file, 1):
-            if not line.strip():
-                continue
-            index += 1
-            record = _record(line)
-            if isinstance(record, str):
-                yield BadInput(f"{origin.name}:{number}", record)
-            else:
-                instruction, response = record
-                yield Program(index, origin.name, instruction, response, code_in(response))
+    try:
+        with origin.path.open("rb") as file:
+            for number, line in enumerate(file, 1):
+                if not line.strip():
+                    continue
+                index += 1
+                record = _record(line)
+                if isinstance(record, str):
+                    yield BadInput(f"{origin.name}:{number}", record)
+                else:
+                    instruction, response = record
+                    yield Program(index, origin.name, instruction, response, code_in(response))
+    except OSError as error:
+        yield BadInput(origin.name, str(error))
 
 
 def _record(line: bytes) -> tuple[str, str] | str:
@@ -101,11 +108,16 @@ def _record(line: bytes) -> tuple[str, str] | str:
     instruction, response = record["instruction"], record["response"]
     if not response.strip():
         return "the response is empty"
+    return _not_text(instruction + response) or (instruction, response)
+
+
+def _not_text(text: str) -> str | None:
+    """Why `text` cannot be written to a file: half of a surrogate pair."""
     try:
-        (instruction + response).encode()
+        text.encode()
     except UnicodeEncodeError as error:
         return f"not text: {error.reason}"
-    return instruction, response
+    return None
 
 
 def _python(origin: Source) -> Iterator[Program | BadInput]:
@@ -113,7 +125,7 @@ def _python(origin: Source) -> Iterator[Program | BadInput]:
     try:
         with tokenize.open(origin.path) as file:
             text = file.read()
-    except (OSError, SyntaxError, UnicodeDecodeError) as error:
+    except (OSError, SyntaxError, UnicodeError, LookupError) as error:  # the last two: odd coding lines
         yield BadInput(origin.name, str(error))
         return
     tree = _parsed(text)
@@ -126,11 +138,16 @@ def _python(origin: Source) -> Iterator[Program | BadInput]:
         if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
             continue
         docstring = ast.get_docstring(node)
-        if docstring:
+        if not docstring:
+            continue
+        flaw = _not_text(docstring)
+        if flaw:
+            yield BadInput(f"{origin.name}:{node.lineno}", flaw)
+        else:
             first = min(part.lineno for part in [node, *node.decorator_list])
             code = "\n".join(lines[first - 1 : node.end_lineno])
             yield Program(index, origin.name, docstring, code, code)
-            index += 1
+        index += 1
 
 
 def _parsed(text: str) -> ast.Module | None:

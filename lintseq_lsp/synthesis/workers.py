@@ -1,28 +1,38 @@
 """Many programs at once: a thread for each linter, whose process does nearly all of the work.
 
-Outcomes come in the programs' order. Deliberately absent: what is done with outcomes, and any care for
-linters that hang or die, which linters/pool.py has.
+Outcomes come in the programs' order. A known difference from the reference: the gate's linter reports every
+error of `compile()` as E0001, a little more than pylint itself does (a late `from __future__` import,
+`f(a=1, a=2)`, …). Deliberately absent: what is done with outcomes, and any care for linters that hang or
+die, which linters/pool.py has.
 """
 
 import queue
 import threading
 import time
 from collections import deque
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 from lintseq_lsp.linters.base import Check, Linter, Report
 from lintseq_lsp.lintseq import Lint
-from lintseq_lsp.synthesis.programs import Outcome, Program, Recipe, synthesize
+from lintseq_lsp.synthesis.programs import Key, Outcome, Program, Recipe, synthesize
 
 # Some messages, such as E1111, are for modules of a .py file only. No folder: nothing to import beside it.
 _MODULE = str(Path("/no-such-folder/lintseq_program.py"))
 _AHEAD = 16  # programs a linter that may be ahead of the slowest one
 
 
-def outcomes(programs: Iterable[Program], recipe: Recipe, linters: Sequence[Linter]) -> Generator[Outcome]:
-    """What becomes of each program. When closed early, it ends after the checks that are running."""
+def outcomes(
+    programs: Iterable[Program],
+    recipe: Recipe,
+    linters: Sequence[Linter],
+    again: Mapping[Key, Sequence[int]] = {},
+) -> Generator[Outcome]:
+    """What becomes of each program: of its samples in `again`, else of all of them.
+
+    At the end it closes the linters: when it is closed early, no check is waited for.
+    """
     free: queue.SimpleQueue[Linter] = queue.SimpleQueue()
     for linter in linters:
         free.put(linter)
@@ -31,7 +41,8 @@ def outcomes(programs: Iterable[Program], recipe: Recipe, linters: Sequence[Lint
     def work(program: Program) -> Outcome:
         linter = free.get()
         try:
-            return synthesize(program, recipe, lint_with(linter, recipe.timeout, stopped))
+            lint = lint_with(linter, recipe.timeout, stopped)
+            return synthesize(program, recipe, lint, again.get(program.key))
         finally:
             free.put(linter)
 
@@ -46,6 +57,8 @@ def outcomes(programs: Iterable[Program], recipe: Recipe, linters: Sequence[Lint
             yield ahead.popleft().result()
     finally:
         stopped.set()
+        for linter in linters:
+            linter.close()
         threads.shutdown(cancel_futures=True)
 
 
@@ -54,10 +67,14 @@ def lint_with(linter: Linter, seconds: float, stopped: threading.Event) -> Lint:
     end = time.monotonic() + seconds
 
     def lint(text: str) -> Report:
+        if stopped.is_set():
+            return Report(failure="stopped")
         left = end - time.monotonic()
-        if stopped.is_set() or left <= 0:
-            return Report(failure="stopped" if stopped.is_set() else f"not done within {seconds:g} s")
-        # pylint parses files with one more line end, which counts in where a syntax error at the end is.
-        return linter.submit(Check(text + "\n", _MODULE, timeout=left)).result()
+        if left > 0:
+            # pylint parses files with one more line end, which counts in where a syntax error at the end is.
+            report = linter.submit(Check(text + "\n", _MODULE, timeout=left)).result()
+            if report.failure is None or time.monotonic() < end:
+                return report
+        return Report(failure=f"not done within {seconds:g} s")
 
     return lint
