@@ -4,11 +4,11 @@
     python models/pretrain.py --shape paper --tokens .work/tokens --out .work/paper --hours 0.4  # one GPU
     touch .work/tiny/decay                    # begin the decay now; it takes DECAY_SHARE of --hours
 
-Token files are those of sequences.py (rows.py). OUT/state.pt is
-written every five minutes and is what the same command resumes from; OUT/model.safetensors and config.json
-are transformers' `OlmoForCausalLM`; OUT/log.csv has one row a measurement. The learning rate is warm-up,
-constant, then linear to zero, all by the clock, so that a slow or a busy machine ends in time; or by
---steps instead, so that two runs see the same number of tokens. With --processor-time the clock is what
+Token files are those of sequences.py (rows.py). OUT/state.pt is written every five minutes and is what the
+same command resumes from; OUT/model.safetensors and config.json are transformers' `OlmoForCausalLM`;
+OUT/log.csv has one row a measurement, whose tokens are those that were learned. The learning rate is
+warm-up, constant, then linear to zero, all by the clock, so that a slow or a busy machine ends in time; or
+by --steps instead, so that two runs see the same number of tokens. With --processor-time the clock is what
 all threads computed, which compares runs on a busy machine.
 """
 # ruff: noqa: T201 - a script that speaks to a terminal
