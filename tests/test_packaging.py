@@ -87,6 +87,13 @@ def test_every_dependency_is_locked() -> None:
     assert not required - locked, "requirements.lock lacks them"
 
 
+def test_extras_that_messages_name_exist() -> None:
+    files = [ROOT / "README.md", *(ROOT / "lintseq_lsp").rglob("*.py")]
+    named = {name for file in files for name in re.findall(r"lintseq-lsp\[(\w+)\]", file.read_text("utf-8"))}
+    assert "torch" in named
+    assert named <= project()["optional-dependencies"].keys()
+
+
 def test_what_tests_import_is_required() -> None:
     required = names([*project()["dependencies"], *project()["optional-dependencies"]["test"]])
     own = {path.stem for path in (ROOT / "tests").rglob("*.py")} | {"lintseq_lsp"}

@@ -1,15 +1,15 @@
 """`model pull` against a server on this machine that speaks the Hub's paths."""
 
-import hashlib
-import json
-import threading
+import socket
+import sys
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-import huggingface_hub.constants
+import huggingface_hub
 import pytest
+from filelock import FileLock
 from llama_oracle import loaded
+from local_hub import REPOSITORY, REVISION, Hub, serving
 from tiny_checkpoint import PUBLISHED, write_checkpoint
 from typer.testing import CliRunner
 
@@ -22,77 +22,6 @@ pytest_plugins = ["model_places"]
 pytestmark = pytest.mark.usefixtures("places")
 
 NAME = "tinycodelm-150m-lintseq"
-REPOSITORY = "upiter/TinyCodeLM-150M-LintSeqInstruct"
-REVISION = "0123456789abcdef0123456789abcdef01234567"
-
-
-class Hub:
-    """What is served, what was asked, and how the next answers go wrong."""
-
-    def __init__(self, folder: Path) -> None:
-        self.files = {path.name: path.read_bytes() for path in folder.iterdir()}
-        self.asked: list[tuple[str, str | None]] = []
-        self.authorised = False
-        self.cuts: list[int] = []
-        """Bodies of weights end after so many bytes, one after another."""
-        self.broken = False
-        """Weights are answered with 503."""
-        self.damaged = False
-        """Weights have a wrong byte in them."""
-
-    def listing(self) -> bytes:
-        siblings = []
-        for name, data in self.files.items():
-            blob = hashlib.sha1(b"blob %d\0%b" % (len(data), data), usedforsecurity=False).hexdigest()
-            sibling: dict[str, object] = {"rfilename": name, "size": len(data), "blobId": blob}
-            if not name.endswith(".json"):
-                digest = hashlib.sha256(data).hexdigest()
-                sibling["lfs"] = {"sha256": digest, "size": len(data), "pointerSize": 134}
-            siblings.append(sibling)
-        card = {"license": "apache-2.0"}
-        return json.dumps(
-            {"id": REPOSITORY, "sha": REVISION, "siblings": siblings, "cardData": card}
-        ).encode()
-
-    def ranges(self, name: str) -> list[str | None]:
-        return [wanted for path, wanted in self.asked if path.endswith(f"/resolve/{REVISION}/{name}")]
-
-
-class Handler(BaseHTTPRequestHandler):
-    hub: Hub
-
-    def do_GET(self) -> None:
-        hub = self.hub
-        path, wanted = self.path.partition("?")[0], self.headers["Range"]
-        hub.asked.append((path, wanted))
-        hub.authorised |= "Authorization" in self.headers
-        name = path.rpartition("/")[2]
-        if path == f"/api/models/{REPOSITORY}":
-            self._answer(200, hub.listing())
-        elif path != f"/{REPOSITORY}/resolve/{REVISION}/{name}" or name not in hub.files:
-            self._answer(404, b"")
-        else:
-            data = hub.files[name]
-            start = int(wanted.removeprefix("bytes=").rstrip("-")) if wanted else 0
-            if name.endswith(".json"):
-                self._answer(206 if wanted else 200, data[start:])
-            elif hub.broken:
-                self._answer(503, b"")
-            else:
-                if hub.damaged:
-                    data = data[:-1] + bytes([data[-1] ^ 1])
-                self._answer(206 if wanted else 200, data[start:], hub.cuts.pop(0) if hub.cuts else None)
-
-    def _answer(self, status: int, body: bytes, cut: int | None = None) -> None:
-        self.send_response(status)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body[:cut])
-        if cut is not None:
-            self.close_connection = True
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base's name
-        pass
 
 
 @pytest.fixture(scope="module")
@@ -102,18 +31,11 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def hub(checkpoint: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
-    served = Hub(checkpoint)
-    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Bound", (Handler,), {"hub": served}))
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-    thread.start()
-    monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{server.server_address[1]}")
     monkeypatch.setattr("huggingface_hub.file_download.time.sleep", lambda _: None)  # before a retry
     # what an unfinished chunk held is lost; 10 MB in earnest, too much for a test
     monkeypatch.setattr(huggingface_hub.constants, "DOWNLOAD_CHUNK_SIZE", 1000)
-    yield served
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with serving(checkpoint, monkeypatch) as served:
+        yield served
 
 
 def pull(kind: Type = Type.Q8_0) -> registry.ModelFile:
@@ -205,7 +127,135 @@ def test_pytorch_files_are_not_fetched_without_torch(hub: Hub, monkeypatch: pyte
 
 @pytest.mark.usefixtures("hub")
 def test_a_repository_that_is_not_there_or_a_name_that_is_unknown() -> None:
-    with pytest.raises(ModelFileError, match="could not fetch upiter/TinyCodeLM-400M"):
+    with pytest.raises(ModelFileError, match=r"could not fetch upiter/TinyCodeLM-400M.* check the network"):
         fetch.pull("tinycodelm-400m-lintseq", announce=lambda _: None)
     with pytest.raises(ModelFileError, match="there are tinycodelm-150m-lintseq"):
         fetch.pull("gpt-5", announce=lambda _: None)
+
+
+@pytest.mark.parametrize(("status", "code"), [(401, "RepoNotFound"), (403, "GatedRepo")])
+def test_a_repository_that_is_not_open_to_all(hub: Hub, status: int, code: str) -> None:
+    hub.answer = (status, b"", code)
+    with pytest.raises(ModelFileError, match=f"has no {REPOSITORY} that is open to all"):
+        pull()
+
+
+@pytest.mark.parametrize("status", [429, 500, 503])
+def test_a_hub_that_is_busy_or_out_of_order(hub: Hub, status: int) -> None:
+    hub.answer = (status, b"oops", "")
+    with pytest.raises(ModelFileError, match="try again later"):
+        pull()
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"<html>Please log in.</html>",
+        b"[]",
+        b"{}",
+        b'{"id": "x"}',
+        b'{"id": "x", "sha": 1, "siblings": []}',
+        b'{"id": "x", "sha": "a", "siblings": [{"rfilename": 5}]}',
+        b'{"id": "x", "sha": "a", "siblings": [{"rfilename": "model.safetensors"}]}',
+        b'{"id": "x", "sha": "a", "siblings": 5}',
+        b'{"id": "x", "sha": "a", "cardData": ["apache-2.0"], '
+        b'"siblings": [{"rfilename": "model.safetensors", "size": 9, "blobId": "b"}]}',
+    ],
+)
+def test_an_answer_that_is_not_the_hubs(hub: Hub, body: bytes) -> None:
+    hub.answer = (200, body, "")
+    with pytest.raises(ModelFileError, match="did not answer as the Hub does"):
+        pull()
+
+
+@pytest.mark.timeout(30)
+def test_a_hub_that_never_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fetch, "_TIMEOUT", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{silent.getsockname()[1]}")
+        with pytest.raises(ModelFileError, match="timed out"):
+            pull()
+
+
+@pytest.fixture
+def new_client() -> Iterator[None]:
+    """The Hub's client reads the proxies once; here it does so in the test, and again after it."""
+    huggingface_hub.close_session()
+    yield
+    huggingface_hub.close_session()
+
+
+@pytest.mark.usefixtures("new_client")
+@pytest.mark.parametrize(
+    ("variable", "value", "message"),
+    [
+        ("ALL_PROXY", "socks5://127.0.0.1:9", "pip install socksio"),
+        ("ALL_PROXY", "gopher://127.0.0.1:9", "gopher"),
+        ("HTTPS_PROXY", "http://127.0.0.1:port", "port"),
+        ("HF_ENDPOINT", "http://127.0.0.1:port", "port"),
+        ("SSL_CERT_FILE", "/nowhere/ca.pem", "No such file"),
+    ],
+)
+def test_settings_of_the_network_that_cannot_be_used(
+    monkeypatch: pytest.MonkeyPatch, variable: str, value: str, message: str
+) -> None:
+    monkeypatch.setitem(sys.modules, "socksio", None)
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(ModelFileError, match=rf"no connection can be set up \(.*{message}.*{variable}"):
+        pull()
+
+
+@pytest.mark.usefixtures("new_client")
+def test_an_empty_endpoint_is_the_hub(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_ENDPOINT", "")
+    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
+    with pytest.raises(ModelFileError, match=r"from https://huggingface\.co .*check the network"):
+        pull()
+
+
+def test_a_pull_that_runs_is_left_alone(hub: Hub, tmp_path: Path) -> None:
+    (tmp_path / "cache" / "checkpoints").mkdir(parents=True)
+    with (
+        FileLock(tmp_path / "cache" / "checkpoints" / f"{NAME}.lock"),
+        pytest.raises(ModelFileError, match="is being pulled by another process"),
+    ):
+        pull()
+    assert hub.asked == []
+
+
+@pytest.mark.parametrize("path", ["data", "data/models/registry.json"])
+def test_what_could_not_be_registered_is_not_fetched(hub: Hub, tmp_path: Path, path: str) -> None:
+    (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / path).write_text('{"models": 3}')
+    failed = CliRunner().invoke(app, ["pull", NAME])
+    assert failed.exit_code == 1
+    assert failed.output.startswith("error: ")
+    assert hub.asked == []
+
+
+def test_a_full_disk_is_no_fault_of_the_network(hub: Hub) -> None:
+    resource = pytest.importorskip("resource")
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, limits[1]))
+    try:
+        with pytest.raises(ModelFileError, match=f"{NAME} cannot be written: File too large"):
+            pull()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert hub.asked
+
+
+@pytest.mark.usefixtures("hub")
+def test_what_another_revision_left_is_removed(tmp_path: Path) -> None:
+    stale = tmp_path / "cache" / "checkpoints" / NAME / "model-old.safetensors"
+    stale.parent.mkdir(parents=True)
+    stale.write_bytes(b"of another revision")
+    pull()
+    assert registry.find(NAME) is not None
+
+
+@pytest.mark.usefixtures("hub")
+def test_another_type_takes_the_place_of_the_earlier_file() -> None:
+    pull(Type.Q8_0)
+    model = pull(Type.Q4_0)
+    assert list(registry.data_folder().glob("*.gguf")) == [model.path]

@@ -4,9 +4,11 @@ import contextlib
 import errno
 import json
 import os
+import shlex
 import shutil
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -92,15 +94,83 @@ def test_a_failed_write_leaves_the_registry_as_it_was(model: Path, monkeypatch: 
     with pytest.raises(ModelFileError, match="no space"):
         registry.register(model, name="other")
     assert [entry.name for entry in registry.registered()] == ["mine"]
-    assert [path.name for path in registry.data_folder().iterdir()] == ["registry.json"]
+    assert {path.name for path in registry.data_folder().iterdir()} == {"registry.json", "registry.lock"}
 
 
-@pytest.mark.parametrize("content", ["", "[]", "{", '{"models": [{}]}', '{"models": [1]}', '{"models": 3}'])
+def test_two_changes_at_once_are_both_kept(model: Path) -> None:
+    other = threading.Thread(target=registry.register, args=(model,), kwargs={"name": "other"})
+    with registry.changing() as data:
+        other.start()
+        other.join(0.2)
+        data["chosen"] = "mine"
+    other.join()
+    assert registry.chosen() == "mine"
+    assert [entry.name for entry in registry.registered()] == ["other"]
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{", '{"models": 3}', "[" * 100_000], ids=range(5))
 def test_a_damaged_registry_is_one_clear_error(content: str) -> None:
     registry.data_folder().mkdir(parents=True)
     (registry.data_folder() / "registry.json").write_text(content)
     with pytest.raises(ModelFileError, match=r"remove its registry\.json"):
         registry.find("x")
+
+
+def test_an_entry_that_is_not_understood_is_left_out_and_kept(
+    model: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    registry.register(model, name="mine")
+    with registry.changing() as data:
+        newer = data["models"][0] | {"name": "newer", "prompt_format": "from-the-future-9"}
+        data["models"] += [1, {}, newer]
+    assert [entry.name for entry in registry.registered()] == ["mine"]
+    assert "'newer'" in caplog.text
+    assert CliRunner().invoke(app, ["list"]).exit_code == 0
+    registry.choose("mine")
+    registry.register(model, name="other")
+    with registry.changing() as data:
+        assert newer in data["models"]
+
+
+@pytest.mark.parametrize("name", ["~nobody-of-this-name/x.gguf", "x" * 5000, "a\0b"])
+def test_what_can_be_no_file_is_no_model(name: str) -> None:
+    for use in (registry.resolve_model, registry.choose):
+        with pytest.raises(ModelFileError, match=r"no model is called .* `lintseq-lsp model list` shows"):
+            use(name)
+
+
+@pytest.mark.parametrize("name", ["mine", registry.embedded()[0].name])
+def test_a_file_does_not_take_the_name_of_another(model: Path, tmp_path: Path, name: str) -> None:
+    registry.register(model, name="mine")
+    file = shutil.copy(model, tmp_path / f"{name}.gguf")
+    with pytest.raises(ModelFileError, match=r"give .* another name"):
+        registry.choose(str(file))
+    assert registry.chosen() is None
+
+
+def test_a_file_that_was_made_again_is_used_again(model: Path, tmp_path: Path) -> None:
+    file = Path(shutil.copy(model, tmp_path / "made.gguf"))
+    registry.choose(str(file))
+    convert(model.parent / "checkpoint", file, name="another")
+    with pytest.raises(ModelFileError, match="`lintseq-lsp model use FILE` again"):
+        registry.resolve_model(None)
+    registry.choose(str(file))
+    assert registry.resolve_model(None).path == file
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("context_length", 0), ("embedding_length", 0), ("block_count", 0), ("block_count", 10**9)],
+)
+def test_sizes_on_which_llama_cpp_aborts_are_refused(
+    model: Path, tmp_path: Path, key: str, value: int
+) -> None:
+    data = bytearray(model.read_bytes())
+    place = data.index(b"olmo." + key.encode()) + len(f"olmo.{key}") + 4
+    data[place : place + 4] = value.to_bytes(4, "little")
+    (tmp_path / "m.gguf").write_bytes(data)
+    with pytest.raises(ModelFileError, match=f"has {value} as its {key}"):
+        verify(tmp_path / "m.gguf")
 
 
 def test_missing_folder_and_foreign_files(tmp_path: Path) -> None:
@@ -124,7 +194,9 @@ def test_a_tokenizer_without_the_boundary_is_named(model: Path, tmp_path: Path) 
 
 def test_an_unknown_prompt_format_asks_for_an_update(tmp_path: Path) -> None:
     folder = write_checkpoint(tmp_path / "checkpoint")
-    convert(folder, tmp_path / "m.gguf", name="m", metadata={"lintseq.prompt_format": "from-the-future-9"})
+    convert(folder, tmp_path / "m.gguf", name="m", metadata={"lintseq.prompt_format": "paper-1"})
+    data = (tmp_path / "m.gguf").read_bytes()
+    (tmp_path / "m.gguf").write_bytes(data.replace(b"paper-1", b"paper-9"))
     with pytest.raises(ModelFileError, match="update lintseq-lsp"):
         verify(tmp_path / "m.gguf")
 
@@ -183,6 +255,45 @@ def test_commands(model: Path, tmp_path: Path) -> None:
     assert refused.output.startswith("error: ")
     assert "truncated" in refused.output
     assert run(app, ["use", "nothing"]).exit_code == 1
+
+
+def test_the_line_that_says_how_to_use_a_file_can_be_pasted(model: Path, tmp_path: Path) -> None:
+    output = tmp_path / "it's my model.gguf"
+    made = CliRunner().invoke(app, ["convert", str(model.parent / "checkpoint"), "-o", str(output)])
+    command = made.output.splitlines()[-1].removeprefix("use it: ")
+    assert shlex.split(command) == ["lintseq-lsp", "model", "use", str(output)]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["convert", "checkpoint", "-o", "folder"], "folder cannot be written: it is a folder"),
+        (["convert", "checkpoint", "-o", "file/m.gguf"], "m.gguf cannot be written: "),
+        (["convert", "checkpoint/model.safetensors", "-o", "m.gguf"], "config.json is not there"),
+        (["convert", "odd", "-o", "m.gguf"], "config.json cannot be used: "),
+        (["use", "folder"], "folder cannot be read: "),
+        (["verify", "x" * 5000], "no model is called"),
+    ],
+)
+def test_files_that_cannot_be_used_are_one_clear_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], message: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_checkpoint(tmp_path / "checkpoint")
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "odd" / "config.json").mkdir(parents=True)
+    (tmp_path / "file").touch()
+    failed = CliRunner().invoke(app, arguments)
+    assert failed.exit_code == 1
+    [line] = failed.output.splitlines()
+    assert line.startswith("error: ")
+    assert message in line
+
+
+def test_the_list_is_shown_where_not_every_character_can_be() -> None:
+    environment = os.environ | {"PYTHONIOENCODING": "latin-1", "PYTHONPATH": str(Path(__file__).parents[1])}
+    command = [sys.executable, "-m", "lintseq_lsp", "model", "list"]
+    subprocess.run(command, check=True, env=environment, stdout=subprocess.DEVNULL)
 
 
 def test_models_are_found_in_a_checkout_and_in_an_installed_package(

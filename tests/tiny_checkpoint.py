@@ -1,7 +1,7 @@
 """Makes checkpoints in transformers' layout with random weights: OLMo at any width, GPT-NeoX's tokenizer.
 
 The tokenizer has what the published one has: NFC, byte-level BPE, added tokens for runs of spaces,
-`<pad>` and `<|diff|>` at ids 50280 and 50281 when there are that many rows.
+`<pad>`, and `<|diff|>`, which is not marked as special, at ids 50280 and 50281 when there are that many rows.
 """
 
 import json
@@ -66,7 +66,7 @@ def tokenizer(rows: int, *, boundary: bool = True) -> dict[str, Any]:
     spaces = [" " * length for length in range(24, 1, -1)]
     markers = ["<pad>", "<|diff|>"] if boundary else ["<pad>"]
     added = [(0, "<|endoftext|>", True)]
-    added += [(len(tokens) + i, text, text in markers) for i, text in enumerate(spaces + markers)]
+    added += [(len(tokens) + i, text, text == "<pad>") for i, text in enumerate(spaces + markers)]
     return {
         "version": "1.0",
         "truncation": None,
@@ -118,6 +118,13 @@ def weights(shape: Shape, seed: int = 0) -> dict[str, Matrix]:
 
 def write_checkpoint(folder: Path, shape: Shape = TINY, *, dtype: str = "F32", boundary: bool = True) -> Path:
     """A folder with `config.json`, `tokenizer.json` and `model.safetensors`."""
+    write_description(folder, shape, boundary=boundary)
+    write_safetensors(folder / "model.safetensors", weights(shape), dtype)
+    return folder
+
+
+def write_description(folder: Path, shape: Shape, *, boundary: bool = True) -> None:
+    """All of it but the weights."""
     folder.mkdir(parents=True, exist_ok=True)
     config = {
         "architectures": ["OlmoForCausalLM"],
@@ -139,8 +146,11 @@ def write_checkpoint(folder: Path, shape: Shape = TINY, *, dtype: str = "F32", b
     }
     (folder / "config.json").write_text(json.dumps(config))
     (folder / "tokenizer.json").write_text(json.dumps(tokenizer(shape.rows, boundary=boundary)))
-    write_safetensors(folder / "model.safetensors", weights(shape), dtype)
-    return folder
+
+
+def change(path: Path, **entries: object) -> None:
+    """Replaces entries of a JSON file."""
+    path.write_text(json.dumps(json.loads(path.read_text()) | entries))
 
 
 def write_safetensors(path: Path, tensors: dict[str, Matrix], dtype: str) -> None:

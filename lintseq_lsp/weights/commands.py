@@ -1,5 +1,6 @@
 """`lintseq-lsp model …`: what the user may do with models. Only words and exit codes, no work of its own."""
 
+import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -32,7 +33,7 @@ def list_models() -> None:
         here = {model.name for model in pulled}
         for name, published in CATALOGUE.items():
             if name not in here:
-                typer.echo(f"  {name:28} {'–':>9}  {published.description}: `lintseq-lsp model pull {name}`")
+                typer.echo(f"  {name:28} {'-':>9}  {published.description}: `lintseq-lsp model pull {name}`")
 
 
 @app.command()
@@ -62,25 +63,19 @@ def convert(
     with _errors_shown():
         metadata = {"lintseq.prompt_format": prompt_format.value}
         convert_checkpoint(folder, output, name=output.stem, kind=kind, metadata=metadata)
-        gguf_header.verify(output)
-    typer.echo(f"{output}\nsha256 {gguf_header.checksum(output)}\nuse it: lintseq-lsp model use {output}")
+        digest = gguf_header.checksum(output)
+    typer.echo(f"{output}\nsha256 {digest}\nuse it: lintseq-lsp model use {shlex.quote(str(output))}")
 
 
 @app.command()
 def verify(file: Annotated[str, typer.Argument(help="A GGUF file, or a model's name.")]) -> None:
     """Check that a model file is whole, has its recorded checksum, and the token `<|diff|>`."""
     with _errors_shown():
-        path = Path(file).expanduser()
-        known = next(
-            (
-                m
-                for m in (*registry.registered(), *registry.embedded())
-                if m.name == file or _same(m.path, path)
-            ),
-            None,
-        )
-        if known is not None:
-            path = known.path
+        known = registry.find(file)
+        path = registry.file_at(file) if known is None else known.path
+        if known is None:
+            models = (*registry.registered(), *registry.embedded())
+            known = next((model for model in models if model.path.resolve() == path.resolve()), None)
         header = gguf_header.verify(path, known.sha256 if known else None)
         digest = gguf_header.checksum(path)
     recorded = "as recorded" if known is not None and known.sha256 else "no checksum is recorded of this file"
@@ -98,14 +93,17 @@ def use(name: Annotated[str, typer.Argument(help="A model's name, or a GGUF file
     typer.echo(f"using {model.name} ({model.path})")
 
 
-def _same(one: Path, other: Path) -> bool:
-    return one.resolve() == other.resolve()
-
-
 @contextmanager
 def _errors_shown() -> Iterator[None]:
     try:
         yield
     except LintSeqError as error:
-        typer.echo(f"error: {error}", err=True)
-        raise typer.Exit(1) from None
+        message = str(error)
+    except OSError as error:
+        if error.filename is None:  # of standard output, where the command's own failures end up
+            raise
+        message = f"{error.filename} cannot be used: {error.strerror}"
+    else:
+        return
+    typer.echo(f"error: {message}", err=True)
+    raise typer.Exit(1)

@@ -6,11 +6,15 @@ Imports gguf and llama_cpp only when called: the server never needs them from he
 from __future__ import annotations
 
 import ctypes
+import errno
 import logging
 import os
+import shutil
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,7 +28,7 @@ from lintseq_lsp.weights.checkpoint import (
     read_tensors,
     read_vocabulary,
 )
-from lintseq_lsp.weights.gguf_header import Type
+from lintseq_lsp.weights.gguf_header import Type, verify
 
 if TYPE_CHECKING:
     from gguf import GGUFWriter
@@ -32,6 +36,8 @@ if TYPE_CHECKING:
 
 # llama.h, enum llama_ftype
 _FILE_TYPE = {Type.F32: 0, Type.F16: 1, Type.Q4_0: 2, Type.Q8_0: 7, Type.Q4_K_M: 15}
+_PLACE = ".lintseq-convert-"
+_DAY = 24 * 60 * 60
 
 
 def convert(
@@ -42,7 +48,7 @@ def convert(
     kind: Type = Type.Q8_0,
     metadata: Mapping[str, str | int] | None = None,
 ) -> None:
-    """Writes `output` from the checkpoint in `folder`, atomically.
+    """Writes `output` from the checkpoint in `folder`, atomically, and only what `verify` accepts.
 
     `metadata` goes into the file's header: texts and unsigned integers. Raises `ModelFileError` and
     `TokenizerError` for what cannot be converted.
@@ -67,15 +73,29 @@ def write_model(
     metadata: Mapping[str, str | int],
 ) -> None:
     """Writes a GGUF of `kind`, atomically. `read` gives a tensor by its name in transformers' OLMo."""
-    output.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=output.parent, prefix=".convert-") as place:
-        plain = Path(place) / "f32.gguf"
-        _write_f32(plain, name, shape, vocabulary, read, metadata)
-        result = plain
-        if kind is not Type.F32:
-            result = Path(place) / "quantised.gguf"
-            quantise(plain, result, kind)
-        result.replace(output)
+    try:
+        if output.is_dir():
+            raise IsADirectoryError(errno.EISDIR, "it is a folder")
+        output.parent.mkdir(parents=True, exist_ok=True)
+        _remove_stale(output.parent)
+        with tempfile.TemporaryDirectory(dir=output.parent, prefix=_PLACE) as place:
+            result = Path(place) / output.name
+            plain = result if kind is Type.F32 else result.with_name(f"{output.name}.f32")
+            _write_f32(plain, name, shape, vocabulary, read, metadata)
+            if plain != result:
+                quantise(plain, result, kind)
+            verify(result)
+            result.replace(output)
+    except OSError as error:
+        raise ModelFileError(f"{output} cannot be written: {error.strerror or error}") from None
+
+
+def _remove_stale(folder: Path) -> None:
+    """What conversions left that were killed. One that is running is not a day old."""
+    for place in folder.glob(f"{_PLACE}*"):
+        with suppress(OSError):
+            if time.time() - place.stat().st_mtime > _DAY:
+                shutil.rmtree(place)
 
 
 def quantise(source: Path, output: Path, kind: Type) -> None:
@@ -87,7 +107,14 @@ def quantise(source: Path, output: Path, kind: Type) -> None:
     parameters = llama_cpp.llama_model_quantize_default_params()
     parameters.ftype = _FILE_TYPE[kind]
     parameters.nthread = os.cpu_count() or 1
-    code = llama_cpp.llama_model_quantize(os.fsencode(source), os.fsencode(output), ctypes.byref(parameters))
+    # Not in this thread: Ctrl-C would be raised, and lost, in the Python logger that llama.cpp calls.
+    with ThreadPoolExecutor(1) as thread:
+        code = thread.submit(
+            llama_cpp.llama_model_quantize,
+            os.fsencode(source),
+            os.fsencode(output),
+            ctypes.byref(parameters),
+        ).result()
     if code != 0:
         raise ModelFileError(
             f"llama.cpp could not store {source} as {kind.value} (code {code}): is the disk full?"

@@ -43,6 +43,9 @@ class Type(Enum):
     Q4_0 = "Q4_0"
 
 
+MOST_LAYERS = 512  # llama.cpp, LLAMA_MAX_LAYERS: it aborts on more, and on none, with the whole process
+_SIZES = {"context_length": 2**31 - 1, "embedding_length": 2**31 - 1, "block_count": MOST_LAYERS}
+
 CONTROL, USER_DEFINED = 3, 4  # token types (llama.h, enum llama_token_type)
 
 
@@ -71,7 +74,10 @@ def verify(path: Path, sha256: str | None = None) -> Header:
             if sha256 is not None:
                 file.seek(0)
                 if hashlib.file_digest(file, "sha256").hexdigest() != sha256:
-                    raise ModelFileError(f"{path} has another checksum than recorded: {_MEND}")
+                    raise ModelFileError(
+                        f"{path} has another checksum than recorded: {_MEND}, "
+                        "or `lintseq-lsp model use FILE` again if you changed it yourself"
+                    )
     except FileNotFoundError:
         raise ModelFileError(f"{path} is not there: `lintseq-lsp model list` shows what is") from None
     except OSError as error:
@@ -100,16 +106,18 @@ def _header(path: Path, metadata: dict[str, Any]) -> Header:
             "choose another with `lintseq-lsp model use`"
         )
     architecture = str(metadata.get("general.architecture", ""))
-    context = metadata.get(f"{architecture}.context_length")
-    if not isinstance(context, int):
-        raise ModelFileError(f"{path} does not say how much context it was made for: convert it again")
-    name = metadata.get("lintseq.prompt_format", PromptFormat.PAPER.value)
+    for name, most in _SIZES.items():
+        size = metadata.get(f"{architecture}.{name}")
+        if not isinstance(size, int) or not 0 < size <= most:
+            raise ModelFileError(f"{path} has {size} as its {name}: convert it again")
+    wanted = metadata.get("lintseq.prompt_format", PromptFormat.PAPER.value)
     try:
-        prompt_format = PromptFormat(name)
+        prompt_format = PromptFormat(wanted)
     except ValueError:
         raise ModelFileError(
-            f"{path} wants the prompt format {name!r}, which this release does not know: update lintseq-lsp"
+            f"{path} wants the prompt format {wanted!r}, which this release does not know: update lintseq-lsp"
         ) from None
+    context = metadata[f"{architecture}.context_length"]
     return Header(metadata, architecture, context, boundaries[0], prompt_format)
 
 

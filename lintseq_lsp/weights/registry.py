@@ -1,12 +1,15 @@
 """Which models there are: the embedded ones, those that were pulled, and the one that is chosen.
 
-A registry is one JSON file in the user's data folder, replaced atomically. Light, since the server
-resolves its model here: nothing of llama.cpp, of GGUF writing or of the network.
+A registry is one JSON file in the user's data folder, replaced atomically, by one process at a time.
+Light, since the server resolves its model here: nothing of llama.cpp, of GGUF writing or of the network.
 """
 
 import json
+import logging
 import os
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,6 +19,8 @@ import platformdirs
 from lintseq_lsp.errors import ModelFileError
 from lintseq_lsp.prompts import PromptFormat
 from lintseq_lsp.weights.gguf_header import checksum, verify
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +47,7 @@ def resolve_model(setting: str | None) -> ModelFile:
     elif (known := find(name)) is not None:
         model = known
     else:
-        path = Path(name).expanduser()
-        if not path.exists():
-            raise ModelFileError(
-                f"no model is called {name!r} and no file is there: `lintseq-lsp model list` shows what is"
-            )
-        return _described(path)
+        return _described(file_at(name))
     verify(model.path, model.sha256)
     return model
 
@@ -94,26 +94,58 @@ def register(path: Path, *, name: str, license: str = "", description: str = "")
     model = replace(
         _described(path.resolve()), name=name, sha256=checksum(path), license=license, description=description
     )
-    data = _read(_registry())
-    data["models"] = [entry for entry in data.get("models", []) if entry.get("name") != name]
-    data["models"].append(_entry(model))
-    _write(data)
+    with changing() as data:
+        others = [entry for entry in data.get("models", []) if _named(entry) != name]
+        data["models"] = [*others, _entry(model)]
     return model
 
 
 def choose(name: str) -> ModelFile:
     """Records the model that is used where no setting names one: a name, or a file, which is registered."""
     if (model := find(name)) is None:
-        path = Path(name).expanduser()
-        if not path.is_file():
-            raise ModelFileError(f"no model is called {name!r}: `lintseq-lsp model list` shows the names")
+        path = file_at(name).resolve()
+        if (other := find(path.stem)) is not None and other.path.resolve() != path:
+            raise ModelFileError(
+                f"{path.stem!r} is the name of {other.path} already: give {path} another name, "
+                "or leave it unregistered and set lintseq.model to its path"
+            )
         model = register(path, name=path.stem)
     else:
         verify(model.path, model.sha256)
-    data = _read(_registry())
-    data["chosen"] = model.name
-    _write(data)
+    with changing() as data:
+        data["chosen"] = model.name
     return model
+
+
+@contextmanager
+def changing() -> Iterator[dict[str, Any]]:
+    """The registry's content, which is written back at the end, and no other process's until then.
+
+    Raises `ModelFileError` when it is damaged or cannot be written.
+    """
+    from filelock import FileLock
+
+    try:
+        data_folder().mkdir(parents=True, exist_ok=True)
+        with FileLock(data_folder() / "registry.lock", timeout=10):
+            data = _read(_registry())
+            yield data
+            _replace(data)
+    except OSError as error:
+        raise ModelFileError(f"{_registry()} cannot be written: {error.strerror or error}") from None
+
+
+def file_at(name: str) -> Path:
+    """The path of a file that is there. Raises `ModelFileError` for any other text."""
+    try:
+        path = Path(name).expanduser()
+        path.stat()
+    except (OSError, RuntimeError, ValueError) as error:  # also an unknown user, and a character 0
+        raise ModelFileError(
+            f"no model is called {name!r}, and no file can be read there "
+            f"({getattr(error, 'strerror', None) or error}): `lintseq-lsp model list` shows what is"
+        ) from None
+    return path
 
 
 def _described(path: Path) -> ModelFile:
@@ -134,22 +166,29 @@ def _entry(model: ModelFile) -> dict[str, Any]:
     return entry
 
 
+def _named(entry: Any) -> Any:
+    return entry.get("name") if isinstance(entry, dict) else None
+
+
 def _models(data: dict[str, Any], folder: Path) -> list[ModelFile]:
-    try:
-        return [
-            ModelFile(
-                name=entry["name"],
-                path=folder / entry["file"],
-                sha256=entry["sha256"],
-                context=entry["context"],
-                prompt_format=PromptFormat(entry["prompt_format"]),
-                license=entry["license"],
-                description=entry["description"],
+    models = []
+    for entry in data.get("models", []):
+        try:
+            models.append(
+                ModelFile(
+                    name=entry["name"],
+                    path=folder / entry["file"],
+                    sha256=entry["sha256"],
+                    context=entry["context"],
+                    prompt_format=PromptFormat(entry["prompt_format"]),
+                    license=entry["license"],
+                    description=entry["description"],
+                )
             )
-            for entry in data.get("models", [])
-        ]
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise ModelFileError(f"an entry of the models in {folder} is damaged ({error!r}): {_MEND}") from None
+        except (KeyError, TypeError, ValueError) as error:
+            # damaged, or of a newer release: no reason to lose the others
+            logger.warning("a model in %s is left out, %r: %r", folder, _named(entry), error)
+    return models
 
 
 _MEND = "remove its registry.json and pull the models again"
@@ -160,23 +199,15 @@ def _read(path: Path) -> dict[str, Any]:
         data = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return {}
-    except (OSError, ValueError) as error:
+    except (OSError, RecursionError, ValueError) as error:
         raise ModelFileError(f"{path} cannot be read ({error}): {_MEND}") from None
-    if not isinstance(data, dict):
-        raise ModelFileError(f"{path} is no JSON object: {_MEND}")
+    if not isinstance(data, dict) or not isinstance(data.get("models", []), list):
+        raise ModelFileError(f"{path} is no JSON object with a list of models: {_MEND}")
     return data
-
-
-def _write(data: dict[str, Any]) -> None:
-    try:
-        _replace(data)
-    except OSError as error:
-        raise ModelFileError(f"{_registry()} cannot be written: {error.strerror}") from error
 
 
 def _replace(data: dict[str, Any]) -> None:
     folder = data_folder()
-    folder.mkdir(parents=True, exist_ok=True)
     with tempfile.NamedTemporaryFile("w", dir=folder, suffix=".json", encoding="utf-8", delete=False) as file:
         try:
             json.dump(data, file, indent=2)

@@ -17,14 +17,20 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import torch
 from llama_oracle import loaded
+from local_hub import serving
 from make_tokenizer_cases import ODD, odd_line, texts
-from tiny_checkpoint import PUBLISHED, TINY, tokenizer, write_checkpoint
+from tiny_checkpoint import PUBLISHED, TINY, tokenizer, weights, write_checkpoint, write_description
 from tokenizers import Tokenizer
 from transformers import OlmoForCausalLM
 
+from lintseq_lsp.errors import ModelFileError
+from lintseq_lsp.weights import fetch
 from lintseq_lsp.weights.checkpoint import Shape
 from lintseq_lsp.weights.convert import convert
-from lintseq_lsp.weights.gguf_header import Type
+from lintseq_lsp.weights.gguf_header import Type, verify
+from lintseq_lsp.weights.random_model import PAPER_150M
+
+pytest_plugins = ["model_places"]
 
 
 @pytest.mark.parametrize(
@@ -58,14 +64,58 @@ def test_pytorch_file_gives_the_file_that_safetensors_gives(tmp_path: Path) -> N
     assert (tmp_path / "torch.gguf").read_bytes() == (tmp_path / "safe.gguf").read_bytes()
 
 
-def test_a_pickle_is_refused(tmp_path: Path) -> None:
-    from lintseq_lsp.errors import ModelFileError
-
+@pytest.mark.parametrize("form", ["parameters", "legacy"])
+def test_other_forms_of_pytorch_files_give_the_same(tmp_path: Path, form: str) -> None:
     folder = write_checkpoint(tmp_path / "checkpoint")
+    convert(folder, tmp_path / "safe.gguf", name="m")
     (folder / "model.safetensors").unlink()
-    torch.save({"model.embed_tokens.weight": Path("anything that runs code")}, folder / "pytorch_model.bin")
-    with pytest.raises(ModelFileError, match="plain weights"):
-        convert(folder, tmp_path / "m.gguf", name="m")
+    state = {name: torch.nn.Parameter(torch.tensor(matrix)) for name, matrix in weights(TINY).items()}
+    torch.save(state, folder / "pytorch_model.bin", _use_new_zipfile_serialization=form != "legacy")
+    convert(folder, tmp_path / "torch.gguf", name="m")
+    assert (tmp_path / "torch.gguf").read_bytes() == (tmp_path / "safe.gguf").read_bytes()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        {"model.embed_tokens.weight": Path("anything that runs code")},
+        {"model": {"embed_tokens.weight": torch.ones(2)}},
+        [torch.ones(2)],
+        torch.ones(2),
+        {"model.embed_tokens.weight": 5},
+    ],
+    ids=["a pickle", "nested", "a list", "a tensor", "a number"],
+)
+def test_other_things_than_plain_weights_are_refused(tmp_path: Path, content: object) -> None:
+    write_description(tmp_path, TINY)
+    torch.save(content, tmp_path / "pytorch_model.bin")
+    with pytest.raises(ModelFileError, match="holds other things than tensors") as refused:
+        convert(tmp_path, tmp_path / "m.gguf", name="m")
+    assert "weights_only" not in str(refused.value)
+
+
+def test_quantised_weights_are_refused(tmp_path: Path) -> None:
+    write_description(tmp_path, TINY)
+    torch.save({"model.embed_tokens.weight": torch.ones(2, dtype=torch.int8)}, tmp_path / "pytorch_model.bin")
+    with pytest.raises(ModelFileError, match=r"stores model\.embed_tokens\.weight as torch\.int8"):
+        convert(tmp_path, tmp_path / "m.gguf", name="m")
+
+
+def test_pull_of_a_checkpoint_like_the_papers(places: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = places / "published"
+    write_description(folder, PAPER_150M)
+    state = {name: torch.tensor(matrix).bfloat16() for name, matrix in weights(PAPER_150M).items()}
+    torch.save(state, folder / "pytorch_model.bin")
+    with serving(folder, monkeypatch):
+        model = fetch.pull("tinycodelm-150m-lintseq", kind=Type.F32, announce=lambda _: None)
+    assert verify(model.path, model.sha256).boundary == 50281
+    reference = OlmoForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
+    tokens = [*np.random.default_rng(3).integers(0, 50280, 20).tolist(), 50281]
+    with loaded(model.path) as running, torch.no_grad():
+        expected = reference(torch.tensor([tokens])).logits[0].numpy()
+        got = running.logits(tokens)
+    assert np.abs(got - expected).max() < 1e-2
+    assert (got.argmax(axis=1) == expected.argmax(axis=1)).all()
 
 
 def test_same_ids_on_thousands_of_lines(tmp_path: Path) -> None:
