@@ -78,4 +78,5 @@ def open_backend(settings: Settings) -> tuple[Backend, PromptFormat]:
     from lintseq_lsp.weights.registry import resolve_model
 
     model = resolve_model(settings.model or None)
-    return LlamaBackend(model.path, threads=settings.threads or None), model.prompt_format
+    backend = LlamaBackend(model.path, threads=settings.threads or None, copying=model.copying)
+    return backend, model.prompt_format

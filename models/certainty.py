@@ -15,10 +15,9 @@ from contextlib import closing
 from pathlib import Path
 from statistics import median
 
-from evaluate import SETTINGS, Judge
+from evaluate import SETTINGS, Judge, opened
 from positions import HALF_TYPED, NEXT_EDIT, NEXT_LINE, Position, modules_of, positions
 
-from lintseq_lsp.backends.llama import LlamaBackend
 from lintseq_lsp.engine import Engine
 from lintseq_lsp.suggestions import Memory, Outcome
 from lintseq_lsp.text import Document
@@ -77,7 +76,7 @@ def main() -> None:
     print("| task | certainty | positions | shown | first line | all | ms |")
     print("|---|---|---|---|---|---|---|")
     prompt_format = verify(arguments.model).prompt_format
-    with closing(LlamaBackend(arguments.model)) as backend, closing(Judge()) as judge:
+    with closing(opened(arguments.model)) as backend, closing(Judge()) as judge:
         engine = Engine(backend, judge.gate, prompt_format=prompt_format, settings=SETTINGS)
         for task in (NEXT_LINE, HALF_TYPED, NEXT_EDIT):
             for row in rows(engine, judge, arguments, task):

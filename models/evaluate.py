@@ -73,6 +73,7 @@ from lintseq_lsp.repetition import repeated_from
 from lintseq_lsp.runtime import open_gate, open_linter
 from lintseq_lsp.settings import Settings
 from lintseq_lsp.text import Document
+from lintseq_lsp.weights.registry import embedded
 
 PLACED_ONLY = ("ngram", "copy", "plain")  # they cannot tell where
 ASKED = {NEXT_LINE: (1, 48), HALF_TYPED: (1, 48), NEXT_EDIT: (8, 160), REWRITE: (12, 288)}  # lines, tokens
@@ -307,6 +308,14 @@ def without_model(
     return [judge.first(system, position, in_place(position, lines), writing)]
 
 
+def opened(path: Path, copying: float | None = None, threads: int | None = None) -> LlamaBackend:
+    """The model of a file; what ships is run as it ships, unless `copying` says otherwise."""
+    shipped = next((model for model in embedded() if model.path.samefile(path)), None)
+    if copying is None:
+        copying = shipped.copying if shipped else 0.0
+    return LlamaBackend(path, threads=threads, copying=copying)
+
+
 System = Callable[[Position], list[Answer]]
 
 
@@ -415,7 +424,7 @@ def evaluate(arguments: argparse.Namespace, path: Path) -> None:
     known = path.with_name(f"positions-{arguments.split}-{arguments.seed}.jsonl")
     wanted = list(labels(arguments.models, arguments.systems))
     with closing(Judge()) as judge, path.open("a") as file:
-        backends = {m: LlamaBackend(m, threads=arguments.threads) for m in arguments.models}
+        backends = {m: opened(m, arguments.copying, arguments.threads) for m in arguments.models}
         for model, name, label in wanted:
             asked = Model(backends[model or arguments.models[0]], judge)
             system = open_system(name, label, asked, judge, arguments.data)
@@ -443,6 +452,7 @@ if __name__ == "__main__":
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--tasks", nargs="+", choices=TASKS, default=TASKS)
     parser.add_argument("--systems", nargs="+", choices=NAMES, default=list(NAMES))
+    parser.add_argument("--copying", type=float, help="instead of the manifest's; with --answers of its own")
     parser.add_argument("--threads", type=int, help="of the model; default: the server's")
     parser.add_argument("--answers", default="answers", help="name of the file of answers")
     parser.add_argument("--only-table", action="store_true", help="of the answers that are there")

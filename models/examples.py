@@ -16,10 +16,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import sequences
-from evaluate import SETTINGS, Judge, Model, Written, by_confidence
+from evaluate import SETTINGS, Judge, Model, Written, by_confidence, opened
 from positions import NEXT_EDIT, TASKS, Position, modules_of, positions
 
-from lintseq_lsp.backends.llama import LlamaBackend
 from lintseq_lsp.diffs import Diff
 from lintseq_lsp.engine import Engine
 from lintseq_lsp.gate import Reason
@@ -140,7 +139,7 @@ if __name__ == "__main__":
     command = f"python models/examples.py {arguments.model} --data .work --out models/examples.md"
     parts = ["# Ten examples of each mode, as they came\n", f"`{command}`\n", LEGEND]
     with closing(Judge()) as judge:
-        model = Model(LlamaBackend(arguments.model), judge)
+        model = Model(opened(arguments.model), judge)
         for task in TASKS:
             parts.append(f"## {task.capitalize()}\n")
             asked = positions(modules, task, range(arguments.count), 0, judge.lint, known)

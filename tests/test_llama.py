@@ -370,3 +370,54 @@ def test_beginnings_that_share_a_token_do_not_outvote_one(model: LlamaBackend) -
     assert text_of(list(model.write(Request(prompt, begins=begins, max_lines=2), never))).startswith(
         begins[0]
     )
+
+
+@pytest.fixture(scope="module")
+def copier() -> Iterator[LlamaBackend]:
+    backend = LlamaBackend(MODEL, threads=1, copying=0.75)
+    yield backend
+    backend.close()
+
+
+FLIGHT = [
+    "def fly(zeppelin):",
+    "    zeppelin.ascend(altitude_of(zeppelin), 42)",
+    "",
+    "",
+    "def land(zeppelin):",
+]
+
+
+def half_typed(model: LlamaBackend, typed: str, candidates: int = 1) -> list[Piece]:
+    prompt = ["\n", *history(FLIGHT, 5, PromptFormat.SUFFIX_FIRST), f"{header(5, 1)}\n+"]
+    sampling = WARM if candidates > 1 else Sampling()
+    request = Request(prompt, begins=[typed], max_lines=1, sampling=sampling, candidates=candidates)
+    return list(model.write(request, never))
+
+
+def test_lines_of_the_text_are_copied(model: LlamaBackend, copier: LlamaBackend) -> None:
+    for typed in ("    zepp", "    zeppelin.", "    zeppelin.ascend(alt"):
+        assert text_of(half_typed(model, typed)) != FLIGHT[1] + "\n"
+        assert text_of(half_typed(copier, typed)) == FLIGHT[1] + "\n"
+
+
+def test_what_stands_there_is_more_probable(model: LlamaBackend, copier: LlamaBackend) -> None:
+    without, with_copies = (
+        sum(piece.logprob for piece in half_typed(backend, FLIGHT[1] + "\n")) for backend in (model, copier)
+    )
+    assert without < with_copies < 0
+
+
+def test_each_candidate_copies_for_itself(copier: LlamaBackend) -> None:
+    pieces = half_typed(copier, "    zepp", candidates=CANDIDATES)
+    texts = [text_of(pieces, candidate) for candidate in range(CANDIDATES)]
+    assert len(set(texts)) > 1
+    assert sum("altitude_of(" in text for text in texts) > 1
+
+
+def test_headers_are_no_text_to_copy_from(copier: LlamaBackend) -> None:
+    prompt = ["do\n", *history(FLIGHT, 2, PromptFormat.SUFFIX_FIRST), f"{header(4, 1)}\n+fly"]
+    lines = b"".join(copier._text[id_] for id_ in copier._lines(prompt)).decode()
+    after, before = FLIGHT[2:], FLIGHT[:2]
+    assert lines == "".join(f"+{line}\n" for line in (*after, *before)) + "+fly"
+    assert copier._lines(["do\n", "@@ -0,0 +1"]) == []

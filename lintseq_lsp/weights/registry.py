@@ -25,7 +25,10 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class ModelFile:
-    """A GGUF file and how to use it. `context` is in tokens; `sha256` is None for a bare path."""
+    """A GGUF file and how to use it. `context` is in tokens; `sha256` is None for a bare path.
+
+    `copying` (0 to 1) is what `LlamaBackend` takes: measured for the model that ships, 0 for others.
+    """
 
     name: str
     path: Path
@@ -34,6 +37,7 @@ class ModelFile:
     prompt_format: PromptFormat
     license: str = ""
     description: str = ""
+    copying: float = 0.0
 
 
 def resolve_model(setting: str | None) -> ModelFile:
@@ -183,6 +187,7 @@ def _models(data: dict[str, Any], folder: Path) -> list[ModelFile]:
                     prompt_format=PromptFormat(entry["prompt_format"]),
                     license=entry["license"],
                     description=entry["description"],
+                    copying=min(max(float(entry.get("copying", 0.0)), 0.0), 1.0),
                 )
             )
         except (KeyError, TypeError, ValueError) as error:
