@@ -4,10 +4,12 @@
     python models/experiments.py order    --data .work --steps 360   # raw Python first, or edits at once
     python models/experiments.py cleaning --data .work --steps 240 --wheels FOLDER …
     python models/experiments.py standin  --data .work --programs 200   # no torch, but what the server needs
+    python models/experiments.py copying  --data .work --model .work/v2  # how much the n-gram cache is worth
 
 `shapes` and `order` train on DATA/tokens, `order` on DATA/tokens-plain besides (both by sequences.py),
 `cleaning` on the same packages cleaned and not. `standin` takes modules apart as the training data does,
-on the syntax tree, and asks the linter of each state. Answers at budgets this small say which way a choice
+on the syntax tree, and asks the linter of each state. `copying` mixes the server's n-gram cache into what a
+model expects of the validation split's answers. Answers at budgets this small say which way a choice
 leans, not how far. Runs are kept under DATA/experiments: delete that to run anew.
 """
 # ruff: noqa: T201 - a script that speaks to a terminal
@@ -28,6 +30,7 @@ HERE = Path(__file__).parent
 ROWS = 4  # a step: 4,096 tokens
 MEASURED_ROWS = 64  # of 1,024 tokens, at the end of each run
 WARM_STEPS = 2  # of a run that only fills the compiler's cache
+SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)  # of the probability, at most, for what is copied
 PACKAGES = 40  # of the training split, to compare cleaned with uncleaned
 
 
@@ -154,7 +157,56 @@ def standin(arguments: argparse.Namespace) -> Iterable[str]:
     yield f"By message: {', '.join(f'{symbol} {count}' for symbol, count in kinds.most_common(8))}."
 
 
-COMMANDS = {"shapes": shapes, "order": order, "cleaning": cleaning, "standin": standin}
+def copying(arguments: argparse.Namespace) -> Iterable[str]:
+    """Loss on the lines of answers, with several shares of the probability for what is copied."""
+    import numpy as np
+    import torch
+    from pretrain import load_model
+    from rows import GIVEN, load_rows
+    from sequences import LINE_END
+    from tokenizers import Tokenizer
+
+    from lintseq_lsp.backends.ngram_cache import NgramCache
+    from lintseq_lsp.prompts import BOUNDARY
+
+    tokens = arguments.data / "tokens"
+    vocabulary = Tokenizer.from_file(str(tokens / "tokenizer.json")).get_vocab()
+    end, boundary, line_end = 0, vocabulary[BOUNDARY], vocabulary[LINE_END]
+    model = load_model(arguments.model).eval()
+    losses, count = dict.fromkeys(SHARES, 0.0), 0
+    for row in load_rows(tokens, "validation")[:MEASURED_ROWS].astype(np.int64):
+        with torch.no_grad():
+            expected = model.logits(torch.from_numpy(row[None])).softmax(-1)[0].double().numpy()
+        lines, is_given, in_header, cache = list[int](), False, True, None
+        for place, marked in enumerate(row.tolist()):
+            token = marked % GIVEN
+            if token in (end, boundary):
+                lines, is_given, in_header, cache = [] if token == end else lines, False, True, None
+                continue
+            is_given |= marked >= GIVEN
+            if in_header:
+                in_header = token != line_end
+                if not in_header and not is_given and lines:
+                    cache = NgramCache(lines)
+                continue
+            if cache is not None:
+                repeated = cache.expected(len(vocabulary))
+                trust, copied = repeated if repeated else (0.0, {token: 0.0})
+                for share in SHARES:
+                    mixed = (1 - share * trust) * expected[place - 1, token] + share * trust * copied[token]
+                    losses[share] -= np.log(mixed)
+                count += 1
+                cache.push(token)
+            lines.append(token)
+    yield f"{count:,} tokens of answers:"
+    yield ""
+    yield "| copying | nats a token |"
+    yield "|---|---|"
+    for share in SHARES:
+        yield f"| {share} | {losses[share] / count:.4f} |"
+
+
+COMMANDS = {"shapes": shapes, "order": order, "cleaning": cleaning, "standin": standin, "copying": copying}
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(
@@ -167,6 +219,7 @@ if __name__ == "__main__":
     parser.add_argument("--steps", type=int, default=360, help="of each run, all stages together")
     parser.add_argument("--wheels", type=Path, nargs="+", default=[], help="folders of wheels and sdists")
     parser.add_argument("--programs", type=int, default=200)
+    parser.add_argument("--model", type=Path, help="folder in transformers' layout, for `copying`")
     arguments = parser.parse_args()
     lines = list(COMMANDS[arguments.command](arguments))
     print(f"`python {' '.join(sys.argv)}` ({platform.machine()}, Python {platform.python_version()})\n")

@@ -111,13 +111,17 @@ class Olmo(nn.Module):
 
     def forward(self, ids: Tensor) -> Tensor:
         """Sum of the losses in nats of predicting `targets(ids)`. ids: (rows, length)."""
+        logits = self.logits(ids).flatten(0, 1)
+        return F.cross_entropy(logits, targets(ids).flatten(), ignore_index=PAD, reduction="sum")
+
+    def logits(self, ids: Tensor) -> Tensor:
+        """(rows, length - 1, vocabulary): of ids[:, 1:]."""
         length = ids.shape[1]
         x = self.embedding(ids % GIVEN)
         for block in self.blocks:
             x = block(x, self.cos[:length], self.sin[:length])
-        x = F.layer_norm(x, (self.shape.width,))[:, :-1].reshape(-1, self.shape.width)
-        logits = F.linear(x, self.embedding.weight).float()
-        return F.cross_entropy(logits, targets(ids).reshape(-1), ignore_index=PAD, reduction="sum")
+        x = F.layer_norm(x, (self.shape.width,))[:, :-1]
+        return F.linear(x, self.embedding.weight).float()
 
 
 def targets(ids: Tensor) -> Tensor:
