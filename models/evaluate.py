@@ -208,7 +208,9 @@ class Model:
         else:
             fragment, begins = "", next_headers(len(state.excerpt.numbers), most)
         lines = most if most == 1 else most + 2  # its header, and one that ends further hunks
-        return Request((*state.prompt, fragment), begins, max_tokens=tokens, max_lines=lines)
+        prompt = (*state.prompt, fragment)
+        copies = position.task in (NEXT_LINE, HALF_TYPED)  # as for ghost text
+        return Request(prompt, begins, max_tokens=tokens, max_lines=lines, copies=copies)
 
     def written(self, position: Position, state: State, proposals: Iterable[Proposal]) -> list[Written]:
         """What proposals come to: none for what is no diff, empty, not finished, or repeats itself."""

@@ -388,16 +388,19 @@ FLIGHT = [
 ]
 
 
-def half_typed(model: LlamaBackend, typed: str, candidates: int = 1) -> list[Piece]:
+def half_typed(model: LlamaBackend, typed: str, *, candidates: int = 1, copies: bool = True) -> list[Piece]:
     prompt = ["\n", *history(FLIGHT, 5, PromptFormat.SUFFIX_FIRST), f"{header(5, 1)}\n+"]
     sampling = WARM if candidates > 1 else Sampling()
-    request = Request(prompt, begins=[typed], max_lines=1, sampling=sampling, candidates=candidates)
+    request = Request(
+        prompt, begins=[typed], max_lines=1, sampling=sampling, candidates=candidates, copies=copies
+    )
     return list(model.write(request, never))
 
 
 def test_lines_of_the_text_are_copied(model: LlamaBackend, copier: LlamaBackend) -> None:
     for typed in ("    zepp", "    zeppelin.", "    zeppelin.ascend(alt"):
         assert text_of(half_typed(model, typed)) != FLIGHT[1] + "\n"
+        assert half_typed(copier, typed, copies=False) == half_typed(model, typed)
         assert text_of(half_typed(copier, typed)) == FLIGHT[1] + "\n"
 
 

@@ -44,6 +44,7 @@ class Request:
     With `begins`, the continuation must start with one of these texts and is free behind it: a
     half-typed token, or the headers that are possible here. `max_lines` ends a candidate before it
     begins another line: that many `\\n` were written. Candidate i > 0 is sampled with `seed + i`.
+    With `copies`, lines of the prompt may be copied, if the model was found to need that.
     """
 
     prompt: Prompt
@@ -52,6 +53,7 @@ class Request:
     max_tokens: int = 256
     max_lines: int | None = None
     candidates: int = 1
+    copies: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -72,7 +72,8 @@ class LlamaBackend:
     `logprob` include that token, so that the sum is the log-probability of the whole answer.
 
     `context` can lower what the model was trained for, never raise it. `copying` is the share of the
-    probability, at most, that goes to what followed the same tokens before in the prompt's lines (0 to 1).
+    probability, at most, that goes to what followed the same tokens before in the prompt's lines (0 to 1),
+    for requests with `copies`.
     `threads` read prompts, half as many write, since writing waits for memory and the linter runs
     meanwhile; a small model has one. The default is half of the processors that the system counts: at
     least two, at most four.
@@ -184,7 +185,7 @@ class LlamaBackend:
             row = row.copy()
             planned = self._likeliest(row, begins, cancelled)
         room = min(self.context - len(ids), (self._cells - len(ids)) // request.candidates)
-        lines = self._lines(request.prompt) if self._copying else None
+        lines = self._lines(request.prompt) if self._copying and request.copies else None
         writers = [_Writer(index, request, room, planned, lines) for index in range(request.candidates)]
         for writer in writers[1:]:
             llama_cpp.llama_memory_seq_cp(self._memory, 0, writer.index, -1, -1)
