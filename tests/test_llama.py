@@ -15,7 +15,7 @@ from lintseq_lsp.backends.base import Piece, Request, Sampling, Stop
 from lintseq_lsp.backends.llama import CANDIDATES, LlamaBackend, draw
 from lintseq_lsp.diffs import header
 from lintseq_lsp.errors import Cancelled, ModelError, ModelFileError, TokenizerError
-from lintseq_lsp.prompts import PromptFormat, history
+from lintseq_lsp.prompts import PromptFormat, history, next_headers
 from lintseq_lsp.weights.registry import embedded
 
 MODEL = embedded()[0].path
@@ -370,6 +370,18 @@ def test_beginnings_that_share_a_token_do_not_outvote_one(model: LlamaBackend) -
     assert text_of(list(model.write(Request(prompt, begins=begins, max_lines=2), never))).startswith(
         begins[0]
     )
+
+
+@pytest.mark.parametrize("lines", [["x = 1"], ["import os", "", "def f():", "    pass"]])
+def test_places_and_counts_are_chosen_together(model: LlamaBackend, lines: list[str]) -> None:
+    prompt = ["\n", *history(lines, 1, PromptFormat.SUFFIX_FIRST), ""]
+    counts = [" @@", *(f",{count} @@" for count in range(2, 9))]
+    openings = ["\n", *(f"@@ -{at},0 +{at + 1}{count}\n" for at in range(len(lines) + 1) for count in counts)]
+    ranked = sorted(openings, key=lambda opening: -probability(model, prompt, opening))
+    request = Request(prompt, begins=next_headers(len(lines), 8), max_tokens=20)
+    written = text_of(list(model.write(request, never)))
+    assert written.startswith(tuple(ranked[:2])), ranked.index(written.partition("\n")[0] + "\n")
+    assert text_of(list(model.write(Request([*DIFFS], max_tokens=12), never))) == plainly(tuple(DIFFS))
 
 
 @pytest.fixture(scope="module")

@@ -12,8 +12,8 @@ import logging
 import os
 import time
 import unicodedata
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Container, Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -285,9 +285,10 @@ class LlamaBackend:
         if not removed:  # a model whose memory cannot be cut
             self._forget()
 
-    def _drop_others(self) -> None:
+    def _drop_others(self, kept: Container[int] = ()) -> None:
+        """Empties all sequences but the prompt's and those to be kept."""
         for other in range(1, CANDIDATES):
-            if self._held[other]:
+            if self._held[other] and other not in kept:
                 llama_cpp.llama_memory_seq_rm(self._memory, other, -1, -1)
                 self._held[other] = []
 
@@ -350,48 +351,51 @@ class LlamaBackend:
         Token by token, the many texts that share their next token would win over one that is more
         probable than each of them. `logits` are those behind the prompt, which is all that is held.
         """
-        prompt = len(self._held[0])
-        best: tuple[float, bytes, tuple[int, ...]] | None = None
-        beams, rows = [(0.0, b"", tuple[int, ...]())], [logits]
+        best: _Beam | None = None
+        beams, rows = [_Beam(0.0, b"", (), 0)], [logits]
         while beams:
             if cancelled():
                 raise Cancelled
-            found = []
-            for (sum_, written, tokens), row in zip(beams, rows, strict=True):
+            longer = []
+            for beam, row in zip(beams, rows, strict=True):
                 logprobs = row - (row.max() + np.log(np.exp(row - row.max()).sum()))
-                allowed = begins.allowed(written)
+                allowed = begins.allowed(beam.written)
                 for token in allowed[np.argsort(-logprobs[allowed], kind="stable")[:_BEAMS]].tolist():
-                    found.append(
-                        (sum_ + float(logprobs[token]), written + self._text[token], (*tokens, token))
-                    )
+                    longer.append(beam.with_token(token, self._text[token], float(logprobs[token])))
             beams = []
-            for beam in sorted(found, reverse=True)[:_BEAMS]:
-                if best is not None and beam[0] <= best[0]:
+            for beam in sorted(longer, key=lambda beam: -beam.logprob)[:_BEAMS]:
+                if best is not None and beam.logprob <= best.logprob:
                     break
-                if begins.settled(beam[1]):
+                if begins.settled(beam.written):
                     best = beam
                     break
                 beams.append(beam)
             if beams:
-                rows = self._read_beside(prompt, [tokens for _, _, tokens in beams])
+                beams = self._branch(beams)
+                rows = [self._logits(row).copy() for row in range(len(beams))]
         self._drop_others()
-        return best[2] if best else ()
+        return best.tokens if best else ()
 
-    def _read_beside(self, prompt: int, continuations: Sequence[tuple[int, ...]]) -> list[Logits]:
-        """Logits behind each continuation of the prompt, which are read in sequences of their own."""
-        self._drop_others()
-        for sequence in range(1, len(continuations) + 1):
-            llama_cpp.llama_memory_seq_cp(self._memory, 0, sequence, -1, -1)
-            self._held[sequence] = self._held[0][:]
-        places = [(number, at) for number, tokens in enumerate(continuations) for at in range(len(tokens))]
+    def _branch(self, beams: Sequence["_Beam"]) -> list["_Beam"]:
+        """Decodes the last token of each, in a sequence of its own; the first of a parent goes on in its."""
+        parents = {beam.sequence for beam in beams}
+        self._drop_others(parents)
+        free = [sequence for sequence in range(1, CANDIDATES) if sequence not in parents]
+        branches: list[_Beam] = []
+        for beam in beams:
+            taken = beam.sequence == 0 or any(beam.sequence == other.sequence for other in branches)
+            branches.append(replace(beam, sequence=free.pop()) if taken else beam)
+        for beam, branch in zip(beams, branches, strict=True):
+            if branch.sequence != beam.sequence:
+                llama_cpp.llama_memory_seq_cp(self._memory, beam.sequence, branch.sequence, -1, -1)
+                self._held[branch.sequence] = self._held[beam.sequence][:]
         self._decode(
-            [continuations[number][at] for number, at in places],
-            [prompt + at for _, at in places],
-            [number + 1 for number, _ in places],
-            outputs=[at + 1 == len(continuations[number]) for number, at in places],
+            [branch.tokens[-1] for branch in branches],
+            [len(self._held[branch.sequence]) for branch in branches],
+            [branch.sequence for branch in branches],
+            outputs=1,
         )
-        ends = [row for row, (number, at) in enumerate(places) if at + 1 == len(continuations[number])]
-        return [self._logits(row).copy() for row in ends]
+        return branches
 
     def _choose(self, logits: Logits, writer: "_Writer", begins: Begins) -> tuple[int, float]:
         """The next token, and its log-probability among all tokens."""
@@ -420,6 +424,19 @@ class LlamaBackend:
                 raise ModelError(f"no token of {self.name} leads on to what the answer has to start with")
             token = int(allowed[writer.pick(logits[allowed])])
         return token, float(logits[token] - top - np.log(total))
+
+
+@dataclass(frozen=True, slots=True)
+class _Beam:
+    """The beginning of an answer: `tokens` write `written`; `sequence` holds all of them but the last."""
+
+    logprob: float
+    written: bytes
+    tokens: tuple[int, ...]
+    sequence: int
+
+    def with_token(self, token: int, text: bytes, logprob: float) -> "_Beam":
+        return _Beam(self.logprob + logprob, self.written + text, (*self.tokens, token), self.sequence)
 
 
 class _Writer:
