@@ -284,6 +284,23 @@ def test_next_edits_are_of_the_requested_version(client):
     assert client.ask("workspace/executeCommand", edits[0]["command"]) is None
 
 
+@pytest.mark.parametrize(
+    ("context", "certainty"),
+    [
+        ({"triggerKind": 1}, 0.0),
+        ({"triggerKind": 2}, 0.005),
+        ({"triggerKind": "1"}, 0.005),
+        ({}, 0.005),
+        (None, 0.005),
+        ([1], 0.005),
+    ],
+)
+def test_a_next_edit_that_the_user_asks_for_may_be_doubted(client, context, certainty):
+    client.open(URI, "# next: 1 x = 1\n")
+    assert next_edits(client, URI, 0, context=context)
+    wait_for_log(client, f"next_edit /project/a.py 0 {certainty}")
+
+
 def test_next_edits_end_before_one_that_overlaps(client):
     client.open(URI, "# next: 3 a = 1\n# next: 3 b = 2\n# next: 4 c = 3\nx = 1\ny = 2\n")
     assert [edit["text"] for edit in next_edits(client, URI, 3)] == ["a = 1\n"]

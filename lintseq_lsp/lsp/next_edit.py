@@ -11,7 +11,7 @@ from lintseq_lsp.edits import Replacement
 from lintseq_lsp.gate import Reason
 from lintseq_lsp.lsp.convert import Json, accept_command, offset_at, text_edit, with_line_feeds
 from lintseq_lsp.lsp.documents import Snapshot
-from lintseq_lsp.lsp.params import PositionParams
+from lintseq_lsp.lsp.params import InlineEditParams
 from lintseq_lsp.lsp.session import Session
 from lintseq_lsp.lsp.worker import IsCancelled, Priority
 from lintseq_lsp.suggestions import Outcome, Suggestion
@@ -24,7 +24,7 @@ PATIENCE = 0.3
 """Seconds after which an edit that is clean does not wait for the ones behind it."""
 
 
-async def inline_edit(session: Session, params: PositionParams) -> Json:
+async def inline_edit(session: Session, params: InlineEditParams) -> Json:
     snapshot = session.open_for(params.text_document)
     if isinstance(snapshot, Reason):
         return {"edits": []}
@@ -32,13 +32,14 @@ async def inline_edit(session: Session, params: PositionParams) -> Json:
         session.outcomes[snapshot.uri] = Outcome(reason=Reason.OFF)
         return {"edits": []}
     cursor = snapshot.shift + offset_at(snapshot.own, params.position, session.documents.encoding)
-    outcome = await session.outcome(snapshot, _next_edit(session, snapshot, cursor))
+    certainty = 0.0 if params.is_manual else session.settings.certainty
+    outcome = await session.outcome(snapshot, _next_edit(session, snapshot, cursor, certainty))
     edits = prefix(snapshot, outcome.suggestions)
     session.feedback.offered_edits(snapshot.uri, [suggestion for suggestion, _ in edits])
     return {"edits": [_edit(session, snapshot, suggestion, change) for suggestion, change in edits]}
 
 
-async def _next_edit(session: Session, snapshot: Snapshot, cursor: int) -> Outcome:
+async def _next_edit(session: Session, snapshot: Snapshot, cursor: int, certainty: float) -> Outcome:
     document, slot = snapshot.document, ("next-edit", snapshot.uri)
     chain = session.chains.get(snapshot.uri)
     if chain is not None:
@@ -49,7 +50,7 @@ async def _next_edit(session: Session, snapshot: Snapshot, cursor: int) -> Outco
         if chain is None or not chain.leads_to(document):
             session.worker.supersede(slot)
         return Outcome((known,), Reason.ACCEPTED, cached=True)
-    session.chains[snapshot.uri] = chain = Chain(session, document, cursor, slot)
+    session.chains[snapshot.uri] = chain = Chain(session, document, cursor, certainty, slot)
     return await chain.answer()
 
 
@@ -60,14 +61,15 @@ class Chain:
     something else, or the model is wanted elsewhere.
     """
 
-    def __init__(self, session: Session, document: Document, cursor: int, slot: tuple[str, str]) -> None:
+    def __init__(
+        self, session: Session, document: Document, cursor: int, certainty: float, slot: tuple[str, str]
+    ) -> None:
         self._session = session
         self._latest: Outcome | None = None
         self._is_answered = False
         self._news = asyncio.Event()
         self._states = {document.text}
         loop, worker = asyncio.get_running_loop(), session.worker
-        certainty = session.settings.certainty
 
         def work(engine: "Engine", cancelled: IsCancelled) -> Outcome:
             def is_over() -> bool:

@@ -25,9 +25,22 @@ class DocumentParams:
 
 @attrs.frozen
 class PositionParams(DocumentParams):
-    """`copilotInlineEdit`, `completion`."""
+    """`completion`."""
 
     position: types.Position
+
+
+@attrs.frozen
+class InlineEditParams(PositionParams):
+    """`copilotInlineEdit`. Nothing specifies its context; clients send that of ghost text, or none."""
+
+    context: Any = None
+
+    @property
+    def is_manual(self) -> bool:
+        """Whether the user asked for it."""
+        kind = self.context.get("triggerKind") if isinstance(self.context, dict) else None
+        return bool(kind == types.InlineCompletionTriggerKind.Invoked.value)
 
 
 @attrs.frozen

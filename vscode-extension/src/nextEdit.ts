@@ -66,7 +66,7 @@ export class NextEdits implements vscode.Disposable {
     this.ghostText.forget(editor.document);
     await vscode.window.withProgress(
       { location: vscode.ProgressLocation.Window, title: "LintSeq: looking for the next edit" },
-      () => this.request(editor),
+      () => this.request(editor, 1),
     );
     const explanation = this.offer ? null : await this.ghostText.explain(editor.document);
     if (explanation) await vscode.commands.executeCommand("lintseq.explain");
@@ -126,10 +126,10 @@ export class NextEdits implements vscode.Disposable {
     if (this.applying || document !== editor?.document || document.uri.scheme === SCHEME) return;
     this.clear();
     if (!nextEditWanted() || !this.ghostText.isWanted(document)) return;
-    this.pause = setTimeout(() => void this.request(editor), PAUSE);
+    this.pause = setTimeout(() => void this.request(editor, 2), PAUSE);
   }
 
-  private async request(editor: vscode.TextEditor): Promise<void> {
+  private async request(editor: vscode.TextEditor, triggerKind: 1 | 2): Promise<void> {
     const client = this.client();
     this.clear();
     if (!client) return;
@@ -142,6 +142,7 @@ export class NextEdits implements vscode.Disposable {
         {
           textDocument: { uri: client.code2ProtocolConverter.asUri(document.uri), version },
           position: editor.selection.active,
+          context: { triggerKind },
         },
         asking.token,
       )
@@ -203,7 +204,7 @@ export class NextEdits implements vscode.Disposable {
       edit.command.command,
       ...((edit.command.arguments ?? []) as unknown[]),
     );
-    await this.request(editor);
+    await this.request(editor, 2);
   }
 }
 

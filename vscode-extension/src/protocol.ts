@@ -40,7 +40,8 @@ export const statusChanged = new NotificationType<Status>("didChangeStatus");
 export const explain = new RequestType<DocumentParams, Explanation | null, void>("lintseq/explain");
 
 export const nextEdits = new RequestType<
-  DocumentParams & { position: Position },
+  /** The kinds are those of ghost text: 1 when the user asks, 2 by itself. */
+  DocumentParams & { position: Position; context: { triggerKind: 1 | 2 } },
   { edits: InlineEdit[] },
   void
 >("textDocument/copilotInlineEdit");

@@ -13,7 +13,7 @@ local subcommands = {
     require('lintseq.explain').show()
   end,
   next = function()
-    require('lintseq.next_edit').request(vim.api.nvim_get_current_buf(), { now = true })
+    require('lintseq.next_edit').request(vim.api.nvim_get_current_buf(), { now = true, manual = true })
   end,
   accept = function()
     require('lintseq.next_edit').advance()

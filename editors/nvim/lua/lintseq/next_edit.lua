@@ -49,7 +49,7 @@ end
 
 --- Asks for the next edit when the buffer has been quiet for a while, or now.
 ---@param buf integer
----@param options? { now: boolean }
+---@param options? { now?: boolean, manual?: boolean } of `manual`: the user wants it, however unsure the model is
 function M.request(buf, options)
   if edits[buf] and edits[buf].tick ~= api.nvim_buf_get_changedtick(buf) then
     M.clear(buf)
@@ -59,12 +59,13 @@ function M.request(buf, options)
   local debounce = require('lintseq').options.debounce
   timers[buf] = vim.defer_fn(function()
     timers[buf] = nil
-    M._ask(buf)
+    M._ask(buf, options and options.manual)
   end, options and options.now and 0 or is_inserting and debounce.insert or debounce.normal)
 end
 
 ---@param buf integer
-function M._ask(buf)
+---@param manual? boolean
+function M._ask(buf, manual)
   local lintseq = require('lintseq')
   local client = lintseq.client(buf)
   if not client or buf ~= api.nvim_get_current_buf() or vim.bo[buf].buftype ~= '' or not vim.bo[buf].modifiable then
@@ -76,7 +77,7 @@ function M._ask(buf)
   end
   local params = vim.lsp.util.make_position_params(0, client.offset_encoding)
   params.textDocument.version = vim.lsp.util.buf_versions[buf]
-  params.context = { triggerKind = 2 }
+  params.context = { triggerKind = manual and 1 or 2 }
   local asked, id
   asked, id = client:request('textDocument/copilotInlineEdit', params, function(error, result)
     if not pending[buf] or pending[buf].id ~= id then
