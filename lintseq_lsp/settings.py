@@ -47,7 +47,7 @@ class Settings:
     max_lines: int = _setting(8, "Lines that one suggestion may insert.")
     candidates: int = _setting(3, "Alternatives to cycle through when a suggestion was asked for by hand.")
     certainty: float = _setting(
-        0.005,
+        0.02,
         "How probable the model must hold each line of what comes by itself; 0 shows whatever is clean.",
     )
     tries: int = _setting(4, "Answers that the gate may reject before the server stays silent.")
