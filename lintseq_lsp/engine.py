@@ -32,7 +32,7 @@ from lintseq_lsp.suggestions import Evidence, Memory, Outcome, Suggestion
 from lintseq_lsp.text import Document, indentation
 
 EXCERPT_TOKENS = 600
-"""Of a document, what the model sees: more costs time, and such small models write worse with more."""
+"""What the model sees of a document. More takes longer to read, and the one that ships writes no better."""
 
 _Cancelled = Callable[[], bool]
 _TOKENS_A_LINE = 24
@@ -228,8 +228,8 @@ class Engine:
         """The edits that the model would make next, in sequence order.
 
         The document is clean after the first, after the first two, and so on; all are in offsets of
-        `document` and none overlap. What is further along waits in the memory. Each is to the model, its
-        place included, at least as probable as one line for each of its lines of `certainty` would be.
+        `document` and none overlap. What is further along waits in the memory. The model holds each, its
+        place included, for as probable as `certainty` says, to the power of its number of lines.
         `heard` gets the answer so far and the latest state, whenever one more is clean.
         """
         floor = _floor(certainty)

@@ -48,7 +48,8 @@ class Settings:
     candidates: int = _setting(3, "Alternatives to cycle through when a suggestion was asked for by hand.")
     certainty: float = _setting(
         0.02,
-        "How probable the model must hold each line of what comes by itself; 0 shows whatever is clean.",
+        "How probable ghost text must be to the model, and each line of a next edit; "
+        "0 shows whatever is clean.",
     )
     tries: int = _setting(4, "Answers that the gate may reject before the server stays silent.")
     next_edit: bool = _setting(True, "Suggest edits away from the cursor.")

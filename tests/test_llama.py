@@ -1,6 +1,7 @@
 """The embedded model, really run: caches, masks and cancellation must never change what it writes."""
 
 import itertools
+import math
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
@@ -15,7 +16,7 @@ from lintseq_lsp.backends.base import Piece, Request, Sampling, Stop
 from lintseq_lsp.backends.llama import CANDIDATES, LlamaBackend, draw
 from lintseq_lsp.diffs import header
 from lintseq_lsp.errors import Cancelled, ModelError, ModelFileError, TokenizerError
-from lintseq_lsp.prompts import PromptFormat, history, next_headers
+from lintseq_lsp.prompts import END, PromptFormat, history, next_headers
 from lintseq_lsp.weights.registry import embedded
 
 MODEL = embedded()[0].path
@@ -384,6 +385,66 @@ def test_places_and_counts_are_chosen_together(model: LlamaBackend, lines: list[
     assert text_of(list(model.write(Request([*DIFFS], max_tokens=12), never))) == plainly(tuple(DIFFS))
 
 
+@pytest.mark.parametrize("candidates", [1, 3])
+@pytest.mark.parametrize("lines", [["x = 1"], ["import os", "", "def f():", "    pass"]])
+def test_what_was_chosen_together_is_as_probable_as_alone(
+    model: LlamaBackend, lines: list[str], candidates: int
+) -> None:
+    prompt = ["\n", *history(lines, 1, PromptFormat.SUFFIX_FIRST), ""]
+    request = Request(prompt, begins=next_headers(len(lines), 8), max_tokens=40, candidates=candidates)
+    pieces = list(model.write(request, never))
+    for candidate in range(candidates):
+        written, logprob = "", 0.0
+        for piece in (piece for piece in pieces if piece.candidate == candidate):
+            if "\n" not in written:
+                written, logprob = written + piece.text, logprob + piece.logprob
+        assert logprob == pytest.approx(probability(model, prompt, written), abs=0.01)
+
+
+def test_a_search_is_cancelled_between_any_two_steps(model: LlamaBackend) -> None:
+    prompt = ["\n", *history(["import os", "", "x = 1"], 1, PromptFormat.SUFFIX_FIRST), ""]
+    request = Request(prompt, begins=next_headers(3, 8), max_tokens=1)
+    list(model.write(request, never))  # so that the prompt is held
+    polls = itertools.count()
+    list(model.write(request, lambda: next(polls) < 0))
+    needed = next(polls)
+    assert needed > 4, "a step each of the search, and of what is written"
+    for cancelled_at in range(needed):
+        with pytest.raises(Cancelled):
+            list(model.write(request, after(cancelled_at)))
+        assert text_of(list(model.write(Request([*DIFFS], max_tokens=12), never))) == plainly(tuple(DIFFS))
+
+
+COUNTER = """\
+from collections import Counter
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Words:
+    text: str
+
+    @property
+    def counts(self):
+        return Counter(self.text.split())
+
+    def most_common(self, number):
+        return self.counts.most_common(number)
+""".splitlines()
+
+
+def test_the_end_is_held_against_all_that_can_be_inserted(model: LlamaBackend) -> None:
+    bites = False
+    for above in range(len(COUNTER) + 1):
+        prompt = ["\n", *history(COUNTER, above, PromptFormat.SUFFIX_FIRST), ""]
+        request = Request(prompt, begins=next_headers(len(COUNTER), 8), max_tokens=30)
+        header_, line_end, _ = text_of(list(model.write(request, never))).partition("\n")
+        end = math.exp(probability(model, prompt, END))
+        assert bool(header_) == (end < 0.5), end
+        bites |= math.exp(probability(model, prompt, header_ + line_end)) < end < 0.5
+    assert bites, "somewhere the end is likelier than any one header"
+
+
 @pytest.fixture(scope="module")
 def copier() -> Iterator[LlamaBackend]:
     backend = LlamaBackend(MODEL, threads=1, copying=0.75)
@@ -428,6 +489,16 @@ def test_each_candidate_copies_for_itself(copier: LlamaBackend) -> None:
     texts = [text_of(pieces, candidate) for candidate in range(CANDIDATES)]
     assert len(set(texts)) > 1
     assert sum("altitude_of(" in text for text in texts) > 1
+
+
+def test_where_an_answer_ends_is_not_copied(copier: LlamaBackend) -> None:
+    lines = ["first = read(path)", "second = write(first, path)", "third = close(second, path)", "", ""]
+    prompt = ["\n", *history(lines, 5, PromptFormat.SUFFIX_FIRST), ""]
+    for count in (1, 2):
+        begins = [f"{header(5, count)}\n+first ="]
+        request = Request(prompt, begins=begins, max_lines=6, copies=True)
+        written = text_of(list(copier.write(request, never)))
+        assert written.count("\n") <= count + 1, written
 
 
 def test_headers_are_no_text_to_copy_from(copier: LlamaBackend) -> None:

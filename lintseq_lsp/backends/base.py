@@ -44,7 +44,7 @@ class Request:
     With `begins`, the continuation must start with one of these texts and is free behind it: a
     half-typed token, or the headers that are possible here. `max_lines` ends a candidate before it
     begins another line: that many `\\n` were written. Candidate i > 0 is sampled with `seed + i`.
-    With `copies`, lines of the prompt may be copied, if the model was found to need that.
+    With `copies`, the first line may be copied from the prompt's, if the model was found to need that.
     """
 
     prompt: Prompt
@@ -60,8 +60,8 @@ class Request:
 class Piece:
     """Text that `candidate` goes on with (whole characters only), and at its end the reason why.
 
-    `logprob` is the sum of the log-probabilities (nats, under the unmasked model at temperature 1)
-    of the `tokens` tokens in the piece.
+    `logprob` is the sum of the log-probabilities (nats, without masks, at temperature 1, what is copied
+    mixed in) of the `tokens` tokens in the piece.
     """
 
     candidate: int

@@ -21,10 +21,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lintseq_lsp.backends.base import CANDIDATES, Piece, Prompt, Request, Sampling, Stop, Usage
-from lintseq_lsp.backends.begins import Begins, Vocabulary
+from lintseq_lsp.backends.begins import Begins, Ids, Vocabulary
 from lintseq_lsp.backends.ngram_cache import NgramCache
 from lintseq_lsp.errors import Cancelled, ModelError, ModelFileError, TokenizerError
-from lintseq_lsp.prompts import BOUNDARY
+from lintseq_lsp.prompts import BOUNDARY, END
 
 # Before llama.cpp is loaded. Its threads wait for each other hundreds of times a token. One that spins
 # takes the core from the thread it waits for as soon as the machine is busy (measured: a hundred times
@@ -73,7 +73,7 @@ class LlamaBackend:
 
     `context` can lower what the model was trained for, never raise it. `copying` is the share of the
     probability, at most, that goes to what followed the same tokens before in the prompt's lines (0 to 1),
-    for requests with `copies`.
+    in the first line of an answer to a request with `copies`.
     `threads` read prompts, half as many write, since writing waits for memory and the linter runs
     meanwhile; a small model has one. The default is half of the processors that the system counts: at
     least two, at most four.
@@ -349,7 +349,8 @@ class LlamaBackend:
         """The tokens that settle on the most probable of the texts to begin with, found by a beam search.
 
         Token by token, the many texts that share their next token would win over one that is more
-        probable than each of them. `logits` are those behind the prompt, which is all that is held.
+        probable than each of them. That nothing is left to insert is held against all of them together.
+        `logits` are those behind the prompt, which is all that is held.
         """
         best: _Beam | None = None
         beams, rows = [_Beam(0.0, b"", (), 0)], [logits]
@@ -360,6 +361,8 @@ class LlamaBackend:
             for beam, row in zip(beams, rows, strict=True):
                 logprobs = row - (row.max() + np.log(np.exp(row - row.max()).sum()))
                 allowed = begins.allowed(beam.written)
+                if not beam.tokens:
+                    allowed = self._without_end(logprobs, allowed)
                 for token in allowed[np.argsort(-logprobs[allowed], kind="stable")[:_BEAMS]].tolist():
                     longer.append(beam.with_token(token, self._text[token], float(logprobs[token])))
             beams = []
@@ -372,9 +375,16 @@ class LlamaBackend:
                 beams.append(beam)
             if beams:
                 beams = self._branch(beams)
-                rows = [self._logits(row).copy() for row in range(len(beams))]
+                rows = [self._logits(row) for row in range(len(beams))]
         self._drop_others()
         return best.tokens if best else ()
+
+    def _without_end(self, logprobs: Logits, allowed: Ids) -> Ids:
+        """Either the end of the sequence alone, or the tokens that begin an answer: the more probable."""
+        is_end = np.array([self._text[token] == END.encode() for token in allowed.tolist()])
+        weights = np.exp(logprobs[allowed])
+        chosen: Ids = allowed[is_end if 2 * weights[is_end].sum() > weights.sum() else ~is_end]
+        return chosen
 
     def _branch(self, beams: Sequence["_Beam"]) -> list["_Beam"]:
         """Decodes the last token of each, in a sequence of its own; the first of a parent goes on in its."""
@@ -466,7 +476,7 @@ class _Writer:
         self._tokens, self._logprob = 0, 0.0  # of what no piece had yet
 
     def repeated(self, size: int) -> tuple[float, NDArray[np.float64]] | None:
-        """What the lines before make expect here; nothing in a header."""
+        """What the lines before make expect here: nothing in a header, nor behind the first line."""
         if self._lines_before is None or self._in_header:
             return None
         return self._lines_before.expected(size)
@@ -484,6 +494,10 @@ class _Writer:
         self._tokens_left -= 1
         if self._in_header:
             self._in_header = b"\n" not in text
+        elif b"\n" in text:
+            self._lines_before = (
+                None  # where an answer ends is the model's to say, and not what it copies from
+            )
         elif self._lines_before is not None:
             self._lines_before.push(token)
         if not self.free:

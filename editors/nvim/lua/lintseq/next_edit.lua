@@ -86,6 +86,9 @@ function M._ask(buf, manual)
     pending[buf] = nil
     if not error and result then
       M._show(buf, client, tick, result.edits or {})
+      if manual and not edits[buf] then
+        require('lintseq.explain').show()
+      end
     end
   end, buf)
   pending[buf] = asked and { client = client, id = id } or nil
