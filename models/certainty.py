@@ -23,7 +23,7 @@ from lintseq_lsp.suggestions import Memory, Outcome
 from lintseq_lsp.text import Document
 from lintseq_lsp.weights.gguf_header import verify
 
-LEVELS = (0, 0.005, 0.02, 0.05)
+LEVELS = (0, 0.02, 0.05)
 
 
 def asked(engine: Engine, position: Position, certainty: float) -> Outcome:

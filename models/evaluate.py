@@ -73,7 +73,7 @@ from lintseq_lsp.repetition import repeated_from
 from lintseq_lsp.runtime import open_gate, open_linter
 from lintseq_lsp.settings import Settings
 from lintseq_lsp.text import Document
-from lintseq_lsp.weights.registry import embedded
+from lintseq_lsp.weights.registry import resolve_model
 
 PLACED_ONLY = ("ngram", "copy", "plain")  # they cannot tell where
 ASKED = {NEXT_LINE: (1, 48), HALF_TYPED: (1, 48), NEXT_EDIT: (8, 160), REWRITE: (12, 288)}  # lines, tokens
@@ -312,9 +312,8 @@ def without_model(
 
 def opened(path: Path, copying: float | None = None, threads: int | None = None) -> LlamaBackend:
     """The model of a file; what ships is run as it ships, unless `copying` says otherwise."""
-    shipped = next((model for model in embedded() if model.path.samefile(path)), None)
     if copying is None:
-        copying = shipped.copying if shipped else 0.0
+        copying = resolve_model(str(path)).copying
     return LlamaBackend(path, threads=threads, copying=copying)
 
 

@@ -51,7 +51,11 @@ def resolve_model(setting: str | None) -> ModelFile:
     elif (known := find(name)) is not None:
         model = known
     else:
-        return _described(file_at(name))
+        path = file_at(name)
+        shipped = next((model for model in embedded() if model.path.resolve() == path.resolve()), None)
+        if shipped is None:
+            return _described(path)
+        model = shipped
     verify(model.path, model.sha256)
     return model
 
