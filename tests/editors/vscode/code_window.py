@@ -205,7 +205,8 @@ class Code:
         self.page.locator(".quick-input-action", has_text="OK").wait_for()
 
         def stays() -> bool:  # the dialog writes the folder into it that it begins with, when it has read it
-            box.fill(str(path))
+            if box.input_value() != str(path):  # each text is looked up anew, which takes its time
+                box.fill(str(path))
             return self.rows.filter(has_text=path.name).count() == 1 and box.input_value() == str(path)
 
         wait_until(stays, f"the dialog to offer {path}")
