@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from positions import Position
 
-from lintseq_lsp.text import Document, indentation
+from lintseq_lsp.text import indentation
 
 ORDER = 6  # words of context
 LOOKED_AT = 20_000  # occurrences of a context, spread evenly over all
@@ -151,8 +151,3 @@ def copy(position: Position) -> list[str]:
 def moved(line: str, deeper: int) -> str:
     """The line, so many columns deeper."""
     return " " * (len(indentation(line)) + deeper) + line.lstrip() if line.strip() else line
-
-
-def inserted(position: Position, lines: list[str]) -> Document | None:
-    """The document with those lines; None when they say nothing beyond what is typed."""
-    return position.with_lines(lines) if "\n".join(lines).strip() != position.typed.strip() else None

@@ -326,19 +326,17 @@ def open_block(
     if rng.random() < UNTYPED_BELOW:
         end = max(end, min((f[1] for f in module.functions if f[0] < target.code < f[1]), default=end))
     rest = [n for n in range(last, end) if n in inside]
-    shown = sorted(inside.difference(range(target.code, end)))
-    block = inserting(module, range(target.code, last), shown)
-    asked, state = [block], sorted({*shown, *range(target.code, last)})
+    block, shown = range(target.code, last), sorted(inside.difference(range(target.code, end)))
+    steps, state = [], sorted({*shown, *block})
     ends = {s.last for s in module.statements}
     while rest:
         sizes = [size for size in range(1, len(rest) + 1) if rest[size - 1] + 1 in ends] or [len(rest)]
         size = rng.choice([size for size in sizes if size <= BLOCK_LINES] or sizes[:1])
         following, rest = rest[:size], rest[size:]
         grown = sorted({*state, *following})
-        asked.append(step(module, state, grown))
+        steps.append(step(module, state, grown))
         state = grown
-    above = sum(n < target.code for n in shown)
-    return Example(history([module.lines[n] for n in shown], above, prompt_format), asked)
+    return placed(module, shown, block, steps, prompt_format)
 
 
 def rewrite(
@@ -352,17 +350,19 @@ def rewrite(
     block = range(target.code, target.last)
     if len(lines.difference(block)) > DEPENDENT_LINES:
         return None
-    shown = trimmed(module, inside - lines)
-    asked = [inserting(module, block, shown)]
+    shown, steps = trimmed(module, inside - lines), []
     if not lines.issubset(block):
-        asked.append(step(module, sorted({*shown, *block}), trimmed(module, inside)))
-    above = sum(n < target.code for n in shown)
-    return Example(history([module.lines[n] for n in shown], above, prompt_format), asked)
+        steps.append(step(module, sorted({*shown, *block}), trimmed(module, inside)))
+    return placed(module, shown, block, steps, prompt_format)
 
 
-def inserting(module: Module, block: range, shown: list[int]) -> str:
-    """The fragment that inserts the lines of `block` among those that are shown."""
-    return chunk([module.lines[n] for n in block], sum(n < block.start for n in shown))
+def placed(
+    module: Module, shown: list[int], block: range, steps: list[str], prompt_format: PromptFormat
+) -> Example:
+    """The lines that are shown as history; then the lines of `block`, at their place, and `steps`."""
+    above = sum(n < block.start for n in shown)
+    first = chunk([module.lines[n] for n in block], above)
+    return Example(history([module.lines[n] for n in shown], above, prompt_format), [first, *steps])
 
 
 def instruction_for(module: Module, target: Statement, rng: random.Random) -> str:

@@ -73,10 +73,9 @@ class LlamaBackend:
 
     `context` can lower what the model was trained for, never raise it. `copying` is the share of the
     probability, at most, that goes to what followed the same tokens before in the prompt's lines (0 to 1),
-    in the first line of an answer to a request with `copies`.
-    `threads` read prompts, half as many write, since writing waits for memory and the linter runs
-    meanwhile; a small model has one. The default is half of the processors that the system counts: at
-    least two, at most four.
+    in the first line of an answer to a request with `copies`. `threads` read prompts, half as many write,
+    since writing waits for memory and the linter runs meanwhile; a small model has one. The default is
+    half of the processors that the system counts: at least two, at most four.
     """
 
     def __init__(
@@ -495,9 +494,7 @@ class _Writer:
         if self._in_header:
             self._in_header = b"\n" not in text
         elif b"\n" in text:
-            self._lines_before = (
-                None  # where an answer ends is the model's to say, and not what it copies from
-            )
+            self._lines_before = None  # where an answer ends is the model's own to say
         elif self._lines_before is not None:
             self._lines_before.push(token)
         if not self.free:
