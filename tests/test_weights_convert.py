@@ -17,8 +17,18 @@ import llama_cpp
 import numpy as np
 import pytest
 from llama_oracle import loaded
-from olmo_reference import logits
-from tiny_checkpoint import TINY, change, tokenizer, weights, write_checkpoint, write_safetensors
+from network_reference import logits
+from tiny_checkpoint import (
+    TINY,
+    TINY_LLAMA,
+    TINY_QWEN2,
+    TINY_QWEN3,
+    change,
+    tokenizer,
+    weights,
+    write_checkpoint,
+    write_safetensors,
+)
 
 from lintseq_lsp.errors import ModelError, ModelFileError, TokenizerError
 from lintseq_lsp.weights.checkpoint import read_shape, read_tensors
@@ -34,6 +44,10 @@ SHAPES = {
     "grouped keys": (replace(TINY, key_heads=2), "BF16"),
     "clipped": (replace(TINY, clip=0.5), "F32"),
     "another rope base": (replace(TINY, rope_base=500.0), "F32"),
+    "Llama": (TINY_LLAMA, "F32"),
+    "Llama with biases": (replace(TINY_LLAMA, biases=frozenset("qkvo")), "F32"),
+    "Qwen2": (replace(TINY_QWEN2, tied=False), "BF16"),
+    "Qwen3": (TINY_QWEN3, "F32"),
 }
 
 
@@ -54,7 +68,7 @@ def test_logits_are_the_references_at_f32(name: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("kind", [Type.F16, Type.Q8_0, Type.Q4_K_M, Type.Q4_0])
 def test_quantised_files_are_smaller_and_close(kind: Type, tmp_path: Path) -> None:
-    shape = replace(TINY, width=256, inner=256, layers=1)
+    shape = replace(TINY, width=256, head=64, inner=256, layers=1)
     folder = write_checkpoint(tmp_path / "checkpoint", shape)
     convert(folder, tmp_path / "plain.gguf", name="tiny", kind=Type.F32)
     convert(folder, tmp_path / "small.gguf", name="tiny", kind=kind)
@@ -108,14 +122,14 @@ def test_unfit_checkpoints_are_refused_and_leave_nothing(tmp_path: Path) -> None
     (folder / "config.json").write_text(json.dumps(config | {"intermediate_size": 64}))
     with pytest.raises(ModelFileError, match="has the shape"):
         convert(folder, output, name="m")
-    (folder / "config.json").write_text(json.dumps(config | {"model_type": "llama"}))
-    with pytest.raises(ModelFileError, match="only 'olmo'"):
+    (folder / "config.json").write_text(json.dumps(config | {"model_type": "gemma"}))
+    with pytest.raises(ModelFileError, match="only olmo, llama, qwen2, qwen3 can"):
         convert(folder, output, name="m")
     (folder / "config.json").write_text(json.dumps(config))
     (folder / "tokenizer.json").write_text(
         json.dumps(tokenizer(320) | {"pre_tokenizer": {"type": "Whitespace"}})
     )
-    with pytest.raises(TokenizerError, match="split as GPT-2 does"):
+    with pytest.raises(TokenizerError, match="split as GPT-2, SmolLM2 or Qwen2 does"):
         convert(folder, output, name="m")
     assert {path.name for path in tmp_path.iterdir()} == {"plain", "checkpoint"}
 
@@ -154,6 +168,9 @@ def test_a_damaged_configuration_is_refused(checkpoint: Path, entry: str, value:
         ({"rope_scaling": {"rope_type": "dynamic", "factor": 4.0}}, "RoPE scaling 'dynamic'"),
         ({"rope_parameters": {"rope_type": "yarn", "rope_theta": 1e4, "factor": 4.0}}, "RoPE scaling 'yarn'"),
         ({"hidden_act": "gelu"}, "hidden_act 'gelu'"),
+        ({"attention_bias": True}, "attention_bias"),
+        ({"model_type": "llama", "mlp_bias": True}, "mlp_bias"),
+        ({"model_type": "qwen2", "use_sliding_window": True}, "use_sliding_window"),
     ],
 )
 def test_what_llama_cpp_does_not_compute_is_refused(
@@ -301,7 +318,7 @@ def test_random_model_is_the_same_for_a_seed_and_kept(
 ) -> None:
     import platformdirs
 
-    shape = replace(TINY, rows=5000)
+    shape = replace(TINY, rows=21000)
     paths = []
     for place in ("one", "two"):
         monkeypatch.setattr(platformdirs, "user_cache_path", lambda *_, p=place, **__: tmp_path / p)

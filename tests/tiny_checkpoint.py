@@ -1,18 +1,18 @@
-"""Makes checkpoints in transformers' layout with random weights: OLMo at any width, GPT-NeoX's tokenizer.
+"""Makes checkpoints in transformers' layout with random weights: any architecture, GPT-NeoX's tokenizer.
 
-The tokenizer has what the published one has: NFC, byte-level BPE, added tokens for runs of spaces,
+The tokenizer has what the paper's has: NFC, byte-level BPE, added tokens for runs of spaces,
 `<pad>`, and `<|diff|>`, which is not marked as special, at ids 50280 and 50281 when there are that many rows.
 """
 
 import json
 import struct
-from dataclasses import asdict
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from lintseq_lsp.weights.checkpoint import Matrix, Shape
+from lintseq_lsp.weights.checkpoint import LLAMA, QWEN2, QWEN3, Matrix, Shape
 from lintseq_lsp.weights.convert import layout
 
 TINY = Shape(
@@ -21,16 +21,19 @@ TINY = Shape(
     inner=96,
     heads=4,
     key_heads=4,
+    head=16,
     rows=320,
     context=128,
     rope_base=10000.0,
     clip=None,
     tied=True,
 )
-PUBLISHED = Shape(
-    **{**asdict(TINY), "layers": 12, "width": 96, "inner": 384, "heads": 12, "key_heads": 12}
-    | {"rows": 50304, "context": 2048}
+PUBLISHED = replace(
+    TINY, layers=12, width=96, inner=384, heads=12, key_heads=12, rows=50304, context=2048, head=8
 )
+TINY_LLAMA = replace(TINY, architecture=LLAMA, key_heads=2, epsilon=1e-3)
+TINY_QWEN2 = replace(TINY, architecture=QWEN2, key_heads=2, epsilon=1e-3, biases=QWEN2.biases)
+TINY_QWEN3 = replace(TINY, architecture=QWEN3, key_heads=2, epsilon=1e-3, head=32)
 
 _MERGES = [
     "Ġ d",
@@ -56,6 +59,10 @@ def byte_alphabet() -> list[str]:
     kept = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
     others = iter(range(0x100, 0x200))
     return [chr(byte) if byte in kept else chr(next(others)) for byte in range(256)]
+
+
+PRETOKENIZER = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": True}
+DIGITS = {"type": "Digits", "individual_digits": True}
 
 
 def tokenizer(rows: int, *, boundary: bool = True) -> dict[str, Any]:
@@ -84,12 +91,7 @@ def tokenizer(rows: int, *, boundary: bool = True) -> dict[str, Any]:
             for number, text, special in added
         ],
         "normalizer": {"type": "NFC"},
-        "pre_tokenizer": {
-            "type": "ByteLevel",
-            "add_prefix_space": False,
-            "trim_offsets": True,
-            "use_regex": True,
-        },
+        "pre_tokenizer": PRETOKENIZER,
         "post_processor": None,
         "decoder": {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": True},
         "model": {
@@ -111,7 +113,9 @@ def weights(shape: Shape, seed: int = 0) -> dict[str, Matrix]:
     """Random tensors by their names, large enough that logits differ by several units."""
     generator = np.random.default_rng(seed)
     return {
-        origin: (generator.standard_normal(size) * 2 / np.sqrt(size[1])).astype(np.float32)
+        origin: (generator.standard_normal(size) * 2 / np.sqrt(size[-1] if len(size) > 1 else 4)).astype(
+            np.float32
+        )
         for _, origin, size, _ in layout(shape)
     }
 
@@ -126,9 +130,10 @@ def write_checkpoint(folder: Path, shape: Shape = TINY, *, dtype: str = "F32", b
 def write_description(folder: Path, shape: Shape, *, boundary: bool = True) -> None:
     """All of it but the weights."""
     folder.mkdir(parents=True, exist_ok=True)
+    kind = shape.architecture.name
     config = {
-        "architectures": ["OlmoForCausalLM"],
-        "model_type": "olmo",
+        "architectures": [f"{kind.capitalize()}ForCausalLM"],
+        "model_type": kind,
         "vocab_size": shape.rows,
         "hidden_size": shape.width,
         "intermediate_size": shape.inner,
@@ -139,11 +144,14 @@ def write_description(folder: Path, shape: Shape, *, boundary: bool = True) -> N
         "max_position_embeddings": shape.context,
         "rope_theta": shape.rope_base,
         "tie_word_embeddings": shape.tied,
-        "attention_bias": False,
+        "attention_bias": bool(shape.biases) and not shape.architecture.biases,
         "clip_qkv": shape.clip,
+        "rms_norm_eps": shape.epsilon,
         "eos_token_id": 0,
         "pad_token_id": None,
     }
+    if shape.head * shape.heads != shape.width:
+        config["head_dim"] = shape.head
     (folder / "config.json").write_text(json.dumps(config))
     (folder / "tokenizer.json").write_text(json.dumps(tokenizer(shape.rows, boundary=boundary)))
 

@@ -30,24 +30,61 @@ _STORED: dict[str, np.dtype[Any]] = {"F32": np.dtype("<f4"), "F16": np.dtype("<f
 
 
 @dataclass(frozen=True, slots=True)
+class Architecture:
+    """How a family of networks differs from the others, and what both libraries call it.
+
+    `name` is transformers' `model_type` and llama.cpp's architecture. `rotates_pairs`: llama.cpp rotates
+    neighbours (2i, 2i + 1), so that the rows of queries and keys are reordered; else halves (i, i + d/2),
+    as transformers always does. `norms`: RMSNorm with weights, else LayerNorm without. `head_norms`:
+    RMSNorm over each head of queries and keys. `biases`: of which matrices, whatever the configuration says.
+    """
+
+    name: str
+    rotates_pairs: bool
+    norms: bool
+    head_norms: bool = False
+    biases: frozenset[str] = frozenset()
+
+
+OLMO = Architecture("olmo", rotates_pairs=True, norms=False)
+LLAMA = Architecture("llama", rotates_pairs=True, norms=True)
+QWEN2 = Architecture("qwen2", rotates_pairs=False, norms=True, biases=frozenset({"q", "k", "v"}))
+QWEN3 = Architecture("qwen3", rotates_pairs=False, norms=True, head_norms=True)
+ARCHITECTURES = {a.name: a for a in (OLMO, LLAMA, QWEN2, QWEN3)}
+
+_ATTENTION = frozenset({"q", "k", "v", "o"})
+
+
+@dataclass(frozen=True, slots=True)
 class Shape:
-    """What the configuration says of an OLMo network. `clip` bounds queries, keys and values."""
+    """What the configuration says of a network.
+
+    `head` is the width of one head, `clip` bounds OLMo's queries, keys and values, `epsilon` is that of
+    the norms, and `biases` names the matrices of the attention that have one (of q, k, v, o).
+    """
 
     layers: int
     width: int
     inner: int
     heads: int
     key_heads: int
+    head: int
     rows: int
     context: int
     rope_base: float
     clip: float | None
     tied: bool
+    architecture: Architecture = OLMO
+    epsilon: float = 1e-5
+    biases: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
 class Vocabulary:
-    """`tokens[id]` in the byte-level alphabet; `special` are markers, `added` are cut out of text first."""
+    """`tokens[id]` in the byte-level alphabet; `special` are markers, `added` are cut out of text first.
+
+    `pretokenizer` is llama.cpp's name of the rule by which text is split before tokens are merged.
+    """
 
     tokens: list[str]
     merges: list[str]
@@ -56,6 +93,7 @@ class Vocabulary:
     normalizer: str | None
     end: int
     padding: int | None
+    pretokenizer: str = "gpt-2"
 
 
 @contextmanager
@@ -101,14 +139,22 @@ def read_shape(folder: Path) -> Shape:
     """From `config.json`. Raises `ModelFileError` for another architecture or a damaged entry."""
     path = folder / "config.json"
     config = _json(path)
-    if config.get("model_type") != "olmo":
+    kind = config.get("model_type")
+    architecture = ARCHITECTURES.get(kind) if isinstance(kind, str) else None
+    if architecture is None:
         raise ModelFileError(
-            f"{path} has model_type {config.get('model_type')!r}: only 'olmo' can be converted"
+            f"{path} has model_type {kind!r}: only {', '.join(ARCHITECTURES)} can be converted"
         )
-    if config.get("attention_bias"):
-        raise ModelFileError(f"{path} asks for attention_bias, which llama.cpp's OLMo has not")
     if (activation := config.get("hidden_act", "silu")) != "silu":
-        raise ModelFileError(f"{path} asks for hidden_act {activation!r}; llama.cpp's OLMo has 'silu'")
+        raise ModelFileError(f"{path} asks for hidden_act {activation!r}; only 'silu' can be converted")
+    for entry in ("mlp_bias", "use_sliding_window"):
+        if config.get(entry):
+            raise ModelFileError(f"{path} asks for {entry}, which cannot be converted")
+    biases = architecture.biases
+    if config.get("attention_bias"):
+        if architecture is not LLAMA:
+            raise ModelFileError(f"{path} asks for attention_bias, which llama.cpp's {kind} has not")
+        biases = _ATTENTION
     with _damage(f"{path} lacks or garbles an entry"):
         # transformers 5 writes all of it into `rope_parameters`, older releases the base beside it
         rope = (config.get("rope_scaling") or {}) | (config.get("rope_parameters") or {})
@@ -118,38 +164,54 @@ def read_shape(folder: Path) -> Shape:
         grouped = config.get("num_key_value_heads") is not None
         key_heads = _whole(config, "num_key_value_heads") if grouped else heads
         width = _whole(config, "hidden_size")
-        if width % (2 * heads) or heads % key_heads:
-            raise ValueError(f"{heads} heads, {key_heads} of keys, do not divide hidden_size {width}")
+        if config.get("head_dim") is not None:
+            head = _whole(config, "head_dim")
+        else:
+            head, rest = divmod(width, heads)
+            if rest:
+                raise ValueError(f"{heads} heads do not divide hidden_size {width}")
+        if head % 2 or heads % key_heads:
+            raise ValueError(f"{heads} heads of {head}, {key_heads} of keys, cannot be")
         return Shape(
             layers=_whole(config, "num_hidden_layers", most=MOST_LAYERS),
             width=width,
             inner=_whole(config, "intermediate_size"),
             heads=heads,
             key_heads=key_heads,
+            head=head,
             rows=_whole(config, "vocab_size"),
             context=_whole(config, "max_position_embeddings"),
             rope_base=_positive({"rope_theta": 10000.0} | config | rope, "rope_theta"),
             clip=None if config.get("clip_qkv") is None else _positive(config, "clip_qkv"),
             tied=bool(config.get("tie_word_embeddings", False)),
+            architecture=architecture,
+            # transformers' OlmoLayerNorm has no weights and this constant
+            epsilon=_positive({"rms_norm_eps": 1e-6} | config, "rms_norm_eps")
+            if architecture.norms
+            else 1e-5,
+            biases=biases,
         )
 
 
 def read_vocabulary(folder: Path) -> Vocabulary:
-    """From `tokenizer.json`: byte-level BPE split as GPT-2 does. Raises `TokenizerError` for any other."""
+    """From `tokenizer.json`: byte-level BPE, split by a rule that llama.cpp knows, too.
+
+    Raises `TokenizerError` for any other.
+    """
     path = folder / "tokenizer.json"
     data, config = _json(path), _json(folder / "config.json")
     with _damage(f"{path}, or what config.json says of it, lacks or garbles an entry", TokenizerError):
-        model, split = data.get("model") or {}, data.get("pre_tokenizer") or {}
-        normalizer = data.get("normalizer")
+        model, normalizer = data.get("model") or {}, data.get("normalizer")
+        pretokenizer = _pretokenizer(data.get("pre_tokenizer") or {})
         if (
             model.get("type") != "BPE"
-            or split.get("type") != "ByteLevel"
-            or not split.get("use_regex", True)
-            or split.get("add_prefix_space")
+            or pretokenizer is None
             or model.get("ignore_merges")
             or (normalizer is not None and normalizer.get("type") != "NFC")
         ):
-            raise TokenizerError(f"{path} is no byte-level BPE split as GPT-2 does: it cannot be converted")
+            raise TokenizerError(
+                f"{path} is no byte-level BPE split as GPT-2, SmolLM2 or Qwen2 does: it cannot be converted"
+            )
         names = {_whole(model["vocab"], text, 0): text for text in model["vocab"]}
         added: set[int] = set()
         special: set[int] = set()
@@ -172,7 +234,33 @@ def read_vocabulary(folder: Path) -> Vocabulary:
             normalizer=None if normalizer is None else "NFC",
             end=_whole(config, "eos_token_id", 0, last),
             padding=None if config.get("pad_token_id") is None else _whole(config, "pad_token_id", 0, last),
+            pretokenizer=pretokenizer,
         )
+
+
+# of Qwen2's published tokenizer.json
+_QWEN2 = (
+    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*"
+    r"|\s*[\r\n]+|\s+(?!\S)|\s+"
+)
+
+
+def _pretokenizer(described: Mapping[str, Any]) -> str | None:
+    """llama.cpp's name of the rule that `pre_tokenizer` of a tokenizer.json describes, if it has one."""
+    steps = described["pretokenizers"] if described.get("type") == "Sequence" else [described]
+    *before, last = steps
+    if last.get("type") != "ByteLevel" or last.get("add_prefix_space"):
+        return None
+    splits_words = last.get("use_regex", True)
+    match before:
+        case [] if splits_words:
+            return "gpt-2"
+        case [{"type": "Digits", "individual_digits": True}] if splits_words:
+            return "smollm"
+        case [{"type": "Split", "pattern": {"Regex": pattern}, "behavior": "Isolated"}]:
+            if pattern == _QWEN2 and not splits_words:
+                return "qwen2"
+    return None
 
 
 def read_tensors(folder: Path) -> Mapping[str, Callable[[], Matrix]]:

@@ -1,4 +1,4 @@
-"""Checkpoint folder → GGUF that llama.cpp runs: OLMo's layout in F32, then llama.cpp's own quantiser.
+"""Checkpoint folder → GGUF that llama.cpp runs: its layout in F32, then llama.cpp's own quantiser.
 
 Imports gguf and llama_cpp only when called: the server never needs them from here.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 import ctypes
 import errno
 import logging
+import math
 import os
 import shutil
 import tempfile
@@ -72,7 +73,7 @@ def write_model(
     kind: Type,
     metadata: Mapping[str, str | int],
 ) -> None:
-    """Writes a GGUF of `kind`, atomically. `read` gives a tensor by its name in transformers' OLMo."""
+    """Writes a GGUF of `kind`, atomically. `read` gives a tensor by its name in transformers."""
     try:
         if output.is_dir():
             raise IsADirectoryError(errno.EISDIR, "it is a folder")
@@ -134,7 +135,7 @@ def _write_f32(
 
     if BOUNDARY not in vocabulary.tokens:
         raise TokenizerError(f"the tokenizer has no token {BOUNDARY}: this is no edit-sequence model")
-    with closing(gguf.GGUFWriter(path, "olmo")) as writer:
+    with closing(gguf.GGUFWriter(path, shape.architecture.name)) as writer:
         writer.add_name(name)
         writer.add_context_length(shape.context)
         writer.add_embedding_length(shape.width)
@@ -142,9 +143,15 @@ def _write_f32(
         writer.add_feed_forward_length(shape.inner)
         writer.add_head_count(shape.heads)
         writer.add_head_count_kv(shape.key_heads)
-        writer.add_rope_dimension_count(shape.width // shape.heads)
+        writer.add_rope_dimension_count(shape.head)
+        if shape.head * shape.heads != shape.width:
+            writer.add_key_length(shape.head)
+            writer.add_value_length(shape.head)
         writer.add_rope_freq_base(shape.rope_base)
-        writer.add_layer_norm_eps(1e-5)  # transformers' OlmoLayerNorm has no weights and this constant
+        if shape.architecture.norms:
+            writer.add_layer_norm_rms_eps(shape.epsilon)
+        else:
+            writer.add_layer_norm_eps(shape.epsilon)
         if shape.clip is not None:
             writer.add_clamp_kqv(shape.clip)
         _add_vocabulary(writer, vocabulary, shape.rows)
@@ -155,7 +162,7 @@ def _write_f32(
                 writer.add_uint64(key, value)
         tensors = list(layout(shape))
         for target, _, size, _ in tensors:
-            writer.add_tensor_info(target, size, np.dtype(np.float32), 4 * size[0] * size[1])
+            writer.add_tensor_info(target, size, np.dtype(np.float32), 4 * math.prod(size))
         writer.write_header_to_file()
         writer.write_kv_data_to_file()
         writer.write_ti_data_to_file()
@@ -181,7 +188,7 @@ def _add_vocabulary(writer: GGUFWriter, vocabulary: Vocabulary, rows: int) -> No
             types.append(TokenType.USER_DEFINED if number in vocabulary.added else TokenType.NORMAL)
     unused = [f"[PAD{number}]" for number in range(len(vocabulary.tokens), rows)]
     writer.add_tokenizer_model("gpt2")
-    writer.add_tokenizer_pre("gpt-2")
+    writer.add_tokenizer_pre(vocabulary.pretokenizer)
     writer.add_token_list(vocabulary.tokens + unused)
     writer.add_token_types(types + [TokenType.UNUSED] * len(unused))
     writer.add_token_merges(vocabulary.merges)
@@ -194,32 +201,40 @@ def _add_vocabulary(writer: GGUFWriter, vocabulary: Vocabulary, rows: int) -> No
         writer.add_string("lintseq.normalizer", vocabulary.normalizer)
 
 
-def layout(shape: Shape) -> Iterator[tuple[str, str, tuple[int, int], int]]:
-    """GGUF name, transformers' name, (rows, columns), and the heads to interleave (0: none)."""
-    yield "token_embd.weight", "model.embed_tokens.weight", (shape.rows, shape.width), 0
-    keys = shape.width // shape.heads * shape.key_heads
+def layout(shape: Shape) -> Iterator[tuple[str, str, tuple[int, ...], int]]:
+    """GGUF name, transformers' name, size (rows first), and the heads to interleave (0: none)."""
+    architecture, width = shape.architecture, shape.width
+    query, keys = shape.head * shape.heads, shape.head * shape.key_heads
+    yield "token_embd.weight", "model.embed_tokens.weight", (shape.rows, width), 0
     for layer in range(shape.layers):
         to, origin = f"blk.{layer}", f"model.layers.{layer}"
-        yield (
-            f"{to}.attn_q.weight",
-            f"{origin}.self_attn.q_proj.weight",
-            (shape.width, shape.width),
-            shape.heads,
-        )
-        yield f"{to}.attn_k.weight", f"{origin}.self_attn.k_proj.weight", (keys, shape.width), shape.key_heads
-        yield f"{to}.attn_v.weight", f"{origin}.self_attn.v_proj.weight", (keys, shape.width), 0
-        yield f"{to}.attn_output.weight", f"{origin}.self_attn.o_proj.weight", (shape.width, shape.width), 0
-        yield f"{to}.ffn_gate.weight", f"{origin}.mlp.gate_proj.weight", (shape.inner, shape.width), 0
-        yield f"{to}.ffn_up.weight", f"{origin}.mlp.up_proj.weight", (shape.inner, shape.width), 0
-        yield f"{to}.ffn_down.weight", f"{origin}.mlp.down_proj.weight", (shape.width, shape.inner), 0
+        if architecture.norms:
+            yield f"{to}.attn_norm.weight", f"{origin}.input_layernorm.weight", (width,), 0
+            yield f"{to}.ffn_norm.weight", f"{origin}.post_attention_layernorm.weight", (width,), 0
+        for part, target, size, heads in (
+            ("q", "attn_q", (query, width), shape.heads),
+            ("k", "attn_k", (keys, width), shape.key_heads),
+            ("v", "attn_v", (keys, width), 0),
+            ("o", "attn_output", (width, query), 0),
+        ):
+            turned = heads if architecture.rotates_pairs else 0
+            yield f"{to}.{target}.weight", f"{origin}.self_attn.{part}_proj.weight", size, turned
+            if part in shape.biases:
+                yield f"{to}.{target}.bias", f"{origin}.self_attn.{part}_proj.bias", size[:1], turned
+            if architecture.head_norms and part in "qk":
+                yield f"{to}.{target}_norm.weight", f"{origin}.self_attn.{part}_norm.weight", (shape.head,), 0
+        yield f"{to}.ffn_gate.weight", f"{origin}.mlp.gate_proj.weight", (shape.inner, width), 0
+        yield f"{to}.ffn_up.weight", f"{origin}.mlp.up_proj.weight", (shape.inner, width), 0
+        yield f"{to}.ffn_down.weight", f"{origin}.mlp.down_proj.weight", (width, shape.inner), 0
+    if architecture.norms:
+        yield "output_norm.weight", "model.norm.weight", (width,), 0
     if not shape.tied:
-        yield "output.weight", "lm_head.weight", (shape.rows, shape.width), 0
+        yield "output.weight", "lm_head.weight", (shape.rows, width), 0
 
 
-def _interleave(matrix: Matrix, heads: int) -> Matrix:
+def _interleave(tensor: Matrix, heads: int) -> Matrix:
     """Reorders the rows of each head: transformers rotates (i, i + d/2) as a pair, llama.cpp (2i, 2i + 1)."""
     import numpy as np
 
-    rows, columns = matrix.shape
-    pairs = matrix.reshape(heads, 2, rows // heads // 2, columns).swapaxes(1, 2)
-    return np.ascontiguousarray(pairs.reshape(rows, columns))
+    halves = tensor.reshape(heads, 2, len(tensor) // heads // 2, -1)
+    return np.ascontiguousarray(halves.swapaxes(1, 2)).reshape(tensor.shape)

@@ -24,6 +24,7 @@ PAPER_150M = Shape(
     inner=3072,
     heads=12,
     key_heads=12,
+    head=64,
     rows=50304,
     context=2048,
     rope_base=10000.0,
@@ -68,4 +69,5 @@ def _vocabulary(rows: int) -> Vocabulary:
         normalizer=None,
         end=metadata["tokenizer.ggml.eos_token_id"],
         padding=metadata.get("tokenizer.ggml.padding_token_id"),
+        pretokenizer=metadata["tokenizer.ggml.pre"],
     )

@@ -1,4 +1,4 @@
-"""The same weights in transformers' `OlmoForCausalLM` and in llama.cpp; `make test-parity` runs it.
+"""The same weights in transformers and in llama.cpp; `make test-parity` runs it.
 
 Needs torch and transformers (the extra `parity`), so the ordinary suite does not collect it.
 """
@@ -19,9 +19,22 @@ import torch
 from llama_oracle import loaded
 from local_hub import serving
 from make_tokenizer_cases import ODD, odd_line, texts
-from tiny_checkpoint import PUBLISHED, TINY, tokenizer, weights, write_checkpoint, write_description
+from tiny_checkpoint import (
+    DIGITS,
+    PRETOKENIZER,
+    PUBLISHED,
+    TINY,
+    TINY_LLAMA,
+    TINY_QWEN2,
+    TINY_QWEN3,
+    change,
+    tokenizer,
+    weights,
+    write_checkpoint,
+    write_description,
+)
 from tokenizers import Tokenizer
-from transformers import OlmoForCausalLM
+from transformers import AutoModelForCausalLM, OlmoForCausalLM
 
 from lintseq_lsp.errors import ModelFileError
 from lintseq_lsp.weights import fetch
@@ -35,13 +48,21 @@ pytest_plugins = ["model_places"]
 
 @pytest.mark.parametrize(
     "shape",
-    [TINY, replace(TINY, key_heads=2, clip=0.5, tied=False), PUBLISHED],
-    ids=["tiny", "grouped, clipped, untied", "published shapes"],
+    [
+        TINY,
+        replace(TINY, key_heads=2, clip=0.5, tied=False),
+        PUBLISHED,
+        TINY_LLAMA,
+        replace(TINY_LLAMA, biases=frozenset("qkvo"), tied=False),
+        TINY_QWEN2,
+        TINY_QWEN3,
+    ],
+    ids=["tiny", "clipped", "published shapes", "Llama", "Llama with biases", "Qwen2", "Qwen3"],
 )
 def test_same_logits_and_the_same_greedy_tokens(shape: Shape, tmp_path: Path) -> None:
     folder = write_checkpoint(tmp_path / "checkpoint", shape)
     convert(folder, tmp_path / "m.gguf", name="tiny", kind=Type.F32)
-    reference = OlmoForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
+    reference = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
     tokens = np.random.default_rng(3).integers(0, shape.rows, 20).tolist()
     with loaded(tmp_path / "m.gguf") as model, torch.no_grad():
         expected = reference(torch.tensor([tokens])).logits[0].numpy()
@@ -127,5 +148,35 @@ def test_same_ids_on_thousands_of_lines(tmp_path: Path) -> None:
     source = random.Random(9)
     with loaded(tmp_path / "m.gguf", vocabulary_only=True) as model:
         for text in [*texts(2000), *ODD, *(odd_line(source) for _ in range(2000))]:
+            ids = reference.encode(text, add_special_tokens=False).ids
+            assert model.tokens(unicodedata.normalize("NFC", text)) == ids, text
+
+
+QWEN2_SPLIT = {
+    "type": "Split",
+    "pattern": {
+        "Regex": r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*"
+        r"|\s*[\r\n]+|\s+(?!\S)|\s+"
+    },
+    "behavior": "Isolated",
+    "invert": False,
+}
+
+
+@pytest.mark.parametrize(
+    ("rule", "steps"),
+    [("smollm", [DIGITS, PRETOKENIZER]), ("qwen2", [QWEN2_SPLIT, PRETOKENIZER | {"use_regex": False}])],
+)
+def test_same_ids_by_another_splitting_rule(
+    rule: str, steps: list[dict[str, object]], tmp_path: Path
+) -> None:
+    folder = write_checkpoint(tmp_path / "checkpoint")
+    change(folder / "tokenizer.json", pre_tokenizer={"type": "Sequence", "pretokenizers": steps})
+    convert(folder, tmp_path / "m.gguf", name="m")
+    assert verify(tmp_path / "m.gguf").metadata["tokenizer.ggml.pre"] == rule
+    reference = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    source = random.Random(9)
+    with loaded(tmp_path / "m.gguf", vocabulary_only=True) as model:
+        for text in [*texts(1000), *ODD, *(odd_line(source) for _ in range(1000))]:
             ids = reference.encode(text, add_special_tokens=False).ids
             assert model.tokens(unicodedata.normalize("NFC", text)) == ids, text
