@@ -159,7 +159,7 @@ class Engine:
         fragment, begins = open_block(opening)
         shown = history(excerpt.lines(cursor.document), opening.above, self._format)
         prompt = (instruction_fragment(""), *shown, fragment)
-        fixed = [*prompt, max(begins, key=len)]
+        fixed = [*prompt, max(begins, key=len, default="")]
         room = self.backend.context - sum(self.backend.count(part) + 1 for part in fixed)
         if room < _TOKENS_A_LINE:
             return None

@@ -5,7 +5,6 @@ one fragment a chunk of the excerpt, and last what the model continues. Training
 with the same functions. Deliberately absent: tokens, and the choice of what is shown (excerpt.py).
 """
 
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum
@@ -78,18 +77,15 @@ def instruction_fragment(instruction: str) -> str:
 def open_block(opening: Opening) -> tuple[str, tuple[str, ...]]:
     """The last fragment of the prompt, and the texts of which its continuation must begin with one.
 
-    With one possible number of lines, that is the rest of a half-typed token; else the count of the
-    header is the model's to choose. Nothing to begin with is `()`.
+    With one possible number of lines, all is known and the continuation is free (`()`); else the count of
+    the header is the model's to choose.
     """
     if opening.fewest == opening.most:
-        fixed = f"{header(opening.above, opening.most)}\n{_added(opening.typed)}"
-        cut = last_pretoken(fixed)
-        return fixed[:cut], (fixed[cut:],)
-    fixed = f"@@ -{opening.above},0 +{opening.above + 1}"
-    cut = last_pretoken(fixed)
-    return fixed[:cut], tuple(
-        f"{header(opening.above, count)}\n{_added(opening.typed)}"[cut:]
-        for count in range(opening.fewest, opening.most + 1)
+        return f"{header(opening.above, opening.most)}\n{_added(opening.typed)}", ()
+    begin = f"@@ -{opening.above},0 +{opening.above + 1}"
+    counts = range(opening.fewest, opening.most + 1)
+    return begin, tuple(
+        f"{header(opening.above, count)}\n{_added(opening.typed)}".removeprefix(begin) for count in counts
     )
 
 
@@ -108,19 +104,3 @@ def next_headers(shown: int, most: int, above: Iterable[int] | None = None) -> t
     """
     places = range(shown + 1) if above is None else above
     return (END, *(f"{header(place, count)}\n+" for place in places for count in range(1, most + 1)))
-
-
-_PRETOKEN = re.compile(
-    r"""'(?:[sdmt]|ll|ve|re|[lvr]\Z)       # a contraction, or the beginning of one
-    |[ ]?(?=[^\W_]*(?![!-~])[^\W_])[^\W_]+ # re cannot tell letters from numbers beyond ASCII
-    |[ ]?[^\W\d_]+|[ ]?\d+|[ ]?(?:[^\s\w]|_)+|\s+(?!\S)|\s+""",
-    re.VERBOSE,
-)
-
-
-def last_pretoken(text: str) -> int:
-    """Offset at which the last pre-token of `text` begins, by the `gpt-2` splitting rule.
-
-    No token reaches over it, whatever follows, so the text before it can be read as it stands.
-    """
-    return max((match.start() for match in _PRETOKEN.finditer(text)), default=0)

@@ -65,7 +65,6 @@ from lintseq_lsp.prompts import (
     PromptFormat,
     history,
     instruction_fragment,
-    last_pretoken,
     next_headers,
     open_block,
 )
@@ -280,12 +279,9 @@ class Model:
         state = self.state(position, PromptFormat.PAPER)
         lines = state.excerpt.lines(position.shown)[: state.excerpt.above(position.shown_above)]
         text = "\n".join([*lines, position.typed])
-        cut = last_pretoken(text)
         wanted = len(position.wanted)
-        lines_left = wanted + text[cut:].count("\n")
-        request = Request((text[:cut],), (text[cut:],), max_tokens=48 * wanted, max_lines=lines_left)
-        pieces = self.backend.write(request, lambda: False)
-        written = (text[:cut] + "".join(piece.text for piece in pieces))[len(text) :]
+        request = Request((text,), max_tokens=48 * wanted, max_lines=wanted)
+        written = "".join(piece.text for piece in self.backend.write(request, lambda: False))
         writing = (time.perf_counter() - start) * 1000
         added = (position.typed + written).split("\n")[:wanted]
         return [self.judge.first(system, position, in_place(position, added), writing)]

@@ -109,7 +109,7 @@ class LineModel:
 
 def _continuation(request: Request, lines: Sequence[str]) -> str:
     fragment = request.prompt[-1]
-    headers = [(fragment + begin).split("\n")[0] for begin in request.begins]
+    headers = [(fragment + begin).split("\n")[0] for begin in request.begins or [""]]
     if not fragment + "".join(request.begins):
         return "\n"
     wanted = [header for header in headers if _count(header) == len(lines)] or headers

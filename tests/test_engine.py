@@ -60,7 +60,7 @@ def answer(text: str, *lines: str, gate: Gate | None = None) -> str | Reason:
     [
         (0.0, "x = 1\ny = 2"),
         (math.exp(-8), "x = 1\ny = 2"),
-        (math.exp(-3), "x = 1"),
+        (math.exp(-2.5), "x = 1"),
         (math.exp(-1), Reason.UNSURE),
     ],
 )
@@ -80,7 +80,7 @@ def test_only_what_the_model_holds_probable(certainty: float, expected: str | Re
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
 def test_each_line_has_its_own_probability_whatever_ends_it(end: str) -> None:
     document, offset = place(f"a{end}|")
-    outcome = engine_of(LineModel(["x = 1", "y = 2"])).complete(document, offset, certainty=math.exp(-3))
+    outcome = engine_of(LineModel(["x = 1", "y = 2"])).complete(document, offset, certainty=math.exp(-2.5))
     assert [suggestion.text for suggestion in outcome.suggestions] == [f"a{end}x = 1"]
 
 

@@ -271,7 +271,7 @@ def test_only_new_findings_count() -> None:
 
 
 def test_the_opening_is_kept_until_the_first_diff_is_accepted() -> None:
-    backend = ScriptedBackend([stream("    bad\n", "    good\n", insertion(2, "next"), END)])
+    backend = ScriptedBackend([stream("bad\n", "good\n", insertion(2, "next"), END)])
     *steps, ended = generation(state_of("a\n"), backend, gate_of(), opening=Opening(1, "    "))
     assert isinstance(ended, Ended)
     assert ended.document.text == "a\n    good\nnext\n"

@@ -2,7 +2,8 @@
 
 A prompt is a list of fragments between boundaries: `fragments[0] <|diff|> fragments[1] <|diff|> …`.
 Boundaries are token ids, never text, so a document that contains the characters `<|diff|>` is only
-text. Fragments are tokenised one by one. The last one is open: the model continues it.
+text. Fragments are tokenised one by one. The last one is open: the model continues it, from inside of a
+token if need be.
 
 A backend is stateless to its caller. It keeps the key-value cache of what it read last, reads of a
 new prompt only what differs, and so a rewind is a shorter prompt.
@@ -41,9 +42,10 @@ class Sampling:
 class Request:
     """One continuation of `prompt` up to the next boundary, in `candidates` variants.
 
-    With `begins`, the continuation must start with one of these texts and is free behind it: a
-    half-typed token, or the headers that are possible here. `max_lines` ends a candidate before it
-    begins another line: that many `\\n` were written. Candidate i > 0 is sampled with `seed + i`.
+    The prompt may end in the middle of a token, which the continuation then finishes. With `begins`, it must
+    start with one of these texts and is free behind it: the headers that are possible here. `max_lines`
+    ends a candidate before it begins another line: that many `\\n` were written. Candidate i > 0 is sampled
+    with `seed + i`.
     With `copies`, the first line may be copied from the prompt's, if the model was found to need that.
     """
 

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from lintseq_lsp.backends.base import CANDIDATES, Piece, Prompt, Request, Sampling, Stop, Usage
 from lintseq_lsp.backends.begins import Begins, Ids, Vocabulary
 from lintseq_lsp.backends.ngram_cache import NgramCache
+from lintseq_lsp.backends.pretokens import last_pretoken
 from lintseq_lsp.errors import Cancelled, ModelError, ModelFileError, TokenizerError
 from lintseq_lsp.prompts import BOUNDARY, END
 
@@ -35,7 +36,7 @@ os.environ.setdefault("GGML_NO_BACKTRACE", "1")
 
 import llama_cpp
 
-_CONTEXT = 4096  # most that is reserved when the caller names no context
+_CONTEXT = 4096  # most that is reserved, whatever a model was trained for
 _EXTRA_CELLS = 128  # for each candidate but the first, behind the shared prompt
 _BATCH = 512  # longest piece of a prompt
 _FEWEST = 8  # tokens in a piece of a prompt: the first one, and on a slow machine
@@ -89,7 +90,7 @@ class LlamaBackend:
         try:
             self._read_vocabulary()
             trained = llama_cpp.llama_model_n_ctx_train(self._model)
-            self.context = min(context or _CONTEXT, trained)
+            self.context = min(context or trained, trained, _CONTEXT)
             cores = os.cpu_count() or 1
             self._threads = threads or max(min(2, cores), min(4, cores // 2))
             self._threads_set = 0
@@ -99,6 +100,7 @@ class LlamaBackend:
             self.close()
             raise
         self._nfc = self._metadata("lintseq.normalizer") == "NFC"
+        self._pretokenizer = self._metadata("tokenizer.ggml.pre") or ""
         self._tokens = lru_cache(_FRAGMENTS)(self._tokenise)
         self._begins = lru_cache(8)(lambda texts: Begins(texts, self._vocabulary))
         self._piece = _FEWEST
@@ -171,10 +173,11 @@ class LlamaBackend:
         self._require_open()
         if not 1 <= request.candidates <= CANDIDATES:
             raise ModelError(f"{request.candidates} candidates were asked for, 1 to {CANDIDATES} can be had")
-        ids = self._prompt_ids(request.prompt)
+        prompt, given = self._cut(request.prompt)
+        ids = self._prompt_ids(prompt)
         if not 0 < len(ids) < self.context:
             raise ModelError(f"the prompt has {len(ids)} tokens, and the context is {self.context}")
-        begins = self._begins(tuple(request.begins))
+        begins = self._begins(tuple(given + begin for begin in request.begins or ("",)))
         self._reuse(ids)
         self.usage = Usage(cached=len(self._held[0]))
         self._read(ids, cancelled)
@@ -184,8 +187,10 @@ class LlamaBackend:
             row = row.copy()
             planned = self._likeliest(row, begins, cancelled)
         room = min(self.context - len(ids), (self._cells - len(ids)) // request.candidates)
-        lines = self._lines(request.prompt) if self._copying and request.copies else None
-        writers = [_Writer(index, request, room, planned, lines) for index in range(request.candidates)]
+        lines = self._lines(prompt) if self._copying and request.copies else None
+        writers = [
+            _Writer(index, request, room, given, planned, lines) for index in range(request.candidates)
+        ]
         for writer in writers[1:]:
             llama_cpp.llama_memory_seq_cp(self._memory, 0, writer.index, -1, -1)
             self._held[writer.index] = list(ids)
@@ -220,6 +225,18 @@ class LlamaBackend:
     def _require_open(self) -> None:
         if self._context is None:
             raise ModelError(f"{self.name} was closed")
+
+    def _cut(self, prompt: Prompt) -> tuple[Prompt, str]:
+        """The prompt without its last pre-token, and that: what is written must begin with it.
+
+        Whatever follows, the tokens of what is left are those of the whole text. A model has to read at
+        least one: a prompt that is one pre-token stays as it is.
+        """
+        *closed, open_ = prompt
+        cut = last_pretoken(open_, self._pretokenizer)
+        if not closed and not cut:
+            return prompt, ""
+        return (*closed, open_[:cut]), open_[cut:]
 
     def _prompt_ids(self, prompt: Prompt) -> list[int]:
         ids: list[int] = []
@@ -449,18 +466,23 @@ class _Beam:
 
 
 class _Writer:
-    """One candidate while it is written; its `index` is its sequence too."""
+    """One candidate while it is written; its `index` is its sequence too.
+
+    It begins with `given`, which the caller knows and no piece has.
+    """
 
     def __init__(
         self,
         index: int,
         request: Request,
         room: int,
+        given: str,
         planned: tuple[int, ...],
         lines: Sequence[int] | None,
     ) -> None:
         self.index = index
         self.token = -1  # chosen last, not yet decoded
+        self._given = len(given.encode("utf-8", "replace"))  # bytes that are still to be written
         self.written = b""  # until the request's `begins` are met
         self.free = False
         self.planned = planned  # tokens to begin with
@@ -491,14 +513,17 @@ class _Writer:
         self._tokens += 1
         self._logprob += logprob
         self._tokens_left -= 1
+        if not self.free:
+            self.written += text
+        known = min(self._given, len(text))
+        self._given -= known
+        text = text[known:]
         if self._in_header:
             self._in_header = b"\n" not in text
         elif b"\n" in text:
             self._lines_before = None  # where an answer ends is the model's own to say
         elif self._lines_before is not None:
             self._lines_before.push(token)
-        if not self.free:
-            self.written += text
         if self._lines_left is not None:
             *lines, _ = text.split(b"\n")
             if len(lines) >= self._lines_left:

@@ -130,9 +130,10 @@ class RecordedLlama(LlamaBackend):
 
     def write(self, request: Request, cancelled: Callable[[], bool]) -> Iterator[Piece]:
         text = self.answer()
-        if request.begins and not text.startswith(tuple(filter(None, request.begins))):
+        if request.begins and not text.startswith(tuple(request.begins)):
             text = request.begins[0] + text
-        self._recorded = [*self._tokens(text), self._boundary]
+        _, given = self._cut(request.prompt)
+        self._recorded = [*self._tokens(given + text), self._boundary]
         self._done = [0] * CANDIDATES
         return super().write(request, cancelled)
 
