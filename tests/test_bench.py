@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 
 import pytest
+from small_model import SMALL_MODEL
 from typer.testing import CliRunner
 
 from lintseq_lsp.backends.base import Request, Stop
@@ -15,7 +16,6 @@ from lintseq_lsp.bench.texts import cut, statements, texts, typed
 from lintseq_lsp.bench.values import Plan, Result, Target
 from lintseq_lsp.commands import app
 from lintseq_lsp.errors import LintSeqError
-from lintseq_lsp.weights.registry import embedded
 
 FIELDS = {"name", "unit", "n", "min", "p25", "p50", "p75", "p90", "p95", "max", "target", "reached", "note"}
 
@@ -86,7 +86,7 @@ def test_a_line_is_typed_anew() -> None:
 
 @pytest.mark.parametrize("begins", [(), ("@@ -0,0 +1", "@@ -0,0 +1,2 @@\n+"), ("\n", "@@ -0,0 +1 @@\n+")])
 def test_a_recording_is_written_token_by_token(begins: tuple[str, ...]) -> None:
-    backend = RecordedLlama(embedded()[0].path)
+    backend = RecordedLlama(SMALL_MODEL)
     try:
         backend.answer = lambda: "@@ -0,0 +1 @@\n+value = [item for item in range(10)]\n"
         pieces = list(backend.write(Request(["\n", ""], begins), lambda: False))
@@ -98,7 +98,7 @@ def test_a_recording_is_written_token_by_token(begins: tuple[str, ...]) -> None:
 
 
 def test_a_recording_follows_what_is_typed_already() -> None:
-    backend = RecordedLlama(embedded()[0].path)
+    backend = RecordedLlama(SMALL_MODEL)
     try:
         backend.answer = lambda: "ue = 1\n"
         pieces = list(
@@ -110,7 +110,7 @@ def test_a_recording_follows_what_is_typed_already() -> None:
 
 
 def test_the_bare_loop_decodes() -> None:
-    path = embedded()[0].path
+    path = SMALL_MODEL
     loop = BareLoop(path, threads=1, context=256)
     try:
         loop.read("import os\n")

@@ -1,4 +1,4 @@
-"""The embedded model, really run: caches, masks and cancellation must never change what it writes."""
+"""A small model, really run: caches, masks and cancellation must never change what it writes."""
 
 import itertools
 import math
@@ -11,15 +11,14 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from small_model import SMALL_MODEL, SMALL_MODEL_CONTEXT
 
 from lintseq_lsp.backends.base import Piece, Request, Sampling, Stop
 from lintseq_lsp.backends.llama import CANDIDATES, LlamaBackend, draw
 from lintseq_lsp.diffs import header
 from lintseq_lsp.errors import Cancelled, ModelError, ModelFileError, TokenizerError
 from lintseq_lsp.prompts import END, PromptFormat, history, next_headers
-from lintseq_lsp.weights.registry import embedded
 
-MODEL = embedded()[0].path
 WARM = Sampling(temperature=0.8, top_p=0.95, min_p=0.02, seed=7)
 DIFFS = [
     "read a configuration\n",
@@ -43,7 +42,7 @@ def text_of(pieces: list[Piece], candidate: int = 0) -> str:
 
 
 def open_model() -> LlamaBackend:
-    return LlamaBackend(MODEL, threads=1)
+    return LlamaBackend(SMALL_MODEL, threads=1)
 
 
 @pytest.fixture(scope="module")
@@ -115,8 +114,8 @@ def test_an_accepted_answer_is_not_read_again(model: LlamaBackend, candidate: in
 
 def test_a_cancelled_reading_is_continued(model: LlamaBackend) -> None:
     lines = "".join(f"+value_{number} = {number * 7}\n" for number in range(20))
-    request = Request(["quite another text\n", lines], max_tokens=1)
-    total = sum(map(model.count, request.prompt)) + 1
+    request = Request(["quite another text\n", lines, ""], max_tokens=1)
+    total = sum(map(model.count, request.prompt)) + 2
     list(model.write(Request(["x"], max_tokens=1), never))
     model._piece = 32
     with pytest.raises(Cancelled):
@@ -150,7 +149,7 @@ def test_candidates_are_what_they_would_be_alone(model: LlamaBackend) -> None:
 
 
 @pytest.mark.parametrize(
-    "begin", ["@@ -9,0 +10,2 @@\n+", "zqx§", "é🙂\u2028", " \t\x0c", "<|diff|>", "\x00", "_value"]
+    "begin", ["@@ -9,0 +10,2 @@\n+", "zqxSMALL_MODEL", "é🙂\u2028", " \t\x0c", "<|diff|>", "\x00", "_value"]
 )
 def test_an_answer_starts_as_asked(model: LlamaBackend, begin: str) -> None:
     pieces = list(model.write(Request(DIFFS, begins=[begin], sampling=WARM, max_tokens=24), never))
@@ -167,9 +166,11 @@ def test_one_of_many_headers(model: LlamaBackend) -> None:
 
 
 def test_a_half_typed_token_is_finished(model: LlamaBackend) -> None:
-    whole = "+def f(x):\n+    return"
-    healed = Request(["", whole.removesuffix(" return")], begins=[" retu"], max_lines=1)
-    assert text_of(list(model.write(healed, never))).startswith(" return")
+    typed = "@@ -0,0 +1,2 @@\n+def f(x):\n+    retu"
+    pieces = list(model.write(Request(["", typed], max_lines=1), never))
+    assert text_of(pieces).startswith("rn")
+    asked = list(model.write(Request(["", typed], begins=["rned =", "rnable"], max_lines=1), never))
+    assert text_of(asked).startswith(("rned =", "rnable"))
 
 
 def test_logprob_is_of_the_model_without_mask(model: LlamaBackend) -> None:
@@ -199,18 +200,18 @@ def test_tokens_are_limited(model: LlamaBackend) -> None:
 
 
 def test_the_context_is_limited() -> None:
-    small = LlamaBackend(MODEL, threads=1, context=24)
+    small = LlamaBackend(SMALL_MODEL, threads=1, context=24)
     prompt = ["", "+x = 1\n+y = 2"]
-    size = sum(map(small.count, prompt)) + 1
     pieces = list(small.write(Request(prompt, begins=["z" * 99]), never))
-    assert (size + small.usage.written, pieces[-1].stop) == (small.context, Stop.LENGTH)
+    used = small.usage.read + small.usage.written
+    assert (used, pieces[-1].stop) == (small.context, Stop.LENGTH)
     with pytest.raises(ModelError, match="context is 24"):
         list(small.write(Request(["+x = 1\n" * 20]), never))
     small.close()
 
 
 def test_the_context_is_what_the_model_was_trained_for(model: LlamaBackend) -> None:
-    assert model.context == embedded()[0].context
+    assert model.context == SMALL_MODEL_CONTEXT
 
 
 @pytest.mark.parametrize("request_", [Request([""]), Request(["x"], candidates=CANDIDATES + 1)])
@@ -255,7 +256,7 @@ def test_closed(model: LlamaBackend) -> None:
 
 def changed(folder: Path, change: Callable[[bytearray], bytes | bytearray]) -> Path:
     path = folder / "changed.gguf"
-    path.write_bytes(change(bytearray(MODEL.read_bytes())))
+    path.write_bytes(change(bytearray(SMALL_MODEL.read_bytes())))
     return path
 
 
@@ -447,7 +448,7 @@ def test_the_end_is_held_against_all_that_can_be_inserted(model: LlamaBackend) -
 
 @pytest.fixture(scope="module")
 def copier() -> Iterator[LlamaBackend]:
-    backend = LlamaBackend(MODEL, threads=1, copying=0.75)
+    backend = LlamaBackend(SMALL_MODEL, threads=1, copying=0.75)
     yield backend
     backend.close()
 
