@@ -27,7 +27,7 @@ from lintseq_lsp.prompts import (
     instruction_fragment,
     open_block,
 )
-from lintseq_lsp.settings import Settings
+from lintseq_lsp.settings import UNMEASURED, Certainty, Settings
 from lintseq_lsp.suggestions import Evidence, Memory, Outcome, Suggestion
 from lintseq_lsp.text import Document, indentation
 
@@ -43,13 +43,20 @@ class Engine:
     """Answers requests on documents. Not thread-safe."""
 
     def __init__(
-        self, backend: Backend, gate: Gate, *, prompt_format: PromptFormat, settings: Settings
+        self,
+        backend: Backend,
+        gate: Gate,
+        *,
+        prompt_format: PromptFormat,
+        settings: Settings,
+        certainty: Certainty = UNMEASURED,
     ) -> None:
         self.backend = backend
         self.gate = gate
         self.memory = Memory()
         self.settings = settings
         self._format = prompt_format
+        self._certainty = certainty
         self._costs: OrderedDict[str, int] = OrderedDict()
         self._explained: OrderedDict[str, Outcome] = OrderedDict()
 
@@ -79,9 +86,11 @@ class Engine:
         """Alternatives for the rest of the line at `offset`, and for the lines of its statement.
 
         Each suggestion is one replacement that begins at `offset`, and to the model at least as probable
-        as `certainty` says.
+        as `certainty` says; -1 for what was measured for the model.
         """
-        floor = _floor(certainty)
+        is_begun = bool(cursor_at(document, offset).typed.strip())
+        own = self._certainty.half_typed_line if is_begun else self._certainty.new_line
+        floor = _floor(certainty if certainty >= 0 else own)
         return self._explain(
             document, lambda clock: self._complete(document, offset, candidates, floor, clock, cancelled)
         )
@@ -229,10 +238,11 @@ class Engine:
 
         The document is clean after the first, after the first two, and so on; all are in offsets of
         `document` and none overlap. What is further along waits in the memory. The model holds each, its
-        place included, for as probable as `certainty` says, to the power of its number of lines.
-        `heard` gets the answer so far and the latest state, whenever one more is clean.
+        place included, for as probable as `certainty` says, to the power of its number of lines; -1 for
+        what was measured for the model. `heard` gets the answer so far and the latest state, whenever one
+        more is clean.
         """
-        floor = _floor(certainty)
+        floor = _floor(certainty if certainty >= 0 else self._certainty.next_edit)
         return self._explain(
             document, lambda clock: self._next_edit(document, offset, floor, heard, clock, cancelled)
         )

@@ -12,7 +12,7 @@ from lintseq_lsp.engine import Engine
 from lintseq_lsp.gate import Gate, GatePolicy
 from lintseq_lsp.linters.base import Linter
 from lintseq_lsp.prompts import PromptFormat
-from lintseq_lsp.settings import Settings
+from lintseq_lsp.settings import UNMEASURED, Certainty, Settings
 
 _log = logging.getLogger(__name__)
 
@@ -27,11 +27,11 @@ def open_engine(settings: Settings, folder: Path | None = None) -> Engine:
     """
     gate = open_gate(settings, folder)
     try:
-        backend, prompt_format = open_backend(settings)
+        backend, prompt_format, certainty = open_backend(settings)
     except BaseException:
         gate.linter.close()
         raise
-    return Engine(backend, gate, prompt_format=prompt_format, settings=settings)
+    return Engine(backend, gate, prompt_format=prompt_format, settings=settings, certainty=certainty)
 
 
 def workspace_of(file: Path) -> Path:
@@ -66,14 +66,14 @@ def open_linter(settings: Settings, folder: Path | None) -> Linter:
     return pool
 
 
-def open_backend(settings: Settings) -> tuple[Backend, PromptFormat]:
-    """The model that the setting names; `scripted:FILE` replays a recording instead."""
+def open_backend(settings: Settings) -> tuple[Backend, PromptFormat, Certainty]:
+    """The model that the setting names, and how to use it; `scripted:FILE` replays a recording instead."""
     if settings.model.startswith(_SCRIPTED):
         from lintseq_lsp.backends.scripted import ScriptedBackend
 
         recording = Path(settings.model.removeprefix(_SCRIPTED))
         stream = recording.read_text("utf-8")
-        return ScriptedBackend([stream], name=recording.name, logprob=0.0), PromptFormat.PAPER
+        return ScriptedBackend([stream], name=recording.name, logprob=0.0), PromptFormat.PAPER, UNMEASURED
     from lintseq_lsp.backends.llama import LlamaBackend
     from lintseq_lsp.weights.registry import resolve_model
 
@@ -81,4 +81,4 @@ def open_backend(settings: Settings) -> tuple[Backend, PromptFormat]:
     backend = LlamaBackend(
         model.path, threads=settings.threads or None, context=model.context, copying=model.copying
     )
-    return backend, model.prompt_format
+    return backend, model.prompt_format, model.certainty

@@ -47,9 +47,9 @@ class Settings:
     max_lines: int = _setting(8, "Lines that one suggestion may insert.")
     candidates: int = _setting(3, "Alternatives to cycle through when a suggestion was asked for by hand.")
     certainty: float = _setting(
-        0.02,
-        "How probable ghost text must be to the model, and each line of a next edit; "
-        "0 shows whatever is clean.",
+        -1.0,
+        "Minimum probability of ghost text, and per line of a next edit, for unrequested suggestions; "
+        "0 shows everything clean, -1 takes what was measured for the model.",
     )
     tries: int = _setting(4, "Answers that the gate may reject before the server stays silent.")
     next_edit: bool = _setting(True, "Suggest edits away from the cursor.")
@@ -62,6 +62,22 @@ class Settings:
     debounce: int = _setting(-1, "Milliseconds of quiet before the model starts; -1 adapts to its speed.")
     gate_timeout: float = _setting(2.0, "Seconds that one check by the linter may take.")
     linter_memory: int = _setting(300, "Megabytes at which the linter's process is restarted.")
+
+
+@dataclass(frozen=True, slots=True)
+class Certainty:
+    """Minimum probability (0 to 1) of an unrequested suggestion, by what it is.
+
+    It was measured for the model that ships (models/certainty.py); the defaults are for others.
+    """
+
+    half_typed_line: float = 0.02
+    new_line: float = 0.02
+    next_edit: float = 0.02
+    """For each line that it inserts."""
+
+
+UNMEASURED = Certainty()
 
 
 def camel(name: str) -> str:

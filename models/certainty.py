@@ -1,29 +1,86 @@
 """What the server shows by itself at a level of `lintseq.certainty`, and how much of that is right.
 
-    python models/certainty.py models/MODEL.gguf --data .work --count 500
+    python models/certainty.py models/MODEL.gguf --data .work --split validation --count 300   # to choose by
+    python models/certainty.py models/MODEL.gguf --data .work --count 500 --plot models/certainty.png
 
 At the positions of evaluate.py, asked as the server asks: it chooses how many lines it writes, with the gate.
-Shown: share of positions with a suggestion. First line: share of those whose first line is the one that was
-taken out; of a next edit, that all of its first step is. All: share after which the module is whole again.
+Each answer and each verdict is made once and serves all levels.
+Shown: share of positions with a suggestion. Right: share of those whose first line is the one that was taken
+out; of a next edit, that all of its first step is. Lines: mean number of lines shown, and the share of those
+behind the first that are right, with all above them.
 """
 # ruff: noqa: T201 - a script that speaks to a terminal
 
 import argparse
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
-from statistics import median
+from statistics import mean
 
 from evaluate import SETTINGS, Judge, opened
 from positions import HALF_TYPED, NEXT_EDIT, NEXT_LINE, Position, modules_of, positions
 
+from lintseq_lsp.backends.base import Backend, Piece, Request, Usage
 from lintseq_lsp.engine import Engine
+from lintseq_lsp.linters.base import Check, Linter, Report
 from lintseq_lsp.suggestions import Memory, Outcome
 from lintseq_lsp.text import Document
 from lintseq_lsp.weights.gguf_header import verify
 
-LEVELS = (0, 0.02, 0.05)
+LEVELS = (0.0, 0.005, 0.01, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.6)
+
+
+class RememberedBackend:
+    """Writes the same answer to the same request without the model."""
+
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
+        self._known: dict[Request, list[Piece]] = {}
+        self.name, self.context, self.usage = backend.name, backend.context, Usage()
+
+    def count(self, text: str) -> int:
+        return self._backend.count(text)
+
+    def write(self, request: Request, cancelled: Callable[[], bool]) -> Iterator[Piece]:
+        if request not in self._known:
+            self._known[request] = list(self._backend.write(request, cancelled))
+        yield from self._known[request]
+
+    def forget(self) -> None:
+        self._known.clear()
+
+    def close(self) -> None:
+        self._backend.close()
+
+
+class RememberedLinter:
+    """Reports the same on the same text without the linter."""
+
+    def __init__(self, linter: Linter) -> None:
+        self._linter = linter
+        self._known: dict[Check, Future[Report]] = {}
+
+    def submit(self, check: Check) -> Future[Report]:
+        if check not in self._known:
+            self._known[check] = self._linter.submit(check)
+        return self._known[check]
+
+    def forget(self) -> None:
+        self._known.clear()
+
+    def close(self) -> None:
+        self._linter.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A suggestion: its number of lines, and how many, from the first on, stand there in the real module."""
+
+    lines: int
+    right: int
 
 
 def asked(engine: Engine, position: Position, certainty: float) -> Outcome:
@@ -37,31 +94,66 @@ def asked(engine: Engine, position: Position, certainty: float) -> Outcome:
     return engine.next_edit(document, document.starts[line], certainty=certainty)
 
 
-def first_line_is_right(position: Position, text: str) -> bool:
+def shown(position: Position, outcome: Outcome) -> Shown | None:
+    if not outcome.suggestions:
+        return None
+    text = outcome.suggestions[0].text
     if not position.placed:
-        return position.is_exact(Document(text))
-    return Document(text).lines[position.above].rstrip() == position.wanted[0].rstrip()
+        return Shown(1, int(position.is_exact(Document(text))))
+    lines = [line.rstrip() for line in text.split("\n")[position.above :]]
+    real = [line.rstrip() for line in position.final.split("\n")[position.above :]]
+    count = len(text.split("\n")) - len(position.document.lines)
+    right = next((n for n, pair in enumerate(zip(lines, real, strict=False)) if pair[0] != pair[1]), count)
+    return Shown(count, min(right, count))
 
 
-def rows(engine: Engine, judge: Judge, arguments: argparse.Namespace, task: str) -> Iterator[str]:
-    modules = modules_of(arguments.data / "corpus" / "held_out.jsonl")
-    known = arguments.data / "evaluation" / f"positions-held_out-{arguments.seed}.jsonl"
-    numbers = range(arguments.count)
-    asked_at = list(positions(modules, task, numbers, arguments.seed, judge.lint, known))
-    for level in LEVELS:
-        times, first, whole, shown = [], 0, 0, 0
-        for position in asked_at:
-            start = time.perf_counter()
-            outcome = asked(engine, position, level)
-            times.append(1000 * (time.perf_counter() - start))
-            if outcome.suggestions:
-                text = outcome.suggestions[0].text
-                shown += 1
-                first += first_line_is_right(position, text)
-                whole += position.is_exact(Document(text))
-        shares = (shown / len(asked_at), first / max(shown, 1), whole / max(shown, 1))
-        cells = " | ".join(f"{100 * share:.1f} %" for share in shares)
-        yield f"| {task} | {level} | {len(asked_at)} | {cells} | {median(times):.0f} |"
+def measured(
+    engine: Engine, linter: RememberedLinter, backend: RememberedBackend, asked_at: Sequence[Position]
+) -> dict[float, list[Shown | None]]:
+    """What is shown at each position, by level."""
+    found: dict[float, list[Shown | None]] = {level: [] for level in LEVELS}
+    for position in asked_at:
+        for level in LEVELS:
+            found[level].append(shown(position, asked(engine, position, level)))
+        backend.forget()
+        linter.forget()
+    return found
+
+
+def row(task: str, level: float, answers: Sequence[Shown | None]) -> str:
+    given = [answer for answer in answers if answer]
+    first = mean(answer.right > 0 for answer in given) if given else 0.0
+    behind = sum(answer.lines - 1 for answer in given)
+    right_behind = sum(max(answer.right - 1, 0) for answer in given)
+    cells = [
+        f"{100 * len(given) / len(answers):.1f} %",
+        f"{100 * first:.1f} %" if given else "",
+        f"{mean(answer.lines for answer in given):.1f}" if given else "",
+        f"{100 * right_behind / behind:.0f} % of {behind}" if behind else "",
+    ]
+    return f"| {task} | {level} | {len(answers)} | {' | '.join(cells)} |"
+
+
+def plot(found: dict[str, dict[float, list[Shown | None]]], path: Path) -> None:
+    import matplotlib as mpl
+
+    mpl.use("Agg")
+    import matplotlib.pyplot as plt
+
+    figure, axes = plt.subplots(figsize=(6, 4), layout="constrained")
+    for task, by_level in found.items():
+        points = []
+        for answers in by_level.values():
+            given = [answer for answer in answers if answer]
+            if given:
+                points.append((100 * len(given) / len(answers), 100 * mean(a.right > 0 for a in given)))
+        axes.plot(*zip(*points, strict=True), marker="o", markersize=3, label=task)
+    axes.set(xlabel="positions with a suggestion, %", ylabel="suggestions whose first line is right, %")
+    axes.set_xlim(0, 100)
+    axes.set_ylim(0, 100)
+    axes.grid(alpha=0.3)
+    axes.legend()
+    figure.savefig(path, dpi=100)
 
 
 def main() -> None:
@@ -70,17 +162,38 @@ def main() -> None:
     )
     parser.add_argument("model", type=Path)
     parser.add_argument("--data", type=Path, default=Path(".work"))
+    parser.add_argument("--split", default="held_out")
     parser.add_argument("--count", type=int, default=500)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--tasks", nargs="+", default=[NEXT_LINE, HALF_TYPED, NEXT_EDIT])
+    parser.add_argument("--copying", type=float, help="instead of the manifest's")
+    parser.add_argument("--threads", type=int, help="of the model; default: the server's")
+    parser.add_argument("--plot", type=Path, help="the curves as a PNG")
     arguments = parser.parse_args()
-    print("| task | certainty | positions | shown | first line | all | ms |")
+    print("| task | certainty | positions | shown | right | lines | right behind the first |")
     print("|---|---|---|---|---|---|---|")
+    modules = modules_of(arguments.data / "corpus" / f"{arguments.split}.jsonl")
+    known = arguments.data / "evaluation" / f"positions-{arguments.split}-{arguments.seed}.jsonl"
     prompt_format = verify(arguments.model).prompt_format
-    with closing(opened(arguments.model)) as backend, closing(Judge()) as judge:
+    found = {}
+    with (
+        closing(opened(arguments.model, arguments.copying, arguments.threads)) as model,
+        closing(Judge()) as judge,
+    ):
+        backend = RememberedBackend(model)
+        linter = judge.gate.linter = RememberedLinter(judge.gate.linter)
         engine = Engine(backend, judge.gate, prompt_format=prompt_format, settings=SETTINGS)
-        for task in (NEXT_LINE, HALF_TYPED, NEXT_EDIT):
-            for row in rows(engine, judge, arguments, task):
-                print(row, flush=True)
+        for task in arguments.tasks:
+            numbers = range(arguments.count)
+            asked_at = list(positions(modules, task, numbers, arguments.seed, judge.lint, known))
+            start = time.monotonic()
+            found[task] = measured(engine, linter, backend, asked_at)
+            for level in LEVELS:
+                print(row(task, level, found[task][level]), flush=True)
+            seconds = (time.monotonic() - start) / len(asked_at)
+            print(f"{task}: {seconds:.2f} s a position", flush=True)
+    if arguments.plot:
+        plot(found, arguments.plot)
 
 
 if __name__ == "__main__":

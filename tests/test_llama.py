@@ -174,16 +174,28 @@ def test_a_half_typed_token_is_finished(model: LlamaBackend) -> None:
 
 
 def test_logprob_is_of_the_model_without_mask(model: LlamaBackend) -> None:
-    free = list(model.write(Request(DIFFS, max_tokens=8), never))
+    prompt = [*DIFFS, ""]
+    free = list(model.write(Request(prompt, max_tokens=8), never))
     logprob = sum(piece.logprob for piece in free)
     assert sum(piece.tokens for piece in free) == model.usage.written
-    masked = list(model.write(Request(DIFFS, begins=[text_of(free)], max_tokens=8), never))
+    masked = list(model.write(Request(prompt, begins=[text_of(free)], max_tokens=8), never))
     assert sum(piece.logprob for piece in masked) == pytest.approx(logprob, abs=1e-3)
-    [one] = model.write(Request(DIFFS, max_tokens=1), never)
+    [one] = model.write(Request(prompt, max_tokens=1), never)
     logits = model._logits(-1).astype(np.float64)
     assert one.logprob == pytest.approx(-np.log(np.exp(logits - logits.max()).sum()), abs=1e-4)
-    forced = list(model.write(Request(DIFFS, begins=["QQQQ"], max_tokens=3), never))
+    forced = list(model.write(Request(prompt, begins=["QQQQ"], max_tokens=3), never))
     assert sum(piece.logprob for piece in forced) < -10
+
+
+def test_what_is_typed_is_certain(model: LlamaBackend) -> None:
+    [one] = model.write(Request([*DIFFS[:2], "@@ -3,0 +4 @@\n+de"], max_tokens=1), never)
+    logits = model._logits(-1).astype(np.float64)
+    possible = [id_ for id_, text in enumerate(model._text) if text.startswith(b"de") or text in (b"d", b"")]
+    weights = {id_: math.exp(logits[id_]) for id_ in possible if model._text[id_]}
+    assert one.text == "f"
+    assert one.logprob == pytest.approx(
+        math.log(weights[model._text.index(b"def")] / sum(weights.values())), abs=1e-4
+    )
 
 
 def test_lines_are_limited(model: LlamaBackend) -> None:

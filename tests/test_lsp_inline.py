@@ -44,7 +44,7 @@ def test_several_candidates_when_asked_by_hand(client):
 
 def test_what_comes_by_itself_has_to_be_probable(client):
     client.open(URI, "x = \n")
-    for kind, expected in ((2, "complete /project/a.py 1 8 0.02"), (1, "complete /project/a.py 3 8 0.0")):
+    for kind, expected in ((2, "complete /project/a.py 1 8 -1.0"), (1, "complete /project/a.py 3 8 0.0")):
         ask_inline(client, URI, 0, 4, kind=kind)
         wait_for_log(client, expected)
 
@@ -288,11 +288,11 @@ def test_next_edits_are_of_the_requested_version(client):
     ("context", "certainty"),
     [
         ({"triggerKind": 1}, 0.0),
-        ({"triggerKind": 2}, 0.02),
-        ({"triggerKind": "1"}, 0.02),
-        ({}, 0.02),
-        (None, 0.02),
-        ([1], 0.02),
+        ({"triggerKind": 2}, -1.0),
+        ({"triggerKind": "1"}, -1.0),
+        ({}, -1.0),
+        (None, -1.0),
+        ([1], -1.0),
     ],
 )
 def test_a_next_edit_that_the_user_asks_for_may_be_doubted(client, context, certainty):

@@ -63,7 +63,8 @@ class Piece:
     """Text that `candidate` goes on with (whole characters only), and at its end the reason why.
 
     `logprob` is the sum of the log-probabilities (nats, without masks, at temperature 1, what is copied
-    mixed in) of the `tokens` tokens in the piece.
+    mixed in) of the `tokens` tokens in the piece. Of a token that the prompt has the beginning of, it is
+    the one given that beginning.
     """
 
     candidate: int

@@ -424,7 +424,7 @@ class LlamaBackend:
         return branches
 
     def _choose(self, logits: Logits, writer: "_Writer", begins: Begins) -> tuple[int, float]:
-        """The next token, and its log-probability among all tokens."""
+        """The next token, and its log-probability among all tokens that what is given allows."""
         top = logits.max()
         np.subtract(logits, top, out=self._scratch)  # an array a token would be mapped and unmapped anew
         total = np.exp(self._scratch, out=self._scratch).sum()
@@ -449,6 +449,8 @@ class LlamaBackend:
             if not len(allowed):
                 raise ModelError(f"no token of {self.name} leads on to what the answer has to start with")
             token = int(allowed[writer.pick(logits[allowed])])
+            if writer.in_given:  # what is given is certain: the token counts among those that may write it
+                total = np.exp(logits[allowed] - top).sum()
         return token, float(logits[token] - top - np.log(total))
 
 
@@ -501,6 +503,10 @@ class _Writer:
         if self._lines_before is None or self._in_header:
             return None
         return self._lines_before.expected(size)
+
+    @property
+    def in_given(self) -> bool:
+        return self._given > 0
 
     def pick(self, logits: Logits) -> int:
         if self._sampling.temperature <= 0:

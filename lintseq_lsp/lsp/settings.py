@@ -12,7 +12,7 @@ _BOUNDS: Mapping[str, tuple[float, float]] = {
     "threads": (0, 1024),
     "max_lines": (1, 64),
     "candidates": (1, 8),
-    "certainty": (0, 1),
+    "certainty": (-1, 1),
     "tries": (1, 32),
     "max_file_lines": (0, 10_000_000),
     "debounce": (-1, 60_000),

@@ -18,6 +18,7 @@ import platformdirs
 
 from lintseq_lsp.errors import ModelFileError
 from lintseq_lsp.prompts import PromptFormat
+from lintseq_lsp.settings import UNMEASURED, Certainty
 from lintseq_lsp.weights.gguf_header import checksum, verify
 
 logger = logging.getLogger(__name__)
@@ -27,7 +28,7 @@ logger = logging.getLogger(__name__)
 class ModelFile:
     """A GGUF file and how to use it. `context` is in tokens; `sha256` is None for a bare path.
 
-    `copying` (0 to 1) is what `LlamaBackend` takes: measured for the model that ships, 0 for others.
+    `copying` (0 to 1) is what `LlamaBackend` takes. It and `certainty` are measured for the model that ships.
     """
 
     name: str
@@ -38,6 +39,7 @@ class ModelFile:
     license: str = ""
     description: str = ""
     copying: float = 0.0
+    certainty: Certainty = UNMEASURED
 
 
 def resolve_model(setting: str | None) -> ModelFile:
@@ -192,6 +194,7 @@ def _models(data: dict[str, Any], folder: Path) -> list[ModelFile]:
                     license=entry["license"],
                     description=entry["description"],
                     copying=min(max(float(entry.get("copying", 0.0)), 0.0), 1.0),
+                    certainty=Certainty(**entry.get("certainty", {})),
                 )
             )
         except (KeyError, TypeError, ValueError) as error:
