@@ -15,7 +15,7 @@ from lintseq_lsp.diffs import Diff, DiffStream, Malformed, render
 from lintseq_lsp.excerpt import Excerpt, apply_diff
 from lintseq_lsp.gate import Baseline, Gate, Reason, Verdict, malformed, wait
 from lintseq_lsp.prompts import END, Opening, next_headers, open_block
-from lintseq_lsp.repetition import Circles, repeated_from
+from lintseq_lsp.repetition import Circles, repeated_from, repeats_neighbours
 from lintseq_lsp.text import Document
 
 RESAMPLING = Sampling(temperature=0.7, top_p=0.95, min_p=0.02)
@@ -261,7 +261,7 @@ def generate(
         if proposal.stop is Stop.END and proposal.diff == Diff():
             yield run.ended(Reason.COMPLETE)
             return
-        diff = _finished(proposal)
+        diff = _finished(proposal, run.state)
         after = diff if isinstance(diff, Malformed) else run.state.after(diff)
         if isinstance(diff, Malformed) or isinstance(after, Malformed):
             reason = diff if isinstance(diff, Malformed) else after
@@ -313,7 +313,7 @@ def _sampling(sampling: Sampling, tries: int, steps: int) -> Sampling:
     return replace(sampling, seed=sampling.seed + 1000 * tries + steps)
 
 
-def _finished(proposal: Proposal) -> Diff | Malformed:
+def _finished(proposal: Proposal, state: State) -> Diff | Malformed:
     diff = proposal.diff
     if isinstance(diff, Malformed):
         return diff
@@ -321,4 +321,10 @@ def _finished(proposal: Proposal) -> Diff | Malformed:
         return Malformed("says the same again")
     if proposal.stop is Stop.LENGTH:
         return Malformed("not finished within the limit")
+    shown = state.excerpt.lines(state.document)
+    if any(
+        repeats_neighbours(hunk.added, shown[: hunk.above], shown[hunk.above + len(hunk.removed) :])
+        for hunk in diff.hunks
+    ):
+        return Malformed("says what stands next to it already")
     return diff

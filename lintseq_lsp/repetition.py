@@ -29,6 +29,19 @@ class Circles:
         return closed
 
 
+def repeats_neighbours(added: Sequence[str], above: Sequence[str], below: Sequence[str]) -> bool:
+    """Whether `added` says only what stands right above it, or right below, already.
+
+    Blank lines and indentation say nothing.
+    """
+    said = _texts(added)
+    return bool(said) and (_texts(above)[-len(said) :] == said or _texts(below)[: len(said)] == said)
+
+
+def _texts(lines: Sequence[str]) -> list[str]:
+    return [line.strip() for line in lines if line.strip()]
+
+
 def repeated_from(lines: Sequence[str]) -> int:
     """Index of the first line of a block that says again what stands right above it, else their number.
 

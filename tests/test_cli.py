@@ -149,8 +149,7 @@ def test_readable_output_has_verdicts_findings_and_the_patch(source: Path, model
 
 def test_complete_says_what_and_why(tmp_path: Path) -> None:
     recording = tmp_path / "stream.txt"
-    # The token that the cursor stands in is written anew.
-    recording.write_text(" = math.pi\n<|diff|>")
+    recording.write_text(" math.pi\n<|diff|>")
     file = tmp_path / "open.py"
     file.write_text("import math\n\nvalue =")
     arguments = ["complete", str(file), "--line", "2", "--column", "7", "--json"]

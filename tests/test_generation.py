@@ -174,8 +174,8 @@ def test_tries_are_bounded_and_the_clean_prefix_remains(diff: str, reason: Reaso
 
 
 def test_tries_count_from_anew_after_a_step() -> None:
-    bad, good = insertion(0, "bad"), insertion(0, "good")
-    steps, ended = run(state_of(""), stream(bad, bad, good, bad, bad, good, END), limits=Limits(tries=3))
+    bad, good, better = (insertion(0, text) for text in ("bad", "good", "better"))
+    steps, ended = run(state_of(""), stream(bad, bad, good, bad, bad, better, END), limits=Limits(tries=3))
     assert (ended.accepted, ended.rejected, ended.reason) == (2, 4, Reason.COMPLETE)
     assert len(steps) == 6
 
@@ -197,7 +197,7 @@ def test_what_becomes_malformed_is_broken_off() -> None:
 
 
 def test_steps_are_limited() -> None:
-    written = stream(*[insertion(0, "x")] * 10)
+    written = stream(*[insertion(0, f"x{number}") for number in range(10)])
     backend = ScriptedBackend([written])
     steps, ended = run(state_of(""), backend, limits=Limits(steps=3))
     assert len(steps) == 3
@@ -227,6 +227,17 @@ def test_a_diff_that_goes_round_in_circles_is_malformed() -> None:
     assert ended.document.text == "a\nb\na\n"
 
 
+def test_a_diff_that_says_what_stands_next_to_it_is_malformed() -> None:
+    steps, ended = run(
+        state_of("a\n\nb\nc\n"),
+        stream(
+            insertion(1, "a"), insertion(2, "", "b", "c"), insertion(4, "  b", "  c"), insertion(4, "b"), END
+        ),
+    )
+    assert [step.diff for step in steps[:3]] == [Malformed("says what stands next to it already")] * 3
+    assert ended.document.text == "a\n\nb\nc\nb\n"
+
+
 def test_a_circle_ends_one_candidate_of_several() -> None:
     backend = ScriptedBackend([stream("x\n", "/".join(["ai"] * 100) + "\n", "y\n")])
     proposals = propose(backend, Request(("", "@@ -0,0 +1 @@\n+"), candidates=3), lambda: False)
@@ -241,7 +252,9 @@ def test_as_many_lines_as_the_limit_fit() -> None:
 
 
 def test_the_context_is_not_overrun() -> None:
-    backend = ScriptedBackend([stream(*[insertion(0, "".join(NUMBERED)[:200])] * 30)], context=600)
+    backend = ScriptedBackend(
+        [stream(*[insertion(0, f"y{n}" + "".join(NUMBERED)[:200]) for n in range(30)])], context=600
+    )
     steps, ended = run(state_of("a\n"), backend, limits=Limits(steps=30))
     assert ended.reason is Reason.LIMIT
     assert 0 < len(steps) <= 10
