@@ -51,6 +51,7 @@ def bounding_box(corners: Sequence[Point]) -> tuple[Point, Point]:
     """The lower left and the upper right corner of the smallest upright rectangle around a polygon."""
     left = min(corner.x for corner in corners)
     right = max(corner.x for corner in corners)
+    bot
 
 
 def regular_polygon(count: int, radius: float) -> list[Point]:

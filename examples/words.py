@@ -17,14 +17,10 @@ def count_words(text):
     return counts
 
 
-def longest_word(text):
-    """The longest word of a text."""
-    longest = ""
-    for word in words(text):
-        if len(word) > len(longest):
-            longest = word
-
-
 def most_common(text, number):
     """The words that occur most often."""
     return Counter(words(text)).most_common(number)
+
+
+def sorted_words(text):
+    """The words of a text, sorted."""

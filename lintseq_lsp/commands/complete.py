@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.text import Text
 
 from lintseq_lsp.commands.output import (
     PATIENCE,
@@ -12,6 +13,9 @@ from lintseq_lsp.commands.output import (
     counted,
     print_json,
     read_document,
+    show_change,
+    show_findings,
+    show_verdict,
 )
 from lintseq_lsp.errors import LintSeqError
 from lintseq_lsp.suggestions import Suggestion
@@ -43,16 +47,23 @@ def complete(
     if as_json:
         items = [_item(document, suggestion) for suggestion in outcome.suggestions]
         print_json({"items": items, "reason": outcome.reason.value})
-    elif not outcome.suggestions:
-        console.print(f"nothing: {outcome.reason.value} {outcome.detail}".rstrip(), markup=False)
-    for suggestion in () if as_json else outcome.suggestions:
+        return
+    for verdict in outcome.rejected:
+        show_verdict("an answer", verdict)
+        show_findings(verdict)
+    for suggestion in outcome.suggestions:
         evidence = suggestion.evidence
         console.print(
-            f"{counted(evidence.states, 'state')} checked by {evidence.tier.name.lower()}, no new finding, "
-            f"{evidence.milliseconds:.0f} ms:",
-            style="dim",
+            Text.assemble(
+                "answer ",
+                ("accepted", "bold green"),
+                f" by {evidence.tier.name.lower()}: {counted(evidence.states, 'state')} checked, "
+                f"no new finding, {evidence.milliseconds:.0f} ms",
+            )
         )
-        console.print(suggestion.replacements[0].text, style="green", markup=False)
+        show_change(document, Document(suggestion.text))
+    if not outcome.suggestions:
+        console.print(f"nothing: {outcome.reason.value} {outcome.detail}".rstrip(), markup=False)
 
 
 def _item(document: Document, suggestion: Suggestion) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """What commands share: reading files, stopping with one clear line, and showing steps to people."""
 
 import contextlib
+import difflib
 import json
 import os
 import tempfile
@@ -97,17 +98,32 @@ def verdict_word(verdict: Verdict) -> str:
 
 def show_step(step: Step) -> None:
     """A step as a coloured diff under its verdict."""
-    word = verdict_word(step.verdict)
-    style = {"accepted": "bold green", "rejected": "bold red", "malformed": "bold yellow"}[word]
-    title = Text(f"step {step.number} ")
-    title.append(word, style=style)
-    title.append(f" by {step.verdict.tier.name.lower()}" if step.verdict.tier else "")
-    if step.verdict.detail:
-        title.append(f": {step.verdict.detail}")
-    console.print(title)
+    show_verdict(f"step {step.number}", step.verdict)
     show_diff(diff_text(step.diff, step.written))
-    for finding in step.verdict.findings:
+    show_findings(step.verdict)
+
+
+def show_verdict(what: str, verdict: Verdict) -> None:
+    """`what`, what became of it, by which tier, and why."""
+    word = verdict_word(verdict)
+    style = {"accepted": "bold green", "rejected": "bold red", "malformed": "bold yellow"}[word]
+    title = Text(f"{what} ")
+    title.append(word, style=style)
+    title.append(f" by {verdict.tier.name.lower()}" if verdict.tier else "")
+    if verdict.detail:
+        title.append(f": {verdict.detail}")
+    console.print(title)
+
+
+def show_findings(verdict: Verdict) -> None:
+    for finding in verdict.findings:
         console.print(Text(f"  {finding.code} {finding.symbol}: {finding.message}", style="red"))
+
+
+def show_change(before: Document, after: Document) -> None:
+    """The lines that differ, with some around them."""
+    lines = difflib.unified_diff(before.lines, after.lines, n=2, lineterm="")
+    show_diff("\n".join(list(lines)[2:]))
 
 
 def show_diff(diff: str) -> None:
