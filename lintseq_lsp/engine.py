@@ -175,7 +175,7 @@ class Engine:
         # A header that is still to be written is a line of its own.
         lines = 1 if opening.fewest == opening.most else opening.most + 1
         tokens = min(room, 2 * _TOKENS_A_LINE if lines == 1 else tokens)
-        return Request(prompt, begins, max_tokens=tokens, max_lines=lines, copies=True)
+        return Request(prompt, begins, max_tokens=tokens, max_lines=lines)
 
     def _judged(
         self,

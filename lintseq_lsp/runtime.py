@@ -78,7 +78,5 @@ def open_backend(settings: Settings) -> tuple[Backend, PromptFormat, Certainty]:
     from lintseq_lsp.weights.registry import resolve_model
 
     model = resolve_model(settings.model or None)
-    backend = LlamaBackend(
-        model.path, threads=settings.threads or None, context=model.context, copying=model.copying
-    )
+    backend = LlamaBackend(model.path, threads=settings.threads or None, context=model.context)
     return backend, model.prompt_format, model.certainty

@@ -6,8 +6,7 @@
 At the positions of evaluate.py, asked as the server asks: it chooses how many lines it writes, with the gate.
 Each answer and each verdict is made once and serves all levels.
 Shown: share of positions with a suggestion. Right: share of those whose first line is the one that was taken
-out; of a next edit, that all of its first step is. Lines: mean number of lines shown, and the share of those
-behind the first that are right, with all above them.
+out; of a next edit, that all of its first step is. Lines: mean number of lines shown.
 """
 # ruff: noqa: T201 - a script that speaks to a terminal
 
@@ -30,7 +29,7 @@ from lintseq_lsp.suggestions import Memory, Outcome
 from lintseq_lsp.text import Document
 from lintseq_lsp.weights.gguf_header import verify
 
-LEVELS = (0.0, 0.005, 0.01, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.6)
+LEVELS = (0.0, 0.01, 0.02, 0.05, 0.08, 0.1, 0.15, 0.2, 0.3, 0.5)
 
 
 class RememberedBackend:
@@ -77,10 +76,10 @@ class RememberedLinter:
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """A suggestion: its number of lines, and how many, from the first on, stand there in the real module."""
+    """A suggestion: its number of lines, and whether the first is the one that was taken out."""
 
     lines: int
-    right: int
+    is_right: bool
 
 
 def asked(engine: Engine, position: Position, certainty: float) -> Outcome:
@@ -97,14 +96,11 @@ def asked(engine: Engine, position: Position, certainty: float) -> Outcome:
 def shown(position: Position, outcome: Outcome) -> Shown | None:
     if not outcome.suggestions:
         return None
-    text = outcome.suggestions[0].text
+    document = Document(outcome.suggestions[0].text)
+    count = len(document.lines) - len(position.document.lines)
     if not position.placed:
-        return Shown(1, int(position.is_exact(Document(text))))
-    lines = [line.rstrip() for line in text.split("\n")[position.above :]]
-    real = [line.rstrip() for line in position.final.split("\n")[position.above :]]
-    count = len(text.split("\n")) - len(position.document.lines)
-    right = next((n for n, pair in enumerate(zip(lines, real, strict=False)) if pair[0] != pair[1]), count)
-    return Shown(count, min(right, count))
+        return Shown(count, position.is_exact(document))
+    return Shown(count, document.lines[position.above].rstrip() == position.wanted[0].rstrip())
 
 
 def measured(
@@ -122,16 +118,10 @@ def measured(
 
 def row(task: str, level: float, answers: Sequence[Shown | None]) -> str:
     given = [answer for answer in answers if answer]
-    first = mean(answer.right > 0 for answer in given) if given else 0.0
-    behind = sum(answer.lines - 1 for answer in given)
-    right_behind = sum(max(answer.right - 1, 0) for answer in given)
-    cells = [
-        f"{100 * len(given) / len(answers):.1f} %",
-        f"{100 * first:.1f} %" if given else "",
-        f"{mean(answer.lines for answer in given):.1f}" if given else "",
-        f"{100 * right_behind / behind:.0f} % of {behind}" if behind else "",
-    ]
-    return f"| {task} | {level} | {len(answers)} | {' | '.join(cells)} |"
+    cells = [f"{100 * len(given) / len(answers):.1f} %"]
+    if given:
+        cells += [f"{100 * mean(a.is_right for a in given):.1f} %", f"{mean(a.lines for a in given):.1f}"]
+    return f"| {task} | {level} | {len(answers)} | {' | '.join([*cells, '', ''][:3])} |"
 
 
 def plot(found: dict[str, dict[float, list[Shown | None]]], path: Path) -> None:
@@ -146,7 +136,7 @@ def plot(found: dict[str, dict[float, list[Shown | None]]], path: Path) -> None:
         for answers in by_level.values():
             given = [answer for answer in answers if answer]
             if given:
-                points.append((100 * len(given) / len(answers), 100 * mean(a.right > 0 for a in given)))
+                points.append((100 * len(given) / len(answers), 100 * mean(a.is_right for a in given)))
         axes.plot(*zip(*points, strict=True), marker="o", markersize=3, label=task)
     axes.set(xlabel="positions with a suggestion, %", ylabel="suggestions whose first line is right, %")
     axes.set_xlim(0, 100)
@@ -166,18 +156,17 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=500)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--tasks", nargs="+", default=[NEXT_LINE, HALF_TYPED, NEXT_EDIT])
-    parser.add_argument("--copying", type=float, help="instead of the manifest's")
     parser.add_argument("--threads", type=int, help="of the model; default: the server's")
     parser.add_argument("--plot", type=Path, help="the curves as a PNG")
     arguments = parser.parse_args()
-    print("| task | certainty | positions | shown | right | lines | right behind the first |")
-    print("|---|---|---|---|---|---|---|")
+    print("| task | certainty | positions | shown | right | lines |")
+    print("|---|---|---|---|---|---|")
     modules = modules_of(arguments.data / "corpus" / f"{arguments.split}.jsonl")
     known = arguments.data / "evaluation" / f"positions-{arguments.split}-{arguments.seed}.jsonl"
     prompt_format = verify(arguments.model).prompt_format
     found = {}
     with (
-        closing(opened(arguments.model, arguments.copying, arguments.threads)) as model,
+        closing(opened(arguments.model, arguments.threads)) as model,
         closing(Judge()) as judge,
     ):
         backend = RememberedBackend(model)

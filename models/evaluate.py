@@ -208,8 +208,7 @@ class Model:
             fragment, begins = "", next_headers(len(state.excerpt.numbers), most)
         lines = most if most == 1 else most + 2  # its header, and one that ends further hunks
         prompt = (*state.prompt, fragment)
-        copies = position.task in (NEXT_LINE, HALF_TYPED)  # as for ghost text
-        return Request(prompt, begins, max_tokens=tokens, max_lines=lines, copies=copies)
+        return Request(prompt, begins, max_tokens=tokens, max_lines=lines)
 
     def written(self, position: Position, state: State, proposals: Iterable[Proposal]) -> list[Written]:
         """What proposals come to: none for what is no diff, empty, not finished, or repeats itself."""
@@ -306,11 +305,9 @@ def without_model(
     return [judge.first(system, position, in_place(position, lines), writing)]
 
 
-def opened(path: Path, copying: float | None = None, threads: int | None = None) -> LlamaBackend:
-    """The model of a file; what ships is run as it ships, unless `copying` says otherwise."""
-    if copying is None:
-        copying = resolve_model(str(path)).copying
-    return LlamaBackend(path, threads=threads, copying=copying)
+def opened(path: Path, threads: int | None = None) -> LlamaBackend:
+    """The model of a file, in the context that the server gives it."""
+    return LlamaBackend(path, threads=threads, context=resolve_model(str(path)).context)
 
 
 System = Callable[[Position], list[Answer]]
@@ -421,7 +418,7 @@ def evaluate(arguments: argparse.Namespace, path: Path) -> None:
     known = path.with_name(f"positions-{arguments.split}-{arguments.seed}.jsonl")
     wanted = list(labels(arguments.models, arguments.systems))
     with closing(Judge()) as judge, path.open("a") as file:
-        backends = {m: opened(m, arguments.copying, arguments.threads) for m in arguments.models}
+        backends = {m: opened(m, arguments.threads) for m in arguments.models}
         for model, name, label in wanted:
             asked = Model(backends[model or arguments.models[0]], judge)
             system = open_system(name, label, asked, judge, arguments.data)
@@ -449,7 +446,6 @@ if __name__ == "__main__":
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--tasks", nargs="+", choices=TASKS, default=TASKS)
     parser.add_argument("--systems", nargs="+", choices=NAMES, default=list(NAMES))
-    parser.add_argument("--copying", type=float, help="instead of the manifest's; with --answers of its own")
     parser.add_argument("--threads", type=int, help="of the model; default: the server's")
     parser.add_argument("--answers", default="answers", help="name of the file of answers")
     parser.add_argument("--only-table", action="store_true", help="of the answers that are there")

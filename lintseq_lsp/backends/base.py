@@ -46,7 +46,6 @@ class Request:
     start with one of these texts and is free behind it: the headers that are possible here. `max_lines`
     ends a candidate before it begins another line: that many `\\n` were written. Candidate i > 0 is sampled
     with `seed + i`.
-    With `copies`, the first line may be copied from the prompt's, if the model was found to need that.
     """
 
     prompt: Prompt
@@ -55,16 +54,14 @@ class Request:
     max_tokens: int = 256
     max_lines: int | None = None
     candidates: int = 1
-    copies: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Piece:
     """Text that `candidate` goes on with (whole characters only), and at its end the reason why.
 
-    `logprob` is the sum of the log-probabilities (nats, without masks, at temperature 1, what is copied
-    mixed in) of the `tokens` tokens in the piece. Of a token that the prompt has the beginning of, it is
-    the one given that beginning.
+    `logprob` is the sum of the log-probabilities (nats, without masks, at temperature 1) of the `tokens`
+    tokens in the piece. Of a token that the prompt has the beginning of, it is the one given that beginning.
     """
 
     candidate: int

@@ -22,7 +22,6 @@ from numpy.typing import NDArray
 
 from lintseq_lsp.backends.base import CANDIDATES, Piece, Prompt, Request, Sampling, Stop, Usage
 from lintseq_lsp.backends.begins import Begins, Ids, Vocabulary
-from lintseq_lsp.backends.ngram_cache import NgramCache
 from lintseq_lsp.backends.pretokens import last_pretoken
 from lintseq_lsp.errors import Cancelled, ModelError, ModelFileError, TokenizerError
 from lintseq_lsp.prompts import BOUNDARY, END
@@ -72,18 +71,13 @@ class LlamaBackend:
     one. Of a piece that ends a candidate at `<|diff|>` or the end of the sequence, `tokens` and
     `logprob` include that token, so that the sum is the log-probability of the whole answer.
 
-    `context` can lower what the model was trained for, never raise it. `copying` is the share of the
-    probability, at most, that goes to what followed the same tokens before in the prompt's lines (0 to 1),
-    in the first line of an answer to a request with `copies`. `threads` read prompts, half as many write,
-    since writing waits for memory and the linter runs meanwhile; a small model has one. The default is
-    half of the processors that the system counts: at least two, at most four.
+    `context` can lower what the model was trained for, never raise it. `threads` read prompts, half as
+    many write, since writing waits for memory and the linter runs meanwhile; a small model has one. The
+    default is half of the processors that the system counts: at least two, at most four.
     """
 
-    def __init__(
-        self, path: Path, *, threads: int | None = None, context: int | None = None, copying: float = 0.0
-    ) -> None:
+    def __init__(self, path: Path, *, threads: int | None = None, context: int | None = None) -> None:
         self.name = path.name
-        self._copying = copying
         self.usage = Usage()
         self._model: llama_cpp.llama_model_p | None = _load(path)
         self._context: llama_cpp.llama_context_p | None = None
@@ -187,10 +181,7 @@ class LlamaBackend:
             row = row.copy()
             planned = self._likeliest(row, begins, cancelled)
         room = min(self.context - len(ids), (self._cells - len(ids)) // request.candidates)
-        lines = self._lines(prompt) if self._copying and request.copies else None
-        writers = [
-            _Writer(index, request, room, given, planned, lines) for index in range(request.candidates)
-        ]
+        writers = [_Writer(index, request, room, given, planned) for index in range(request.candidates)]
         for writer in writers[1:]:
             llama_cpp.llama_memory_seq_cp(self._memory, 0, writer.index, -1, -1)
             self._held[writer.index] = list(ids)
@@ -245,15 +236,6 @@ class LlamaBackend:
                 ids.append(self._boundary)
             ids += self._tokens(fragment)
         return ids
-
-    def _lines(self, prompt: Prompt) -> list[int]:
-        """The tokens of the prompt's diffs without their headers, in the prompt's order."""
-        lines: list[int] = []
-        for fragment in prompt[1:]:
-            ids = self._tokens(fragment)
-            header = next((at for at, id_ in enumerate(ids) if b"\n" in self._text[id_]), len(ids))
-            lines += ids[header + 1 :]
-        return lines
 
     def _metadata(self, key: str) -> str | None:
         buffer = ctypes.create_string_buffer(64)
@@ -431,11 +413,6 @@ class LlamaBackend:
         if not np.isfinite(total):
             self._forget()
             raise ModelError(f"{self.name} computes no numbers: its weights are damaged")
-        if (repeated := writer.repeated(len(logits))) is not None:
-            trust, expected = repeated
-            share = self._copying * trust
-            mixed = (1 - share) / total * self._scratch + share * expected
-            logits, top, total = np.log(mixed + 1e-30).astype(np.float32), np.float32(0), np.float32(1)
         if writer.planned:
             token, *planned = writer.planned
             writer.planned = tuple(planned)
@@ -480,7 +457,6 @@ class _Writer:
         room: int,
         given: str,
         planned: tuple[int, ...],
-        lines: Sequence[int] | None,
     ) -> None:
         self.index = index
         self.token = -1  # chosen last, not yet decoded
@@ -488,8 +464,6 @@ class _Writer:
         self.written = b""  # until the request's `begins` are met
         self.free = False
         self.planned = planned  # tokens to begin with
-        self._lines_before = None if lines is None else NgramCache(lines)
-        self._in_header = "\n" not in request.prompt[-1]
         self.ended = False
         self._sampling = request.sampling
         self._random = np.random.Generator(np.random.PCG64((request.sampling.seed + index) % 2**64))
@@ -497,12 +471,6 @@ class _Writer:
         self._lines_left = request.max_lines
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self._tokens, self._logprob = 0, 0.0  # of what no piece had yet
-
-    def repeated(self, size: int) -> tuple[float, NDArray[np.float64]] | None:
-        """What the lines before make expect here: nothing in a header, nor behind the first line."""
-        if self._lines_before is None or self._in_header:
-            return None
-        return self._lines_before.expected(size)
 
     @property
     def in_given(self) -> bool:
@@ -524,12 +492,6 @@ class _Writer:
         known = min(self._given, len(text))
         self._given -= known
         text = text[known:]
-        if self._in_header:
-            self._in_header = b"\n" not in text
-        elif b"\n" in text:
-            self._lines_before = None  # where an answer ends is the model's own to say
-        elif self._lines_before is not None:
-            self._lines_before.push(token)
         if self._lines_left is not None:
             *lines, _ = text.split(b"\n")
             if len(lines) >= self._lines_left:

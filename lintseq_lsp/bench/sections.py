@@ -41,7 +41,7 @@ def run(plan: Plan, names: Sequence[str], *, sections: Mapping[str, Section] = S
 def machine(plan: Plan) -> dict[str, Any]:
     """What the figures depend on. The load is the system's mean over 1, 5 and 15 minutes."""
     model = resolve_model(plan.model or None)
-    backend = LlamaBackend(model.path, copying=model.copying)
+    backend = LlamaBackend(model.path, context=model.context)
     try:
         threads = llama.threads_used(backend)
     finally:

@@ -28,7 +28,7 @@ logger = logging.getLogger(__name__)
 class ModelFile:
     """A GGUF file and how to use it. `context` is in tokens; `sha256` is None for a bare path.
 
-    `copying` (0 to 1) is what `LlamaBackend` takes. It and `certainty` are measured for the model that ships.
+    `certainty` was measured for the model that ships.
     """
 
     name: str
@@ -38,7 +38,6 @@ class ModelFile:
     prompt_format: PromptFormat
     license: str = ""
     description: str = ""
-    copying: float = 0.0
     certainty: Certainty = UNMEASURED
 
 
@@ -193,7 +192,6 @@ def _models(data: dict[str, Any], folder: Path) -> list[ModelFile]:
                     prompt_format=PromptFormat(entry["prompt_format"]),
                     license=entry["license"],
                     description=entry["description"],
-                    copying=min(max(float(entry.get("copying", 0.0)), 0.0), 1.0),
                     certainty=Certainty(**entry.get("certainty", {})),
                 )
             )
