@@ -214,7 +214,7 @@ def _replaced(text: str, hunks: Sequence[_Hunk], *, exact: bool) -> str | _Hunk:
 
 
 class _Shapes:
-    """Writes each line as one character, a line that is the same as the same one, so that `str.find` finds lines."""
+    """Writes lines as characters, equal ones as the same one, so that `str.find` finds lines."""
 
     def __init__(self) -> None:
         self._known: dict[str, int] = {}
