@@ -1,10 +1,12 @@
 # Needs Python 3.11+, a C and C++ compiler, and nothing else. Everything is installed into .venv, once;
-# after that nothing here uses the network. `make demo PYTHON=python3.12` chooses the interpreter.
+# after that nothing here uses the network. `make demo PYTHON=python3.12` chooses the interpreter, and
+# `make test PYTHON=python3.13 VENV=.venv-3.13` has an environment of its own for another one.
 
 SHELL := bash
-BIN := .venv/bin
-READY := .venv/.ready
-export PYTHON
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+export PYTHON VENV
 
 .PHONY: demo test check format bench acceptance wheel test-parity test-editors clean
 
@@ -37,14 +39,14 @@ acceptance: $(READY)
 wheel: $(READY)
 	$(BIN)/python -m pip wheel --disable-pip-version-check --no-deps --no-build-isolation --wheel-dir dist .
 
-test-parity: .venv/.parity
+test-parity: $(VENV)/.parity
 	$(BIN)/python -m pytest tests/parity $(ARGS)
 
 $(READY): pyproject.toml requirements.lock setup/environment.sh setup/llama-cpp.cmake
 	@bash setup/environment.sh
 	@touch $@
 
-.venv/.parity: $(READY)
+$(VENV)/.parity: $(READY)
 	$(BIN)/python -m pip install --disable-pip-version-check --constraint requirements.lock --editable '.[parity]'
 	@touch $@
 
@@ -54,5 +56,5 @@ include tests/editors/vscode/vscode.mk
 test-editors: test-editors-nvim test-editors-nvim-older test-editors-emacs test-vscode
 
 clean:
-	rm -rf .venv dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .venv-* dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

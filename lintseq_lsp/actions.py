@@ -4,7 +4,6 @@ Pure, and of microseconds until one is chosen. Deliberately absent: running the 
 """
 
 import ast
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
@@ -83,8 +82,8 @@ def _actions(document: Document, first: int, last: int, problems: Sequence[Probl
 
 def comment_text(line: str) -> str:
     """The text of a line that holds nothing but a comment; empty for any other."""
-    match = re.fullmatch(r"\s*#+:?\s*(.*?)\s*", line)
-    return match[1] if match else ""
+    text = line.strip()
+    return text.lstrip("#").removeprefix(":").strip() if text.startswith("#") else ""
 
 
 @dataclass(frozen=True, slots=True)

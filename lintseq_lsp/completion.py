@@ -17,15 +17,18 @@ from lintseq_lsp.text import Document, indentation
 
 _COMPOUND = re.compile(r"(?:async|class|def|elif|else|except|finally|for|if|match|case|try|while|with)\b|@\w")
 _DEFINITION = re.compile(r"(?:async\s+def|def|class)\b")
-_STRINGS = re.compile(
-    r"""\#[^\n\r]*
-    |(\"{3}|'{3})(?:[^\\"']++|\\.|(?!\1).)*+(\1|\Z)
-    |(["'])(?:[^\\\n\r"']++|\\(?:\r\n|.|\Z)|(?!\3)["'])*+(\3)?""",
-    re.DOTALL | re.VERBOSE,
-)
-"""Comments and string literals without their prefix. Groups 2 and 4 are the quotes that close them.
+_OPENS = re.compile(r"#|\"{3}|'{3}|[\"']")
+_STOPS = {
+    "#": re.compile(r"(?=[\n\r])"),
+    '"': re.compile(r'\\(?:\r\n|.)|"|(?=[\n\r])', re.DOTALL),
+    "'": re.compile(r"\\(?:\r\n|.)|'|(?=[\n\r])", re.DOTALL),
+    '"""': re.compile(r'\\.|"{3}', re.DOTALL),
+    "'''": re.compile(r"\\.|'{3}", re.DOTALL),
+}
+"""What is looked for next behind that which opens a comment or a string: an escape, or the end.
 
-Nothing is gone back on: a search holds up every thread, and a literal may have megabytes.
+A search holds up every thread, and a literal may have megabytes: no pattern here repeats anything, so none
+can go back. (`re` before Python 3.11.5 matches possessive quantifiers and atomic groups wrongly.)
 """
 
 
@@ -62,13 +65,28 @@ def in_word(cursor: Cursor) -> bool:
 def in_string_or_comment(cursor: Cursor) -> bool:
     """Whether the cursor stands inside of a string literal or of a comment."""
     offset = cursor.offset
-    for match in _STRINGS.finditer(cursor.document.text):
-        if match.start() >= offset:
+    for start, end, is_closed in _strings_and_comments(cursor.document.text):
+        if start >= offset:
             return False
         # At its very end one is still inside of a comment, and of a string that is not closed.
-        if offset < match.end() or (offset == match.end() and not (match[2] or match[4])):
+        if offset < end or (offset == end and not is_closed):
             return True
     return False
+
+
+def _strings_and_comments(text: str) -> Iterator[tuple[int, int, bool]]:
+    """(start, end, whether a quote closes it) of each, in order; without a string's prefix.
+
+    A quote inside of an f-string's field counts as any other: of `f"{names["a"]}"`, `a` is code.
+    """
+    end = 0
+    while opening := _OPENS.search(text, end):
+        end, is_closed = len(text), False
+        for stop in _STOPS[opening[0]].finditer(text, opening.end()):
+            if not stop[0].startswith("\\"):
+                end, is_closed = stop.end(), bool(stop[0])
+                break
+        yield opening.start(), end, is_closed
 
 
 def shown(cursor: Cursor, excerpt: Excerpt) -> Excerpt:

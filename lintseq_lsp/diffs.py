@@ -75,21 +75,24 @@ class DiffStream:
     """
 
     def __init__(self) -> None:
-        self._line = ""
+        self._line: list[str] = []  # the pieces of one that is not complete
         self._hunks: list[tuple[int, list[str], list[str]]] = []  # above, removed, added
         self._ended = False  # a blank line: nothing may follow
         self._malformed: Malformed | None = None
 
     def feed(self, text: str) -> Malformed | None:
         """Takes the next piece. Returns the reason as soon as the text cannot become a diff."""
-        *complete, self._line = (self._line + text).split("\n")
-        for line in complete:
+        *complete, rest = text.split("\n")
+        for end in complete:
+            line = "".join([*self._line, end])
+            self._line = []
             self._malformed = self._malformed or self._take(line)
+        self._line.append(rest)
         return self._malformed
 
     def flush(self) -> Diff | Malformed:
         """The diff, now that a boundary (or the end) has come. The stream is then new again."""
-        last, self._line = self._line, ""
+        last = "".join(self._line)
         malformed = self._malformed or (self._take(last) if last else None)
         hunks = tuple(
             Hunk(above, tuple(added), tuple(removed))

@@ -2,7 +2,8 @@
 
 Each part is tried, not only looked for: llama.cpp in a process of its own, since a build for another
 processor dies at its first instruction; the linter on a text with a known finding; the whole on a
-completion. Nothing raises. Deliberately absent: printing, and changing anything.
+completion, where something must be offered. Nothing raises. Deliberately absent: printing, and changing
+anything.
 """
 
 import json
@@ -173,14 +174,14 @@ def _first_suggestion(settings: Settings, folder: Path | None) -> Line:
     finally:
         engine.close()
     seconds = time.perf_counter() - start
-    answer = (
-        repr(outcome.suggestions[0].replacements[0].text)
-        if outcome.suggestions
-        else f"none ({outcome.reason.value})"
-    )
-    return Line(
-        "first suggestion",
-        f"{seconds:.1f} s from the start: {answer}",
-        ok=seconds <= _SLOW,
-        mend="`lintseq-lsp bench` shows where the time goes; a smaller model is faster",
-    )
+    name = "first suggestion"
+    if not outcome.suggestions:
+        why = " ".join(filter(None, (outcome.reason.value, outcome.detail)))
+        mend = (
+            "every model that suits has something to say there: choose another one "
+            "(`lintseq-lsp model use NAME`) or install lintseq-lsp again"
+        )
+        return Line(name, f"none came in {seconds:.1f} s ({why})", ok=False, mend=mend)
+    answer = outcome.suggestions[0].replacements[0].text
+    mend = "`lintseq-lsp bench` shows where the time goes; a smaller model is faster"
+    return Line(name, f"{seconds:.1f} s from the start: {answer!r}", seconds <= _SLOW, mend)

@@ -8,6 +8,7 @@ cannot be placed exactly is refused, never guessed. Deliberately absent: writing
 import hashlib
 import io
 import re
+import sys
 import tokenize
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -24,6 +25,7 @@ _PYTHON = (".py", ".pyw")
 _NULL = "/dev/null"
 _BODY = ("+", "-", " ", "\\", "@@")  # what a line of a hunk, or a damaged header, begins with
 _EPOCH = ("1970-01-01 ", "1969-12-31 ")  # how `diff -N` says that a file does not exist
+_MOST_ANDS = 50  # unidiff tries each one in a line `Binary files A and B differ`, again and again
 _LINK = "symbolic link"
 _SPECIAL_MODES = {"120000": _LINK, "160000": "submodule"}
 
@@ -191,15 +193,17 @@ def _replaced(text: str, hunks: Sequence[_Hunk], *, exact: bool) -> str | _Hunk:
     Where a hunk says, or (not `exact`) at the only place behind the hunk before where it fits.
     """
     lines = _lines(text)
+    shape = _Shapes()
+    whole = "" if exact else shape.of(lines)
     result: list[str] = []
     end = 0
     for hunk in hunks:
         length, start = len(hunk.old), hunk.old_start
         if not exact:
-            found = [at for at in range(end, len(lines) - length + 1) if lines[at : at + length] == hunk.old]
-            if len(found) != 1 or not hunk.old:
+            old = shape.of(hunk.old)
+            start = whole.find(old, end)
+            if not old or start < 0 or whole.find(old, start + 1) >= 0:
                 return hunk
-            start = found[0]
         if not end <= start <= len(lines) or lines[start : start + length] != hunk.old:
             return hunk
         result += lines[end:start] + hunk.new
@@ -207,6 +211,18 @@ def _replaced(text: str, hunks: Sequence[_Hunk], *, exact: bool) -> str | _Hunk:
         if result and not result[-1].endswith("\n") and end < len(lines):
             return hunk  # says that the file ends here
     return "".join(result + lines[end:])
+
+
+class _Shapes:
+    """Writes lines as characters, equal ones as the same one, so that `str.find` finds lines."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, int] = {}
+
+    def of(self, lines: Sequence[str]) -> str:
+        """Where there are more lines than characters, the last ones look alike."""
+        numbers = (self._known.setdefault(line, len(self._known)) for line in lines)
+        return "".join(chr(min(number, sys.maxunicode)) for number in numbers)
 
 
 def _lines(text: str) -> list[str]:
@@ -346,9 +362,12 @@ class _GitHeader:
 
 def _parsed(lines: list[str]) -> list[PatchedFile]:
     """What unidiff reads of the lines. Raises `PatchError` for lines that it would leave out silently."""
+    for line in lines:
+        if line.startswith("Binary file") and line.count(" and ") > _MOST_ANDS:
+            raise PatchError(f"the patch cannot be read: {line[:60]!r}... is no pair of names")
     try:
         files = list(PatchSet(lines))
-    except UnidiffParseError as error:
+    except (UnidiffParseError, ValueError) as error:  # the latter of a number with thousands of digits
         raise PatchError(f"the patch cannot be read: {str(error).strip()}") from None
     read: set[int] = set()  # numbers of the lines that were not left out
     for file in files:

@@ -5,28 +5,35 @@ The gate sees nothing wrong with it, so it is looked for here. Pure functions an
 
 from collections.abc import Sequence
 
-_LONGEST = 48  # pieces in one round
+_LONGEST = 48  # pieces, or lines, in one round
 _FEWEST = 20  # pieces behind the first round; shorter runs are rules, matrices and the like
+
+
+class _Rounds:
+    """Sees pieces one by one, and counts by period how many in a row are those of one round before."""
+
+    def __init__(self) -> None:
+        self._pieces: list[str] = []
+        self._same = [0] * (_LONGEST + 1)
+
+    def take(self, piece: str) -> list[tuple[int, int]]:
+        """(period, count) for each period that there may be, the shortest first, now with `piece`."""
+        periods = range(1, min(len(self._pieces), _LONGEST) + 1)
+        for period in periods:
+            self._same[period] = self._same[period] + 1 if self._pieces[-period] == piece else 0
+        self._pieces.append(piece)
+        return [(period, self._same[period]) for period in periods]
 
 
 class Circles:
     """Sees an answer piece by piece."""
 
     def __init__(self) -> None:
-        self._pieces: list[str] = []
-        self._same = [0] * (_LONGEST + 1)  # by period: how many pieces are those of one round before
+        self._rounds = _Rounds()
 
     def closed_by(self, piece: str) -> bool:
         """Whether the answer, now with `piece`, has ended in three rounds or more of the same pieces."""
-        self._pieces.append(piece)
-        closed = False
-        for period in range(1, min(len(self._pieces), _LONGEST + 1)):
-            if self._pieces[-1 - period] != piece:
-                self._same[period] = 0
-                continue
-            self._same[period] += 1
-            closed = closed or self._same[period] >= max(2 * period, _FEWEST)
-        return closed
+        return any(same >= max(2 * period, _FEWEST) for period, same in self._rounds.take(piece))
 
 
 def repeats_neighbours(added: Sequence[str], above: Sequence[str], below: Sequence[str]) -> bool:
@@ -47,13 +54,13 @@ def repeated_from(lines: Sequence[str]) -> int:
 
     Blank lines and indentation say nothing.
     """
-    said: list[tuple[str, int]] = []
+    rounds = _Rounds()
+    said: list[int] = []
     for number, line in enumerate(lines):
         if not line.strip():
             continue
-        said.append((line.strip(), number))
-        texts = [text for text, _ in said]
-        for size in range(1, len(texts) // 2 + 1):
-            if texts[-size:] == texts[-2 * size : -size]:
-                return said[-size][1]
+        said.append(number)
+        for period, same in rounds.take(line.strip()):
+            if same >= period:
+                return said[-period]
     return len(lines)

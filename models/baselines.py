@@ -99,7 +99,7 @@ def ngram(position: Position, corpus: NGrams) -> list[str]:
 
 def _begun(typed: str) -> str:
     """The word that is half-typed."""
-    match = re.search(r"\w+\Z", typed)
+    match = re.search(r"\b\w+\Z", typed)
     return match[0] if match else ""
 
 

@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
-# Makes or mends .venv: Python packages at the versions of requirements.lock, and llama.cpp built for
-# this machine. `make` calls it; the built wheel is kept outside of the repository, so that neither
-# `make clean` nor a new clone builds it again.
+# Makes or mends the environment $VENV (.venv): Python packages at the versions of requirements.lock, and
+# llama.cpp built for this machine. `make` calls it; the built wheel is kept outside of the repository, so
+# that neither `make clean` nor a new clone nor an environment of another Python builds it again.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+venv=${VENV:-.venv}
 
 say() { printf '[%3ds] %s\n' "$SECONDS" "$*"; }
 fail() {
@@ -27,19 +28,19 @@ find_python() {
         "install it, or name it: make demo PYTHON=/path/to/python3.12"
 }
 
-if ! recent .venv/bin/python; then
+if ! recent "$venv/bin/python"; then
     python=$(find_python)
     "$python" -c 'import ensurepip, venv' 2>/dev/null ||
         fail "$python lacks the module venv: install it (Debian, Ubuntu: apt install python3-venv)"
-    say "making .venv with $("$python" --version)"
-    "$python" -m venv --clear .venv
+    say "making $venv with $("$python" --version)"
+    "$python" -m venv --clear "$venv"
 fi
-pip() { .venv/bin/python -m pip --disable-pip-version-check "$@"; }
+pip() { "$venv/bin/python" -m pip --disable-pip-version-check "$@"; }
 
 # llama.cpp
 
 version=$(sed -n 's/^llama_cpp_python==//p' requirements.lock)
-installed=$(.venv/bin/python -c 'from importlib.metadata import version; print(version("llama_cpp_python"))' 2>/dev/null || true)
+installed=$("$venv/bin/python" -c 'from importlib.metadata import version; print(version("llama_cpp_python"))' 2>/dev/null || true)
 
 # It is built for this processor (GGML_NATIVE), so a home folder that several machines share has a wheel for each.
 processor() {
@@ -47,7 +48,7 @@ processor() {
     grep -m 1 -E '^(flags|Features)' /proc/cpuinfo 2>/dev/null || sysctl -n machdep.cpu.brand_string 2>/dev/null || true
 }
 
-compiles() { echo 'int main() { return 0; }' | "$1" -x "$2" -o .venv/compiled - 2>/dev/null && rm .venv/compiled; }
+compiles() { echo 'int main() { return 0; }' | "$1" -x "$2" -o "$venv/compiled" - 2>/dev/null && rm "$venv/compiled"; }
 
 # Shows how many files are compiled: on one line of a terminal, else every tenth.
 show_progress() {
@@ -76,16 +77,16 @@ if [ "$installed" != "$version" ]; then
                 "Fedora: dnf install gcc-c++; macOS: xcode-select --install)"
         cores=$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)
         say "building llama.cpp with $cores processes: this takes minutes, and only once on this machine"
-        rm -rf .venv/wheel
+        rm -rf "$venv/wheel"
         CMAKE_ARGS="-DLLAVA_BUILD=OFF '-DCMAKE_PROJECT_llama_cpp_INCLUDE=$PWD/setup/llama-cpp.cmake' ${CMAKE_ARGS:-}" \
             CMAKE_BUILD_PARALLEL_LEVEL="${CMAKE_BUILD_PARALLEL_LEVEL:-$cores}" \
-            pip wheel --verbose --no-cache-dir --no-deps --wheel-dir .venv/wheel "llama_cpp_python==$version" 2>&1 |
-            tee .venv/llama-cpp.log | show_progress || {
-            tail -n 30 .venv/llama-cpp.log >&2
-            fail "llama.cpp could not be built: the end of .venv/llama-cpp.log is above"
+            pip wheel --verbose --no-cache-dir --no-deps --wheel-dir "$venv/wheel" "llama_cpp_python==$version" 2>&1 |
+            tee "$venv/llama-cpp.log" | show_progress || {
+            tail -n 30 "$venv/llama-cpp.log" >&2
+            fail "llama.cpp could not be built: the end of $venv/llama-cpp.log is above"
         }
         mkdir -p "$kept"
-        mv .venv/wheel/*.whl "$kept/"
+        mv "$venv"/wheel/*.whl "$kept/"
     fi
     say "installing llama.cpp"
     pip install --quiet --constraint requirements.lock "$kept"/*.whl

@@ -4,11 +4,13 @@ import sys
 from pathlib import Path
 
 import pytest
+from fakes import ImmediateLinter
 from typer.testing import CliRunner
 
 from lintseq_lsp import doctor
 from lintseq_lsp.commands import app
 from lintseq_lsp.doctor import Line, checks
+from lintseq_lsp.linters.syntax import check_syntax
 from lintseq_lsp.settings import Settings
 
 NAMES = ["Python", "llama.cpp", "threads", "model", "linter", "environment", "first suggestion"]
@@ -26,6 +28,42 @@ def test_everything_is_tried_and_works(tmp_path: Path) -> None:
     assert "from the start" in slow.value
     assert "pylint" in lines["linter"].value
     assert "as recorded" in lines["model"].value
+
+
+def recording(folder: Path, written: str) -> Settings:
+    """The settings for a model that writes this line where the example is to be continued."""
+    file = folder / "recording.txt"
+    file.write_text(f"8 @@\n+        {written}\n<|diff|>\n")
+    return Settings(model=f"scripted:{file}")
+
+
+@pytest.mark.usefixtures("without_pool")
+def test_a_first_suggestion_must_come(tmp_path: Path) -> None:
+    came = diagnosed(recording(tmp_path, "result += price"), tmp_path)["first suggestion"]
+    assert "from the start: 'result += price'" in came.value
+    none = diagnosed(recording(tmp_path, "result += prise"), tmp_path)["first suggestion"]
+    assert not none.ok
+    assert "none came" in none.value
+    assert "new-findings" in none.value
+    assert "model use" in none.mend
+
+
+@pytest.mark.usefixtures("without_pool")
+def test_silence_at_the_cursor_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lintseq_lsp.completion.in_string_or_comment", lambda _: True)
+    line = diagnosed(recording(tmp_path, "result += price"), tmp_path)["first suggestion"]
+    assert not line.ok
+    assert "in-string-or-comment" in line.value
+
+
+@pytest.fixture
+def without_pool(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The linter is the quick check alone, which no process has to start for."""
+
+    def opened(_settings: Settings, _folder: Path | None) -> ImmediateLinter:
+        return ImmediateLinter(check_syntax)
+
+    monkeypatch.setattr("lintseq_lsp.runtime.open_linter", opened)
 
 
 @pytest.fixture

@@ -99,3 +99,8 @@ def test_n_grams_go_on_with_the_longest_context_that_is_known(tmp_path: Path) ->
     cut = positions.Cut(positions.HALF_TYPED, 0, 0, [1], "y = al", [1])
     place = positions._position("a = 1\ny = alpha(beta)\nb = 2", cut)
     assert baselines.ngram(place, grams) == ["y = alpha(beta)"]
+
+
+def test_the_word_that_is_begun() -> None:
+    assert baselines._begun("    total = su") == "su"
+    assert baselines._begun("a" * 1_000_000 + ".") == ""  # nor does it take long

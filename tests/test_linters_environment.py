@@ -33,6 +33,11 @@ def test_virtualenvs_version_key(tmp_path: Path) -> None:
     assert find_environment(tmp_path, environ={}).python_version == (3, 10)
 
 
+def test_a_version_of_thousands_of_digits_is_no_interpreters(tmp_path: Path) -> None:
+    make_environment(tmp_path / ".venv", "3." + "1" * 5000)
+    assert find_environment(tmp_path, environ={}).origin == "server"
+
+
 def test_source_root(tmp_path: Path) -> None:
     (tmp_path / "src").mkdir()
     assert find_environment(tmp_path, environ={}).source_roots == (tmp_path / "src", tmp_path)

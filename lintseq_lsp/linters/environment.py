@@ -113,7 +113,7 @@ def _read_pyvenv(path: Path) -> dict[str, str]:
 
 
 def _version(text: str) -> Version | None:
-    found = re.match(r"(\d+)\.(\d+)", text)
+    found = re.match(r"(\d{1,9})\.(\d{1,9})", text)
     return (int(found[1]), int(found[2])) if found else None
 
 

@@ -11,6 +11,7 @@ import gc
 import importlib.machinery
 import os
 import queue
+import re
 import sys
 import threading
 import tokenize
@@ -36,6 +37,7 @@ from astroid.nodes._base_nodes import LookupMixIn
 from pylint.checkers import BaseChecker, BaseRawFileChecker, BaseTokenChecker
 from pylint.checkers.classes.class_checker import ClassChecker, ScopeAccessMap
 from pylint.checkers.clear_lru_cache import clear_lru_caches
+from pylint.checkers.format import FormatChecker
 from pylint.config.config_initialization import _config_initialization
 from pylint.config.find_default_config_files import find_default_config_files
 from pylint.lint import PyLinter
@@ -329,13 +331,15 @@ class _Pass:
 
     def __init__(self, tier: Tier, setup: Setup) -> None:
         self._linter = linter = _linter(setup)
-        self._messages = _messages(linter, tier)
+        self._messages = linter.wanted = _messages(linter, tier)
         for definition in linter.msgs_store.messages:
             linter._msgs_state[definition.msgid] = definition.msgid in self._messages
         linter.initialize()
         self._walker = ASTWalker(linter)
         self._checkers: list[BaseChecker] = linter.prepare_checkers()
         for checker in self._checkers:
+            if isinstance(checker, FormatChecker):
+                checker.__class__ = _Indentation
             checker.open()
             self._walker.add_checker(checker)
 
@@ -345,7 +349,7 @@ class _Pass:
         linter.stats = LinterStats()
         linter._by_id_managed_msgs.clear()
         linter.set_current_module(name, path)
-        linter.file_state = FileState(name, linter.msgs_store, module)
+        linter.file_state = _FileState(name, linter.msgs_store, module)
         linter.current_file = module.file
         linter._ignore_file = False
         for checker in self._checkers:
@@ -367,6 +371,78 @@ class _Pass:
         )
         linter.reporter.messages = []
         return found
+
+
+class _Linter(PyLinter):
+    """Takes pragmas as pylint does, without the work that only other messages than `wanted` need."""
+
+    wanted: frozenset[str] = frozenset()
+
+    def process_tokens(self, tokens: list[tokenize.TokenInfo]) -> None:
+        super().process_tokens([_pragma_alone(token) for token in tokens])
+
+    def _set_msg_status(
+        self,
+        msgid: str,
+        enable: bool,
+        scope: str = "package",
+        line: int | None = None,
+        ignore_unknown: bool = False,
+    ) -> None:
+        if scope == "package":  # of the options
+            super()._set_msg_status(msgid, enable, scope, line, ignore_unknown)
+            return
+        for definition in self._get_messages_to_set(msgid, enable, ignore_unknown):
+            if definition.msgid in self.wanted:
+                self._set_one_msg_status(scope, definition, line, enable)
+
+
+_PRAGMA = re.compile(r"#[^#]*?\b(pylint:[^#;][^#]*)")
+
+
+def _pragma_alone(token: tokenize.TokenInfo) -> tokenize.TokenInfo:
+    """A comment as short as it may be for pylint, whose own pattern is cubic in its `#`.
+
+    Where there are several pragmas, the last `#` with one behind it counts, and behind that the first one.
+    """
+    if token.type != tokenize.COMMENT:
+        return token
+    pragmas = _PRAGMA.findall(token.string)
+    return token._replace(string=f"#{pragmas[-1]}" if pragmas else "#")
+
+
+class _FileState(FileState):
+    """Looks for a pragma's line in the statements that hold it: pylint walks all, for each message."""
+
+    def _set_state_on_block_lines(
+        self, msgs_store: Any, node: nodes.NodeNG, msg: Any, msg_state: dict[int, bool]
+    ) -> None:
+        if node.is_statement:
+            decorators = getattr(node, "decorators", None)
+            first, last = (decorators or node).lineno, node.end_lineno
+            if not any(first <= line <= last for line in msg_state):
+                return
+        super()._set_state_on_block_lines(msgs_store, node, msg, msg_state)
+
+
+class _Indentation(FormatChecker):
+    """Of pylint's checker of lines, statements and parentheses, what finds bad indentation.
+
+    The rest of it only finds what is not wanted, and goes back over long lines.
+    """
+
+    _DEEPEST = 1000  # characters: pylint copies a line for each level
+
+    visit_default = None  # type: ignore[assignment]  # else it is called for each node
+
+    def new_line(self, *_: object) -> None:
+        """No length, no end and no blanks of a line."""
+
+    def _check_keyword_parentheses(self, *_: object) -> None:
+        """No superfluous parentheses."""
+
+    def check_indent_level(self, string: str, expected: int, line_num: int) -> None:
+        super().check_indent_level(string[: self._DEEPEST], expected, line_num)
 
 
 class _Builder(AstroidBuilder):  # type: ignore[misc]
@@ -441,10 +517,10 @@ _NODE_CACHES: tuple[Any, ...] = (
 )
 
 
-def _linter(setup: Setup) -> PyLinter:
-    """A PyLinter with our options over the project's (trusted), or over none at all."""
+def _linter(setup: Setup) -> _Linter:
+    """One with our options over the project's (trusted), or over none at all."""
     reporter = CollectingReporter()
-    linter = PyLinter(reporter=reporter)
+    linter = _Linter(reporter=reporter)
     linter.load_default_plugins()
     missing = ESSENTIAL_MESSAGES - {definition.msgid for definition in linter.msgs_store.messages}
     if missing:
