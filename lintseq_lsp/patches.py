@@ -5,11 +5,11 @@ combined diffs. Git's own headers are read here, since unidiff knows no renames 
 cannot be placed exactly is refused, never guessed. Deliberately absent: writing files, running git.
 """
 
+import codecs
 import hashlib
 import io
 import re
 import sys
-import tokenize
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath, PureWindowsPath
@@ -17,6 +17,7 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from unidiff.errors import UnidiffParseError
 from unidiff.patch import Hunk, PatchedFile, PatchSet
 
+from lintseq_lsp.encoding import decode
 from lintseq_lsp.errors import PatchError
 
 _OtherSide = Callable[[str], str | None]
@@ -28,20 +29,39 @@ _EPOCH = ("1970-01-01 ", "1969-12-31 ")  # how `diff -N` says that a file does n
 _MOST_ANDS = 50  # unidiff tries each one in a line `Binary files A and B differ`, again and again
 _LINK = "symbolic link"
 _SPECIAL_MODES = {"120000": _LINK, "160000": "submodule"}
+_SUBMODULE_LINE = re.compile(  # what git writes of one instead of a diff, with diff.submodule=log
+    r"Submodule (.+?) (?:[0-9a-f]+\.{2,3}[0-9a-f]+|contains (?:untracked|modified) content)"
+)
+_NO_NEWLINE = "\\ No newline at end of file\n"
 
 
 @dataclass(frozen=True, slots=True)
 class FileChange:
     """One file before and after the patch; None where it does not exist (in the case of a copy: before).
 
-    `path` is the new one (of a deleted file the old one), relative to the root, with `/`. A file that
-    is not judged has both texts None, and `skipped` says why. A byte-order mark is no part of the texts.
+    `path` is the new one (of a deleted file the old one), relative to the root, with `/`; `moved_from`
+    is the old one, where it is another. A file that is not judged has both texts None, and `skipped`
+    says why. A byte-order mark is no part of the texts.
     """
 
     path: str
     before: str | None
     after: str | None
     skipped: str = ""
+    moved_from: str = ""
+
+
+def decode_patch(data: bytes) -> str:
+    """The text of a patch, as `changes` expects it: UTF-8, or by its byte-order mark UTF-16.
+
+    Raises `PatchError`.
+    """
+    if not data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return data.decode("utf-8-sig", "surrogateescape")
+    try:
+        return data.decode("utf-16")
+    except UnicodeDecodeError as error:
+        raise PatchError(f"the patch is UTF-16, and damaged: {error.reason} at byte {error.start}") from None
 
 
 def changes(patch_text: str, root: Path) -> list[FileChange]:
@@ -50,20 +70,17 @@ def changes(patch_text: str, root: Path) -> list[FileChange]:
     Bytes that are not UTF-8 are expected as surrogate escapes. Raises `PatchError`, naming file and
     hunk, when the patch cannot be read, fits neither side of a file, or leaves `root`.
     """
-    changed: dict[str, FileChange] = {}
-    entries = list(_entries(patch_text))
-    links = {entry.path for entry in entries if entry.skipped == _LINK}
-    for entry in entries:
-        # Git writes a file that becomes a link as two: one that goes, and one that comes.
-        change = (replace(entry, skipped=_LINK) if entry.path in links else entry).over(root)
-        if change.path in changed and change.path not in links:
+    entries: dict[str, _Entry] = {}
+    for entry in _entries(patch_text):
+        known = entries.setdefault(entry.path, entry)
+        if known is not entry and not entry.may_follow(known):
             raise PatchError(
-                f"{change.path} is in the patch twice: check patches of several commits one by one"
+                f"{entry.path} is in the patch twice: check patches of several commits one by one"
             )
-        changed[change.path] = change
-    if not changed and patch_text.strip():
+        entries[entry.path] = entry
+    if not entries and patch_text.strip():
         raise PatchError("there is no patch in this text")
-    return list(changed.values())
+    return [entry.over(root) for entry in entries.values()]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +95,9 @@ class _Hunk:
 
     def reversed(self) -> "_Hunk":
         return _Hunk(self.header, self.new_start, self.new, self.old_start, self.old)
+
+    def of_new_file(self) -> "_Hunk":
+        return replace(self, old_start=0, old=[])
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,30 +115,48 @@ class _Entry:
     def path(self) -> str:
         return self.new or self.old or ""
 
+    def may_follow(self, other: "_Entry") -> bool:
+        """Of the same path. Git writes a link that becomes a file as two: one that goes, one that comes."""
+        replaces = other.new is None and self.old is None and other.skipped != self.skipped
+        return replaces or bool(other.skipped and self.skipped)
+
     def over(self, root: Path) -> FileChange:
         path = self.path
         names = [_relative(name) for name in (self.old, self.new) if name is not None]
         if self.skipped or not path.endswith(_PYTHON):
             return FileChange(path, None, None, self.skipped or "not Python")
-        places = {name: _inside(root, name) for name in names}
-        texts = {name: self._held(place) for name, place in places.items()}
+        if len(set(names)) == 2 and not self.hunks and any(_is_link(root, name) for name in names):
+            return FileChange(path, None, None, _LINK)  # git tells no mode of what only moves
         if self.old is None:
-            before, after = "", self._whole(path, texts[path], self._applied, self._reverted)
+            before, after = "", self._whole(path, self._created(root), self._applied, self._reverted)
         elif self.new is None:
-            before, after = self._whole(path, texts[path], self._reverted, self._applied), ""
+            held = self._held(_inside(root, path))
+            before, after = self._whole(path, held, self._reverted, self._applied), ""
         elif self.old == self.new:
-            before, after = self._changed(path, texts[path])
+            before, after = self._changed(path, self._held(_inside(root, path)))
         else:
-            before, after = self._renamed(texts[self.old], texts[self.new])
+            old, new = (self._held(_inside(root, name)) for name in (self.old, self.new))
+            before, after = self._renamed(old, new)
         # A copy has nothing before it, nor has what became Python by its new name.
-        began = self.old is not None and self.old.endswith(_PYTHON) and not self.copied
+        origin = "" if self.copied else self.old or ""
+        was_python = origin.endswith(_PYTHON)
         source = "" if self.new is None else _source(after)
         if source is None:
             raise PatchError(f"{path} would not be text in the encoding that it declares")
         # Of a text that cannot be decoded no finding is known, so none is forgiven.
         return FileChange(
-            path, (_source(before) or "") if began else None, None if self.new is None else source
+            path,
+            (_source(before) or "") if was_python else None,
+            None if self.new is None else source,
+            moved_from=origin if was_python and origin != path else "",
         )
+
+    def _created(self, root: Path) -> str | None:
+        """What the tree holds of a file that comes: nothing yet, where a link or a submodule stands."""
+        if _is_link(root, self.path):
+            return None
+        place = _inside(root, self.path)
+        return None if place.is_dir() else self._held(place)
 
     def _held(self, place: Path) -> str | None:
         """What the tree holds. Checked out with CRLF, a tree has its patches in LF all the same."""
@@ -236,7 +274,10 @@ def _relative(name: str) -> str:
     if not name or "\0" in name or windows.drive or windows.root or ".." in windows.parts:
         raise PatchError(f"the patch leaves the folder that is checked: {name!r}")
     if "\r" in name:
-        raise PatchError("the patch itself has CRLF line ends, also in its headers: make it anew")
+        raise PatchError(
+            "the patch itself has CRLF line ends, also in its headers: make it anew, "
+            "with `git diff --output=FILE`"
+        )
     return name
 
 
@@ -246,6 +287,11 @@ def _inside(root: Path, name: str) -> Path:
     if not place.is_relative_to(root.resolve()):
         raise PatchError(f"the patch leaves the folder that is checked: {name!r}")
     return place
+
+
+def _is_link(root: Path, name: str) -> bool:
+    path = PurePosixPath(name)
+    return (_inside(root, str(path.parent)) / path.name).is_symlink()
 
 
 def _read(place: Path) -> str | None:
@@ -259,10 +305,9 @@ def _read(place: Path) -> str | None:
 
 def _source(text: str) -> str | None:
     """The text in the encoding that it declares, as Python reads it; None when it is not."""
-    data = text.encode("utf-8", "surrogateescape")
     try:
-        return data.decode(tokenize.detect_encoding(io.BytesIO(data).readline)[0])
-    except (SyntaxError, UnicodeDecodeError):
+        return decode(text.encode("utf-8", "surrogateescape"))
+    except SyntaxError:
         return None
 
 
@@ -275,6 +320,12 @@ def _entries(text: str) -> Iterator[_Entry]:
     for line in _lines(text if text.endswith("\n") else text + "\n"):
         if line.startswith(("diff --cc ", "diff --combined ")):
             raise PatchError("the patch is the combined diff of a merge: resolve it first")
+        if line.startswith("* Unmerged path "):
+            raise PatchError(
+                f"{line.removeprefix('* Unmerged path ').strip()} is not merged yet: resolve it first"
+            )
+        if match := _SUBMODULE_LINE.match(line):
+            yield _Entry(match[1], match[1], skipped=_SPECIAL_MODES["160000"])
         if line.startswith("diff --git "):
             yield from _section(section)
             section = []
@@ -292,12 +343,17 @@ def _section(lines: list[str]) -> Iterator[_Entry]:
     header = _GitHeader([line.rstrip("\n") for line in lines[:body]])
     names = [_unquoted(name) for name in (files[0].source_file, files[0].target_file)] if files else []
     old, new = header.paths(names)
+    before, after = header.kinds()
+    hunks = _hunks(files[0]) if files else []
+    if before and not after and new is not None:
+        # Mercurial writes a link that becomes a file as one: nothing of the file was there before.
+        old, hunks = None, [hunk.of_new_file() for hunk in hunks]
     yield _Entry(
         old,
         new,
-        _hunks(files[0]) if files else (),
+        hunks,
         copied=header.value("copy from ") is not None,
-        skipped=header.skipped(),
+        skipped="binary" if header.is_binary() else before if new is None else after,
         hashes=header.hashes(),
     )
     yield from map(_plain, files[1:])
@@ -346,14 +402,15 @@ class _GitHeader:
         deleted = self.value("deleted file mode ") is not None or names[1:] == [_NULL]
         return (None if added else old), (None if deleted else new)
 
-    def skipped(self) -> str:
-        if any(line.startswith(("Binary files ", "GIT binary patch")) for line in self.lines):
-            return "binary"
-        for line in self.lines:
-            mode = line.rsplit(" ", 1)[-1]
-            if mode in _SPECIAL_MODES and line.startswith(("index ", "new ", "old ", "deleted ")):
-                return _SPECIAL_MODES[mode]
-        return ""
+    def is_binary(self) -> bool:
+        return any(line.startswith(("Binary files ", "GIT binary patch")) for line in self.lines)
+
+    def kinds(self) -> tuple[str, str]:
+        """What stands there before and after, if it is no file: a link or a submodule."""
+        both = (self.value("index ") or "").partition(" ")[2]
+        old = self.value("old mode ") or self.value("deleted file mode ") or both
+        new = self.value("new mode ") or self.value("new file mode ") or both
+        return _SPECIAL_MODES.get(old, ""), _SPECIAL_MODES.get(new, "")
 
     def hashes(self) -> tuple[str, str]:
         match = re.match(r"([0-9a-f]{7,})\.\.([0-9a-f]{7,})", self.value("index ") or "")
@@ -365,6 +422,8 @@ def _parsed(lines: list[str]) -> list[PatchedFile]:
     for line in lines:
         if line.startswith("Binary file") and line.count(" and ") > _MOST_ANDS:
             raise PatchError(f"the patch cannot be read: {line[:60]!r}... is no pair of names")
+    # Git and diff write this in the user's language; unidiff knows it in English.
+    lines = [_NO_NEWLINE if line.startswith("\\ ") else line for line in lines]
     try:
         files = list(PatchSet(lines))
     except (UnidiffParseError, ValueError) as error:  # the latter of a number with thousands of digits
@@ -384,7 +443,7 @@ def _parsed(lines: list[str]) -> list[PatchedFile]:
     for number, line in enumerate(lines, 1):
         if number in read:
             prose = False
-        elif not prose and line.strip() and not line.startswith("\\ No newline"):
+        elif not prose and line.strip() and line != _NO_NEWLINE:
             # Behind a hunk comes the next file, or prose; "-- " begins the signature of a mail.
             prose = line == "-- \n" or not line.startswith(_BODY)
             if not prose:

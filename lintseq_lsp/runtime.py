@@ -20,14 +20,17 @@ _SCRIPTED = "scripted:"
 _MARKS = (".git", "pyproject.toml", "setup.cfg", "setup.py", ".venv")
 
 
-def open_engine(settings: Settings, folder: Path | None = None) -> Engine:
+def open_engine(
+    settings: Settings, folder: Path | None = None, *, model_folder: Path | None = None
+) -> Engine:
     """An engine for the workspace `folder`. The linter warms up while the model loads.
 
-    Raises `ModelError` when the model cannot be used.
+    A relative path of the model's begins at `model_folder`, else where this process was started. Raises
+    `ModelError` when the model cannot be used.
     """
     gate = open_gate(settings, folder)
     try:
-        backend, prompt_format, certainty = open_backend(settings)
+        backend, prompt_format, certainty = open_backend(settings, model_folder)
     except BaseException:
         gate.linter.close()
         raise
@@ -66,17 +69,20 @@ def open_linter(settings: Settings, folder: Path | None) -> Linter:
     return pool
 
 
-def open_backend(settings: Settings) -> tuple[Backend, PromptFormat, Certainty]:
-    """The model that the setting names, and how to use it; `scripted:FILE` replays a recording instead."""
+def open_backend(settings: Settings, folder: Path | None = None) -> tuple[Backend, PromptFormat, Certainty]:
+    """The model that the setting names, and how to use it; `scripted:FILE` replays a recording instead.
+
+    A relative path begins at `folder`, else where this process was started.
+    """
     if settings.model.startswith(_SCRIPTED):
         from lintseq_lsp.backends.scripted import ScriptedBackend
 
-        recording = Path(settings.model.removeprefix(_SCRIPTED))
+        recording = (folder or Path()) / settings.model.removeprefix(_SCRIPTED)
         stream = recording.read_text("utf-8")
         return ScriptedBackend([stream], name=recording.name, logprob=0.0), PromptFormat.PAPER, UNMEASURED
     from lintseq_lsp.backends.llama import LlamaBackend
     from lintseq_lsp.weights.registry import resolve_model
 
-    model = resolve_model(settings.model or None)
+    model = resolve_model(settings.model or None, folder)
     backend = LlamaBackend(model.path, threads=settings.threads or None, context=model.context)
     return backend, model.prompt_format, model.certainty

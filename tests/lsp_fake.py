@@ -176,7 +176,7 @@ def outcome(suggestions: tuple[Suggestion, ...]) -> Outcome:
     )
 
 
-def open_engine(settings: Settings, folder: Path | None = None) -> Any:
+def open_engine(settings: Settings, folder: Path | None = None, **_: object) -> Any:
     log(f"open {settings.model} {folder} {settings.trusted}")
     log(f"heavy {[name for name in HEAVY if name in sys.modules]}")
     log(f"standard input {os.read(0, 1)!r}")

@@ -33,6 +33,7 @@ CORE = {
         "completion",
         "diffs",
         "edits",
+        "encoding",
         "engine",
         "errors",
         "excerpt",

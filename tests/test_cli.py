@@ -217,12 +217,91 @@ def test_check_of_a_patch_over_the_working_tree(tmp_path: Path, monkeypatch: pyt
     assert verdicts == {"kept.py": "rejected", "new.py": "accepted"}
 
 
+CART = "from .prices import net\n\n\ndef total(xs):\n    return sum(net(x) for x in xs)\n"
+BILL = "from .prices import net\n\n\ndef bill(xs, rate):\n    for x in xs:\n        yield net(x) * rate\n"
+TOOL = "import sys\n\nfrom shop.core.prices import net\n\nfor line in sys.stdin:\n    print(net(line))\n"
+MOVES: dict[str, tuple[str, str, str, str | None]] = {
+    # What is moved, its name after, its text after, and the verdict on it.
+    "shop/core/cart.py": (CART, "shop/web/cart.py", CART, "rejected"),
+    "shop/core/bill.py": (BILL, "shop/web/bill.py", BILL.replace(".p", "..core.p"), "accepted"),
+    "shop/core/late.py": (BILL + "LATE = 1\n", "shop/web/late.py", BILL + "LATE = 2\n", "rejected"),
+    "tool.py": (TOOL, "shop/tool.py", TOOL, "accepted"),
+    "shop/core/odd.py": ("print(odd, 'odd')\n", "shop/core/strange.py", "print(odd, 'odd')\n", "accepted"),
+    "notes.txt": ("one = two + three\n", "notes.py", "one = two + three\n", "rejected"),
+    "words.py": ("words = 'a b c'.split()\n", "words.txt", "words = 'a b c'.split()\n", None),
+}
+
+
+@pytest.mark.parametrize("applied", [True, False])
+def test_each_side_of_a_patch_is_judged_where_it_stands(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, applied: bool
+) -> None:
+    """What a module imports depends on its place, and a file that was a link had nothing before."""
+
+    def git(*arguments: str) -> bytes:
+        return subprocess.run(["git", *arguments], check=True, capture_output=True).stdout
+
+    def write(name: str, text: str) -> None:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+
+    monkeypatch.chdir(tmp_path)
+    for package in ("shop", "shop/core", "shop/web"):
+        write(f"{package}/__init__.py", "")
+    write("shop/core/prices.py", "def net(x):\n    return x\n")
+    write("gone.py", "gone = 1\n")
+    (tmp_path / "alias.py").symlink_to("shop/core/prices.py")
+    for name, (text, *_) in MOVES.items():
+        write(name, text)
+    git("init", "-q")
+    git("add", ".")
+    before = git("write-tree").decode().strip()
+    (tmp_path / "alias.py").unlink()
+    (tmp_path / "gone.py").unlink()
+    write("alias.py", "x = undefined\n")
+    for name, (_, new, text, _) in MOVES.items():
+        (tmp_path / name).unlink()
+        write(new, text)
+    git("add", "-A")
+    patch = git("diff", "--cached", "-M", before)
+    assert patch.count(b"rename from") == len(MOVES)
+    if not applied:
+        git("read-tree", "--reset", "-u", before)
+    result = CliRunner().invoke(app, ["check", "--patch", "-", "--json"], input=patch)
+    files = json.loads(result.stdout)["files"]
+    wanted = {new: verdict for _, new, _, verdict in MOVES.values() if verdict}
+    assert {entry["path"]: entry["verdict"] for entry in files} == {**wanted, "alias.py": "rejected"}
+    messages = {entry["path"]: [found["message"] for found in entry["findings"]] for entry in files}
+    assert messages["shop/web/cart.py"] == ["Unable to import 'shop.web.prices'"]
+
+
+def test_files_are_read_and_written_in_the_encoding_that_they_declare(tmp_path: Path, model: str) -> None:
+    text = "# coding: latin-1\n# é\n" + SOURCE
+    file = tmp_path / "latin.py"
+    file.write_bytes(text.encode("latin-1"))
+    assert run("check", str(file))[0] == 0
+    at_line = ["--line", str(text.count("\n")), "--column", "0", "--json"]
+    assert run("complete", str(file), *at_line, "--model", model)[0] == 0
+    command = [sys.executable, "-m", "lintseq_lsp", "edit", file.name, "--instruction", "Double."]
+    command += ["--model", model]
+    diff = subprocess.run([*command, "--diff"], cwd=tmp_path, capture_output=True, check=True).stdout
+    subprocess.run([*command, "--write"], cwd=tmp_path, capture_output=True, check=True)
+    written = file.read_bytes()
+    assert "double" in written.decode("latin-1")
+    assert b"# \xe9\n" in written
+    file.write_bytes(text.encode("latin-1"))
+    subprocess.run(["git", "apply", "-"], cwd=tmp_path, input=diff, check=True)
+    assert file.read_bytes() == written
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (["edit", "missing.py", "--instruction", "x"], "cannot be read"),
         (["edit", "binary.py", "--instruction", "x"], "binary"),
-        (["edit", "latin.py", "--instruction", "x"], "not UTF-8"),
+        (["edit", "latin.py", "--instruction", "x"], "missing encoding declaration"),
+        (["edit", "late.py", "--instruction", "x"], "not UTF-8 text: invalid continuation byte at byte 9"),
+        (["edit", "rot.py", "--instruction", "x"], "'rot13' is not a text encoding"),
         (["complete", "fine.py", "--line", "9", "--column", "0"], "no line 9"),
         (["edit", "fine.py", "--instruction", "x", "--json", "--diff"], "exclude each other"),
         (["check"], "takes a FILE"),
@@ -238,6 +317,8 @@ def test_what_cannot_be_done_is_one_clear_line(
     (tmp_path / "fine.py").write_text("x = 1\n")
     (tmp_path / "binary.py").write_bytes(b"\0\1\2")
     (tmp_path / "latin.py").write_bytes(b"# \xe9\n")
+    (tmp_path / "late.py").write_bytes(b"\n\nx = 1 #\xe9\n")
+    (tmp_path / "rot.py").write_bytes(b"# coding: rot13\n")
     result = CliRunner().invoke(app, arguments, catch_exceptions=False, terminal_width=200)
     assert result.exit_code == 2
     assert message in " ".join(result.output.split())

@@ -3,7 +3,9 @@
 import json
 import os
 import re
+import tomllib
 from dataclasses import fields
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +14,16 @@ from lintseq_lsp.lsp.server import COMMANDS
 from lintseq_lsp.lsp.settings import _BOUNDS
 from lintseq_lsp.settings import Settings, camel
 
-EXTENSION = Path(__file__).parents[1] / "vscode-extension"
+ROOT = Path(__file__).parents[1]
+EXTENSION = ROOT / "vscode-extension"
 MANIFEST = EXTENSION / "package.json"
 OWN = {"lintseq.serverPath", "lintseq.logLevel"}
 """Settings that are the extension's alone."""
 FROM_THE_EDITOR = {"trusted"}
 """What the editor knows by itself: there is no setting for it."""
 SCOPES = {"enabled": "language-overridable", "model": "machine-overridable", "python": "machine-overridable"}
+BUILD_TOOLS = {"cmake", "ninja", "pathspec", "scikit-build-core"}
+"""What llama.cpp is built with; its build runs without isolation, which would bring other versions."""
 TYPES = {bool: "boolean", int: "integer", float: "number", str: "string", tuple: "array"}
 
 
@@ -90,6 +95,53 @@ def test_what_chooses_programs_and_files_needs_trust() -> None:
     of_machines = {name for name, entry in properties.items() if entry["scope"] == "machine-overridable"}
     restricted = manifest["capabilities"]["untrustedWorkspaces"]["restrictedConfigurations"]
     assert set(restricted) == of_machines
+
+
+def pinned(name: str) -> dict[str, tuple[str, str]]:
+    """Version and marker by package, of a list in `requirements/`, in which each has checksums."""
+    text = (EXTENSION / "requirements" / name).read_text("utf-8").replace("\\\n", " ")
+    found = {}
+    for line in text.splitlines():
+        match = re.fullmatch(r"([a-z0-9-]+)==(\S+)(?: ; (.*?))?(?: +--hash=sha256:[0-9a-f]{64})+", line)
+        assert match, f"{name}: {line}"
+        found[match[1]] = match[2], match[3] or ""
+    return found
+
+
+def locked() -> dict[str, str]:
+    lines = (ROOT / "requirements.lock").read_text("utf-8").splitlines()
+    pairs = (line.partition("==") for line in lines if not line.startswith("#"))
+    return {re.sub("[-_.]+", "-", name).lower(): version for name, _, version in pairs}
+
+
+def needed(name: str, known: frozenset[str] = frozenset()) -> frozenset[str]:
+    """Names of an installed package and of what it needs to run on this machine."""
+    name = re.sub("[-_.]+", "-", name).lower()
+    if name in known:
+        return known
+    try:
+        requirements = metadata.requires(name) or []
+    except metadata.PackageNotFoundError:  # for another system
+        return known
+    known |= {name}
+    for requirement in requirements:
+        if "extra ==" not in requirement:
+            known = needed(re.split("[^A-Za-z0-9._-]", requirement)[0], known)
+    return known
+
+
+def test_what_is_installed_is_what_was_tested() -> None:
+    """What the server needs to run, at the locked versions, and nothing else; of llama.cpp the sources."""
+    wheels, sources = pinned("packages.txt"), pinned("llama-cpp.txt")
+    assert set(sources) == {"llama-cpp-python"}
+    versions = {name: version for name, (version, _) in (wheels | sources).items()}
+    runs: frozenset[str] = frozenset()
+    for requirement in tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["dependencies"]:
+        runs = needed(re.split("[<>=]", requirement)[0], runs)
+    lock = locked()
+    hint = "run bash setup/extension_requirements.sh and commit vscode-extension/requirements/"
+    assert {name: versions.get(name) for name in runs} == {name: lock[name] for name in runs}, hint
+    assert {name for name, (_, marker) in wheels.items() if not marker} - runs == BUILD_TOOLS, hint
 
 
 def test_the_extension_has_no_way_to_the_network() -> None:

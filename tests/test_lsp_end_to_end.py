@@ -1,5 +1,9 @@
 """The whole way through: a real process, a recorded model, the real linter."""
 
+import json
+import os
+import re
+import subprocess
 import sys
 from pathlib import Path
 
@@ -17,10 +21,10 @@ END = position(4, 10)
 def play(tmp_path):
     """A server whose model writes the given stream."""
 
-    def start(stream, **options):
+    def start(stream, *, server=SERVER, cwd=ROOT, env=None, **options):
         recording = tmp_path / "recording.txt"
         recording.write_text(stream, "utf-8")
-        client = Client(SERVER, cwd=ROOT)
+        client = Client(server, cwd=cwd, env=env)
         client.initialize({"model": f"scripted:{recording}", **options}, folder=tmp_path)
         uri = (tmp_path / "area.py").as_uri()
         client.open(uri, TEXT)
@@ -62,6 +66,55 @@ def test_what_would_break_the_file_is_not_offered(play):
         assert explained["reason"] == "new-findings"
         findings = explained["rejected"][0]["findings"]
         assert [(finding["code"], finding["line"]) for finding in findings] == [("E0602", 5)]
+
+
+MODULES = ("asyncio", "json", "lintseq_lsp", "sitecustomize", "usercustomize")
+
+
+@pytest.fixture
+def hostile(tmp_path):
+    """A folder whose modules leave a mark when they run."""
+    folder = tmp_path / "hostile"
+    folder.mkdir()
+    for name in MODULES:
+        mark = folder / f"ran-{name}"
+        (folder / f"{name}.py").write_text(f"open({str(mark)!r}, 'w').close()\n", "utf-8")
+    return folder
+
+
+def marks(folder):
+    return sorted(path.name for path in folder.glob("ran-*"))
+
+
+def test_an_isolated_server_runs_nothing_of_the_folder_that_it_starts_in(play, hostile):
+    """By the arguments of the VS Code extension. An empty entry of PYTHONPATH is that folder."""
+    environment = {**os.environ, "PYTHONPATH": os.pathsep}
+    probe = [sys.executable, "-c", ""]
+    subprocess.run(probe, cwd=hostile, env=environment, check=True)
+    assert marks(hostile) == ["ran-sitecustomize"]  # what is to be kept from running would run
+    (hostile / "ran-sitecustomize").unlink()
+    source = (ROOT / "vscode-extension" / "src" / "python.ts").read_text("utf-8")
+    arguments = json.loads(re.search(r"SERVER = (\[.*\]);", source)[1])
+    client, uri = play(
+        " return math.pi\n<|diff|>",
+        server=[sys.executable, *arguments, "--stdio"],
+        cwd=hostile,
+        env=environment,
+    )
+    with client:
+        assert [item["insertText"] for item in inline(client, uri, END)] == [" math.pi"]
+    assert marks(hostile) == []
+
+
+def test_relative_paths_in_settings_are_the_workspaces(tmp_path, hostile):
+    """Wherever the server is started."""
+    (tmp_path / "recording.txt").write_text(" return math.pi\n<|diff|>", "utf-8")
+    with Client([sys.executable, "-I", *SERVER[1:]], cwd=hostile) as client:
+        client.initialize({"model": "scripted:recording.txt"}, folder=tmp_path)
+        uri = (tmp_path / "area.py").as_uri()
+        client.open(uri, TEXT)
+        assert [item["insertText"] for item in inline(client, uri, END)] == [" math.pi"]
+    assert marks(hostile) == []
 
 
 def test_when_the_server_goes_the_linter_goes_too(play):

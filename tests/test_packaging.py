@@ -80,6 +80,15 @@ def test_both_ways_to_start_it_are_one(wheel: zipfile.ZipFile) -> None:
     assert "doctor" in done.stdout
 
 
+def test_started_by_its_name_it_keeps_the_standard_library() -> None:
+    """With -I nothing is in front of it that could be the workspace."""
+    script = (
+        "import runpy, sys; before = list(sys.path); sys.argv[1:] = ['--version']\n"
+        "runpy.run_module('lintseq_lsp', run_name='__main__'); assert sys.path == before, sys.path"
+    )
+    subprocess.run([sys.executable, "-I", "-c", script], check=True, timeout=60)
+
+
 def test_every_dependency_is_locked() -> None:
     locked = {line.partition("==")[0].lower().replace("_", "-") for line in lock()}
     extras = project()["optional-dependencies"]

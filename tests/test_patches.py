@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from lintseq_lsp.errors import PatchError
-from lintseq_lsp.patches import FileChange, changes
+from lintseq_lsp.patches import FileChange, changes, decode_patch
 
 BEFORE = "".join(f"line {number}\n" for number in range(1, 31))
 AFTER = (
@@ -40,11 +40,15 @@ def unified(before: str, after: str, name: str = "x.py", context: int = 3) -> st
     )
 
 
-def write(root: Path, files: dict[str, str | bytes]) -> None:
+def write(root: Path, files: dict[str, str | bytes | Path]) -> None:
+    """Files by name; of a link its target is given, as a path."""
     for name, text in files.items():
         path = root / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(text if isinstance(text, bytes) else text.encode())
+        if isinstance(text, Path):
+            path.symlink_to(text)
+        else:
+            path.write_bytes(text if isinstance(text, bytes) else text.encode())
 
 
 def git(root: Path, *arguments: str) -> str:
@@ -70,10 +74,10 @@ def repository(shared_repository: Path) -> Path:
 
 def clear(root: Path) -> None:
     for path in root.iterdir():
-        if path.is_dir() and path.name != ".git":
-            shutil.rmtree(path)
-        elif path.is_file():
+        if path.is_symlink() or path.is_file():
             path.unlink()
+        elif path.name != ".git":
+            shutil.rmtree(path)
 
 
 def by_name(found: list[FileChange]) -> list[FileChange]:
@@ -81,7 +85,10 @@ def by_name(found: list[FileChange]) -> list[FileChange]:
 
 
 def both_ways(
-    root: Path, before: dict[str, str | bytes], after: dict[str, str | bytes], *options: str
+    root: Path,
+    before: dict[str, str | bytes | Path],
+    after: dict[str, str | bytes | Path],
+    *options: str,
 ) -> list[FileChange]:
     """What is read of git's patch between two trees; the same whether it is applied already or not."""
     clear(root)
@@ -144,7 +151,13 @@ def test_added_deleted_and_empty_files(repository: Path) -> None:
 @pytest.mark.parametrize("after", [BEFORE, AFTER])
 def test_renames(repository: Path, after: str) -> None:
     found = both_ways(repository, {"old name.py": BEFORE}, {"pkg/new.py": after}, "-M")
-    assert found == [FileChange("pkg/new.py", BEFORE, after)]
+    assert found == [FileChange("pkg/new.py", BEFORE, after, moved_from="old name.py")]
+
+
+def test_python_that_gets_another_name_is_not_judged(repository: Path) -> None:
+    assert both_ways(repository, {"x.py": BEFORE}, {"x.txt": AFTER}, "-M") == [
+        FileChange("x.txt", None, None, "not Python")
+    ]
 
 
 def test_a_file_that_becomes_python_had_no_findings_before(repository: Path) -> None:
@@ -206,6 +219,85 @@ def test_links_out_of_the_folder_end_nothing(repository: Path) -> None:
     ]
 
 
+LINKS = (Path("kept.py"), Path("nowhere.py"), Path("/etc/hostname"))
+
+
+@pytest.mark.parametrize("target", LINKS)
+@pytest.mark.parametrize("text", ["x = undefined\n", "", "kept.py"])
+def test_a_link_that_becomes_a_file_has_nothing_before_it(repository: Path, target: Path, text: str) -> None:
+    found = both_ways(
+        repository, {"kept.py": "x = 1\n", "alias.py": target}, {"kept.py": "x = 1\n", "alias.py": text}
+    )
+    assert found == [FileChange("alias.py", None, text)]
+
+
+@pytest.mark.parametrize("target", LINKS)
+def test_a_file_that_becomes_a_link_is_not_judged(repository: Path, target: Path) -> None:
+    found = both_ways(repository, {"x.py": "x = 1\n", "y.py": "y = 1\n"}, {"x.py": target, "y.py": "y = 2\n"})
+    assert found == [
+        FileChange("x.py", None, None, "symbolic link"),
+        FileChange("y.py", "y = 1\n", "y = 2\n"),
+    ]
+
+
+@pytest.mark.parametrize("target", LINKS)
+def test_a_link_that_moves_is_not_judged(repository: Path, target: Path) -> None:
+    """Git names no mode of what only moves."""
+    found = both_ways(repository, {"x.py": target}, {"pkg/y.py": target}, "-M")
+    assert found == [FileChange("pkg/y.py", None, None, "symbolic link")]
+
+
+@pytest.mark.parametrize("applied", [True, False])
+def test_links_and_files_as_mercurial_writes_them(tmp_path: Path, applied: bool) -> None:
+    """In one entry; git writes two."""
+    write(tmp_path, {"real.py": "x = 1\n", "x.py": "x = undefined\n" if applied else Path("real.py")})
+    write(tmp_path, {"y.py": Path("real.py") if applied else "x = 2\n"})
+    link = "real.py\n\\ No newline at end of file\n"
+    patch = (
+        "diff --git a/x.py b/x.py\nold mode 120000\nnew mode 100644\n--- a/x.py\n+++ b/x.py\n"
+        f"@@ -1,1 +1,1 @@\n-{link}+x = undefined\n"
+        "diff --git a/y.py b/y.py\nold mode 100644\nnew mode 120000\n--- a/y.py\n+++ b/y.py\n"
+        f"@@ -1,1 +1,1 @@\n-x = 2\n+{link}"
+    )
+    assert changes(patch, tmp_path) == [
+        FileChange("x.py", None, "x = undefined\n"),
+        FileChange("y.py", None, None, "symbolic link"),
+    ]
+
+
+def test_a_submodule_that_becomes_a_file_has_nothing_before_it(tmp_path: Path) -> None:
+    patch = (
+        "diff --git a/web.py b/web.py\ndeleted file mode 160000\nindex 1de5659..0000000\n"
+        "--- a/web.py\n+++ /dev/null\n@@ -1 +0,0 @@\n-Subproject commit 1de5659\n"
+        "diff --git a/web.py b/web.py\nnew file mode 100644\n--- /dev/null\n+++ b/web.py\n"
+        "@@ -0,0 +1 @@\n+x = undefined\n"
+    )
+    (tmp_path / "web.py").mkdir()
+    expected = [FileChange("web.py", None, "x = undefined\n")]
+    assert changes(patch, tmp_path) == expected
+    (tmp_path / "web.py").rmdir()
+    write(tmp_path, {"web.py": "x = undefined\n"})
+    assert changes(patch, tmp_path) == expected
+
+
+@pytest.mark.parametrize("form", ["log", "short", "diff"])
+def test_a_submodule_is_named(repository: Path, form: str) -> None:
+    """Also where git writes prose instead of a diff; what else is in the patch is judged."""
+    trees = []
+    for number in (1, 2):
+        write(repository, {"x.py": f"x = {number}\n"})
+        git(repository, "add", "-A")
+        git(repository, "update-index", "--add", "--cacheinfo", f"160000,{f'{number}' * 40},vendor/lib")
+        trees.append(git(repository, "write-tree").strip())
+    patch = git(repository, "diff", f"--submodule={form}", *trees)
+    assert by_name(changes(patch, repository)) == [
+        FileChange("vendor/lib", None, None, "submodule"),
+        FileChange("x.py", "x = 1\n", "x = 2\n"),
+    ]
+    only = git(repository, "diff", f"--submodule={form}", *trees, "--", "vendor")
+    assert changes(only, repository) == [FileChange("vendor/lib", None, None, "submodule")]
+
+
 NAMES = (
     "a b.py",
     "a b/c d.py",
@@ -221,8 +313,8 @@ NAMES = (
 
 @pytest.mark.parametrize("option", ["--src-prefix=a/", "--src-prefix=i/", "--no-prefix"])
 def test_names(repository: Path, option: str) -> None:
-    one: dict[str, str | bytes] = dict.fromkeys(NAMES, "x = 1\n")
-    two: dict[str, str | bytes] = dict.fromkeys(NAMES, "x = 2\n")
+    one: dict[str, str | bytes | Path] = dict.fromkeys(NAMES, "x = 1\n")
+    two: dict[str, str | bytes | Path] = dict.fromkeys(NAMES, "x = 2\n")
     names = sorted(NAMES)
     assert by_name(both_ways(repository, one, two, option)) == [
         FileChange(name, "x = 1\n", "x = 2\n") for name in names
@@ -251,8 +343,8 @@ TEXT_PAIRS = (
 
 def test_texts(repository: Path) -> None:
     expected = [FileChange(f"{number}.py", *pair) for number, pair in enumerate(TEXT_PAIRS)]
-    before: dict[str, str | bytes] = {change.path: change.before or "" for change in expected}
-    after: dict[str, str | bytes] = {change.path: change.after or "" for change in expected}
+    before: dict[str, str | bytes | Path] = {change.path: change.before or "" for change in expected}
+    after: dict[str, str | bytes | Path] = {change.path: change.after or "" for change in expected}
     assert both_ways(repository, before, after) == expected
 
 
@@ -265,6 +357,8 @@ def test_declared_encodings_and_byte_order_marks(repository: Path) -> None:
     write(repository, {"x.py": b"x = '\xff'\n"})
     with pytest.raises(PatchError, match=r"x\.py.*encoding"):
         changes(unified("x = '\udcff'\n", "x = '\udcfe'\n"), repository)
+    with pytest.raises(PatchError, match=r"x\.py.*encoding"):
+        changes(unified("x = '\udcff'\n", "# coding: rot13\nx = 'ÿ'\n"), repository)
     mended = changes(unified("x = '\udcff'\n", "x = 'ÿ'\n"), repository)
     assert mended == [FileChange("x.py", "", "x = 'ÿ'\n")]
 
@@ -272,6 +366,36 @@ def test_declared_encodings_and_byte_order_marks(repository: Path) -> None:
 def test_a_tree_with_crlf_takes_patches_in_lf(tmp_path: Path) -> None:
     write(tmp_path, {"x.py": BEFORE.replace("\n", "\r\n")})
     assert changes(unified(BEFORE, AFTER), tmp_path) == [FileChange("x.py", BEFORE, AFTER)]
+
+
+@pytest.mark.parametrize("marker", ["Pas de fin de ligne à la fin du fichier", "文件尾没有换行符"])
+def test_the_missing_line_end_is_read_in_any_language(tmp_path: Path, marker: str) -> None:
+    write(tmp_path, {"x.py": "x = 1"})
+    patch = unified("x = 1", "x = 1\ny = 2").replace("No newline at end of file", marker)
+    assert marker in patch
+    assert changes(patch, tmp_path) == [FileChange("x.py", "x = 1", "x = 1\ny = 2")]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be"])
+def test_patches_that_a_shell_has_encoded_anew(repository: Path, encoding: str) -> None:
+    write(repository, {"a.py": BEFORE, "x.py": "x = 'é'\n"})
+    git(repository, "add", "-A")
+    tree = git(repository, "write-tree").strip()
+    clear(repository)
+    write(repository, {"b.py": BEFORE, "x.py": "x = 'ü'\n"})
+    git(repository, "add", "-A")
+    patch = git(repository, "diff", "--cached", "-M", tree)
+    mark = "\ufeff" if encoding[-2:] in ("le", "be") else ""
+    assert changes(decode_patch((mark + patch).encode(encoding)), repository) == [
+        FileChange("b.py", BEFORE, BEFORE, moved_from="a.py"),
+        FileChange("x.py", "x = 'é'\n", "x = 'ü'\n"),
+    ]
+
+
+def test_a_damaged_utf_16_patch_is_named() -> None:
+    with pytest.raises(PatchError, match="UTF-16"):
+        decode_patch("diff".encode("utf-16") + b"x")
+    assert decode_patch(b"-\xff\n") == "-\udcff\n"
 
 
 def test_git_hashes_decide_where_both_sides_fit(repository: Path) -> None:
@@ -349,6 +473,7 @@ def test_an_empty_patch_changes_nothing(tmp_path: Path, empty: str) -> None:
             "diff --cc x.py\n--- a/x.py\n+++ b/x.py\n@@@ -1,1 -1,1 +1,1 @@@\n--x = 1\n++x = 2\n",
             "merge",
         ),
+        ("* Unmerged path x.py\n", "x.py is not merged"),
         ("--- a/no.py\n+++ b/no.py\n@@ -1 +1 @@\n-x = 1\n+x = 2\n", "not there"),
         ("--- /dev/null\n+++ b/x.py\n@@ -0,0 +1 @@\n+x = 2\n", "fits neither"),
         ("--- a/x.py\n+++ /dev/null\n@@ -1 +0,0 @@\n-x = 7\n", "fits neither"),

@@ -82,19 +82,20 @@ def _files(gate: Gate, file: Path, against: Path | None) -> Iterator[Judged]:
 
 
 def _patch(gate: Gate, patch: str, root: Path) -> Iterator[Judged]:
-    from lintseq_lsp.patches import changes
+    from lintseq_lsp.patches import changes, decode_patch
 
     try:
         data = sys.stdin.buffer.read() if patch == "-" else Path(patch).read_bytes()
     except OSError as error:
         raise PatchError(f"{patch} cannot be read: {error.strerror}") from error
-    for change in changes(data.decode("utf-8", "surrogateescape"), root):
+    for change in changes(decode_patch(data), root):
         if change.skipped:
             errors.print(f"{change.path}: not judged, {change.skipped}", markup=False, soft_wrap=True)
         elif change.after is not None:
-            path = str(root / change.path)
-            before = Document(change.before or "", None, path)
-            yield _judge(gate, change.path, before, Document(change.after, None, path), gate.baseline(before))
+            # Each side where it stands: what a module imports depends on its place.
+            before = Document(change.before or "", None, str(root / (change.moved_from or change.path)))
+            after = Document(change.after, None, str(root / change.path))
+            yield _judge(gate, change.path, before, after, gate.baseline(before))
 
 
 def _judge(gate: Gate, name: str, before: Document, after: Document, baseline: Baseline) -> Judged:

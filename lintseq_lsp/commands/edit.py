@@ -25,6 +25,7 @@ from lintseq_lsp.commands.output import (
     verdict_word,
     write_document,
 )
+from lintseq_lsp.encoding import encode
 from lintseq_lsp.engine import Engine
 from lintseq_lsp.errors import LintSeqError
 from lintseq_lsp.generation import RESAMPLING, Ended, Step
@@ -84,8 +85,8 @@ def edit(
     if as_json:
         _print_records(best)
     elif as_diff:
-        mark = "\ufeff" if has_bom(file) else ""
-        typer.echo(patch(file, mark + document.text, mark + best.ended.document.text), nl=False)
+        before, after = (_as_bytes(text, file) for text in (document.text, best.ended.document.text))
+        typer.echo(patch(file, before, after).encode("utf-8", "surrogateescape"), nl=False)
         if not best.ended.accepted:
             errors.print(f"{file}: nothing: {best.ended.reason.value}", markup=False, soft_wrap=True)
     elif readable:
@@ -150,6 +151,12 @@ def show_result(file: Path, document: Document, ended: Ended) -> None:
     final = patch(file, document.text, ended.document.text)
     if final:
         show_diff(final)
+
+
+def _as_bytes(text: str, file: Path) -> str:
+    """What the file would hold, byte by byte: those that are not UTF-8 are surrogate escapes."""
+    mark = "\ufeff" if has_bom(file) else ""
+    return mark + encode(text).decode("utf-8", "surrogateescape")
 
 
 def patch(file: Path, before: str, after: str) -> str:

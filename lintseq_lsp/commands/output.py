@@ -1,5 +1,6 @@
 """What commands share: reading files, stopping with one clear line, and showing steps to people."""
 
+import codecs
 import contextlib
 import difflib
 import json
@@ -14,6 +15,7 @@ from rich.console import Console
 from rich.text import Text
 
 from lintseq_lsp.diffs import Diff, Malformed, render
+from lintseq_lsp.encoding import decode, encode
 from lintseq_lsp.errors import LintSeqError
 from lintseq_lsp.gate import Reason, Verdict
 from lintseq_lsp.generation import Step
@@ -38,13 +40,13 @@ def clear_errors() -> Iterator[None]:
 
 
 def read_document(path: Path) -> Document:
-    """The file as it is, line ends and all."""
+    """The file as it is, line ends and all, in the encoding that it declares."""
     try:
-        text = path.read_bytes().decode("utf-8-sig" if has_bom(path) else "utf-8")
+        text = decode(path.read_bytes())
     except OSError as error:
         raise LintSeqError(f"{path} cannot be read: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise LintSeqError(f"{path} is not UTF-8 text: {error.reason} at byte {error.start}") from error
+    except SyntaxError as error:
+        raise LintSeqError(f"{path} cannot be read as text: {error.msg}") from error
     if "\0" in text:
         raise LintSeqError(f"{path} is a binary file")
     return Document(text, None, str(path.resolve()))
@@ -52,13 +54,16 @@ def read_document(path: Path) -> Document:
 
 def has_bom(path: Path) -> bool:
     with path.open("rb") as file:
-        return file.read(3) == b"\xef\xbb\xbf"
+        return file.read(3) == codecs.BOM_UTF8
 
 
 def write_document(path: Path, text: str) -> None:
     """Replaces the file atomically, its mode kept, through a link to where it leads."""
     target = path.resolve()
-    data = (b"\xef\xbb\xbf" if has_bom(target) else b"") + text.encode("utf-8")
+    try:
+        data = (codecs.BOM_UTF8 if has_bom(target) else b"") + encode(text)
+    except SyntaxError as error:
+        raise LintSeqError(f"{path} cannot be written: {error.msg}") from error
     handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
     try:
         with os.fdopen(handle, "wb") as file:

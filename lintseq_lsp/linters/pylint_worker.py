@@ -14,7 +14,6 @@ import queue
 import re
 import sys
 import threading
-import tokenize
 import traceback
 import warnings
 from collections.abc import Sequence
@@ -44,6 +43,7 @@ from pylint.lint import PyLinter
 from pylint.reporters import CollectingReporter
 from pylint.utils import ASTWalker, FileState, LinterStats
 
+from lintseq_lsp.encoding import encode
 from lintseq_lsp.errors import LinterError
 from lintseq_lsp.linters.base import Check, Finding, Report, Tier
 from lintseq_lsp.linters.protocol import Setup, read_message, write_message
@@ -205,7 +205,7 @@ class Session:
         if tree is None:
             return broken, False
         try:
-            source = _encoded(text)
+            source = encode(text)
         except SyntaxError as error:
             return (syntax_finding(error),), False
         one_pass = self._pass(tier)
@@ -551,17 +551,6 @@ def _messages(linter: PyLinter, tier: Tier) -> frozenset[str]:
         if msgid[0] == "F" or msgid in ALWAYS_MESSAGES or linter.is_message_enabled(msgid)
     }
     return frozenset(kept & NAMES_MESSAGES if tier == Tier.NAMES else kept)
-
-
-def _encoded(text: str) -> bytes:
-    """The text as a file would hold it. Raises SyntaxError where Python cannot know the encoding."""
-    plain = text.encode()
-    lines = iter(plain.splitlines(keepends=True)[:2])
-    encoding, _ = tokenize.detect_encoding(lambda: next(lines, b""))
-    try:
-        return text.encode(encoding)
-    except UnicodeEncodeError as error:
-        raise SyntaxError(f"{error.reason} in the declared encoding {encoding}") from error
 
 
 def _stamp(file: str) -> tuple[int, int] | None:

@@ -359,4 +359,4 @@ class Session:
 def _open_engine(settings: Settings, folder: Path | None) -> Any:
     from lintseq_lsp.runtime import open_engine  # not before `initialize` is answered
 
-    return open_engine(settings, folder)
+    return open_engine(settings, folder, model_folder=folder)  # the process may be started anywhere

@@ -41,10 +41,11 @@ class ModelFile:
     certainty: Certainty = UNMEASURED
 
 
-def resolve_model(setting: str | None) -> ModelFile:
+def resolve_model(setting: str | None, folder: Path | None = None) -> ModelFile:
     """The verified model of a setting (a name or a path), else the chosen one, else the embedded one.
 
-    Raises `ModelFileError` or `TokenizerError`, with what mends it.
+    A relative path begins at `folder`, else at the current one. Raises `ModelFileError` or
+    `TokenizerError`, with what mends it.
     """
     name = setting or chosen()
     if name is None:
@@ -52,7 +53,7 @@ def resolve_model(setting: str | None) -> ModelFile:
     elif (known := find(name)) is not None:
         model = known
     else:
-        path = file_at(name)
+        path = file_at(name, folder)
         shipped = next((model for model in embedded() if model.path.resolve() == path.resolve()), None)
         if shipped is None:
             return _described(path)
@@ -144,10 +145,10 @@ def changing() -> Iterator[dict[str, Any]]:
         raise ModelFileError(f"{_registry()} cannot be written: {error.strerror or error}") from None
 
 
-def file_at(name: str) -> Path:
+def file_at(name: str, folder: Path | None = None) -> Path:
     """The path of a file that is there. Raises `ModelFileError` for any other text."""
     try:
-        path = Path(name).expanduser()
+        path = (folder or Path()) / Path(name).expanduser()
         path.stat()
     except (OSError, RuntimeError, ValueError) as error:  # also an unknown user, and a character 0
         raise ModelFileError(

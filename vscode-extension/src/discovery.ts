@@ -1,9 +1,10 @@
 /** Finds the server's program: the setting, the selected interpreter's environment, our own, the PATH. */
 
-import { access, constants } from "node:fs/promises";
+import { access, constants, mkdir } from "node:fs/promises";
 import { homedir } from "node:os";
 import * as vscode from "vscode";
-import { besideInterpreter, inEnvironment, named, onPath, type Surroundings } from "./places";
+import { besideInterpreter, named, onPath, type Surroundings } from "./places";
+import { byCommand, byInterpreter, withoutPython, type Start } from "./python";
 import { within } from "./restarts";
 import { serverPath } from "./settings";
 
@@ -32,21 +33,31 @@ export function managedFolder(context: vscode.ExtensionContext): string {
   return vscode.Uri.joinPath(context.globalStorageUri, "environment").fsPath;
 }
 
-/** The program to start; undefined when there is none, also where the setting says that there is one. */
+/** Where and with what environment programs of Python's are started: never in the workspace's folder. */
+export async function surroundingsOfPython(
+  context: vscode.ExtensionContext,
+): Promise<{ cwd: string; env: NodeJS.ProcessEnv }> {
+  const cwd = context.globalStorageUri.fsPath;
+  await mkdir(cwd, { recursive: true });
+  return { cwd, env: withoutPython(process.env) };
+}
+
+/** What to start; undefined when there is none, also where the setting says that there is one. */
 export async function findServer(
   context: vscode.ExtensionContext,
   interpreter: string | undefined,
-): Promise<string | undefined> {
+): Promise<Start | undefined> {
   const around = surroundings();
   const chosen = serverPath();
+  const beside = interpreter ? [besideInterpreter(interpreter, around.platform)] : [];
   const candidates = chosen
-    ? named(chosen, around)
+    ? named(chosen, around).map(byCommand)
     : [
-        ...(interpreter ? [besideInterpreter(interpreter, around.platform)] : []),
-        inEnvironment(managedFolder(context), around.platform).program,
-        ...onPath(around),
+        ...beside.map(byCommand),
+        byInterpreter(managedFolder(context), around.platform),
+        ...onPath(around).map(byCommand),
       ];
-  for (const candidate of candidates) if (await isProgram(candidate)) return candidate;
+  for (const candidate of candidates) if (await isProgram(candidate.program)) return candidate;
   return undefined;
 }
 

@@ -1,14 +1,14 @@
 /** The environment of our own: made when the user asks for it, from the wheel that came with the extension. */
 
 import { execFile, spawn } from "node:child_process";
-import { mkdir, readdir, rm } from "node:fs/promises";
-import { dirname } from "node:path";
+import { readdir, rm } from "node:fs/promises";
 import { promisify } from "node:util";
 import * as vscode from "vscode";
-import { managedFolder } from "./discovery";
-import { inEnvironment } from "./places";
+import { managedFolder, surroundingsOfPython } from "./discovery";
+import { installation } from "./python";
 
-/** Isolated, so that nothing of the folder that VS Code was started in is imported. */
+type Around = Awaited<ReturnType<typeof surroundingsOfPython>>;
+
 const CHECK = "import sys, venv, ensurepip; print(sys.executable if sys.version_info >= (3, 11) else '')";
 
 /** Whether the environment is there now. The first use of a compiler may take minutes. */
@@ -24,21 +24,18 @@ export async function install(
     );
     return false;
   }
-  const python = await findPython(interpreter);
+  const around = await surroundingsOfPython(context);
+  const python = await findPython(interpreter, around);
   if (!python) {
     void vscode.window.showErrorMessage("LintSeq: the server needs Python 3.11 or newer with venv and pip.");
     return false;
   }
   const folder = managedFolder(context);
-  const { interpreter: own } = inEnvironment(folder, process.platform);
-  const steps: [string, string, string[]][] = [
-    ["an environment of its own", python, ["-I", "-m", "venv", folder]],
-    [
-      "packages; to compile llama.cpp takes minutes",
-      own,
-      ["-I", "-m", "pip", "install", "--disable-pip-version-check", wheel],
-    ],
-  ];
+  const steps = installation(python, folder, process.platform, {
+    wheel,
+    packages: context.asAbsolutePath("requirements/packages.txt"),
+    llama: context.asAbsolutePath("requirements/llama-cpp.txt"),
+  });
   return vscode.window.withProgress(
     {
       location: vscode.ProgressLocation.Notification,
@@ -47,11 +44,10 @@ export async function install(
     },
     async (progress, token) => {
       await rm(folder, { recursive: true, force: true });
-      await mkdir(dirname(folder), { recursive: true });
       for (const [message, command, argv] of steps) {
         progress.report({ message });
         if (
-          await run(command, argv, log, token, (line) => {
+          await run(command, argv, around, log, token, (line) => {
             progress.report({ message: line });
           })
         )
@@ -78,11 +74,11 @@ async function bundledWheel(context: vscode.ExtensionContext): Promise<string | 
   return name && vscode.Uri.joinPath(vscode.Uri.file(folder), name).fsPath;
 }
 
-async function findPython(interpreter: string | undefined): Promise<string | undefined> {
+async function findPython(interpreter: string | undefined, around: Around): Promise<string | undefined> {
   const named = process.platform === "win32" ? ["py", "python"] : ["python3", "python"];
   for (const command of [interpreter, ...named]) {
     if (!command) continue;
-    const answer = await promisify(execFile)(command, ["-I", "-c", CHECK]).catch(() => undefined);
+    const answer = await promisify(execFile)(command, ["-I", "-c", CHECK], around).catch(() => undefined);
     const path = answer?.stdout.trim();
     if (path) return path;
   }
@@ -93,6 +89,7 @@ async function findPython(interpreter: string | undefined): Promise<string | und
 function run(
   command: string,
   argv: string[],
+  around: Around,
   log: vscode.LogOutputChannel,
   token: vscode.CancellationToken,
   onLine: (line: string) => void,
@@ -100,7 +97,11 @@ function run(
   log.info([command, ...argv].join(" "));
   return new Promise((resolve) => {
     const isGroup = process.platform !== "win32";
-    const child = spawn(command, argv, { stdio: ["ignore", "pipe", "pipe"], detached: isGroup });
+    const child = spawn(command, argv, {
+      ...around,
+      stdio: ["ignore", "pipe", "pipe"],
+      detached: isGroup,
+    });
     const listener = token.onCancellationRequested(() => {
       // The compilers that pip has started end with it.
       if (isGroup && child.pid !== undefined) process.kill(-child.pid);

@@ -3,7 +3,7 @@
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 import * as vscode from "vscode";
-import { findServer, selectedInterpreter } from "./discovery";
+import { findServer, selectedInterpreter, surroundingsOfPython } from "./discovery";
 import type { GhostText } from "./ghostText";
 import { report } from "./reasons";
 import type { Server } from "./server";
@@ -90,8 +90,14 @@ export async function explainLast(ghostText: GhostText, texts: VirtualTexts): Pr
 
 /** A model that is here, or a GGUF file. */
 export async function chooseModel(context: vscode.ExtensionContext): Promise<void> {
-  const program = await findServer(context, await selectedInterpreter());
-  const answer = program && (await promisify(execFile)(program, ["model", "list"]).catch(() => undefined));
+  const start = await findServer(context, await selectedInterpreter());
+  const answer =
+    start &&
+    (await promisify(execFile)(
+      start.command,
+      [...start.argv, "model", "list"],
+      await surroundingsOfPython(context),
+    ).catch(() => undefined));
   const installed = (answer ? answer.stdout : "")
     .split(/\r?\n/)
     .map((line) => /^[* ] (\S+)\s+[\d,]+ MiB\s+(.*)$/.exec(line))

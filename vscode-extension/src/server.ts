@@ -7,11 +7,13 @@ import {
   LanguageClient,
   RevealOutputChannelOn,
   TransportKind,
+  type ExecutableOptions,
   type LanguageClientOptions,
   type Middleware,
 } from "vscode-languageclient/node";
-import { findServer, selectedInterpreter } from "./discovery";
+import { findServer, selectedInterpreter, surroundingsOfPython } from "./discovery";
 import { statusChanged, type Status } from "./protocol";
+import type { Start } from "./python";
 import { BackOff, Queue, within } from "./restarts";
 import { SELECTOR, logLevel, serverPath, serverSettings } from "./settings";
 
@@ -88,14 +90,14 @@ export class Server implements vscode.Disposable {
     await this.stop();
     this.tell({ kind: "starting" });
     this.interpreter = await selectedInterpreter();
-    const command = await findServer(this.context, this.interpreter);
-    if (!command) {
+    const start = await findServer(this.context, this.interpreter);
+    if (!start) {
       this.log.warn(`there is no server${serverPath() ? ` ${serverPath()}` : ""}`);
       this.tell({ kind: "missing", path: serverPath() });
       return;
     }
-    this.log.info(`starting ${command}`);
-    const client = this.newClient(command);
+    this.log.info(`starting ${[start.command, ...start.argv].join(" ")}`);
+    const client = this.newClient(start, await surroundingsOfPython(this.context));
     this.client = client;
     this.loaded = this.busy = false;
     client.onNotification(statusChanged, (status) => {
@@ -111,7 +113,7 @@ export class Server implements vscode.Disposable {
     }
   }
 
-  private newClient(command: string): LanguageClient {
+  private newClient({ command, argv }: Start, around: ExecutableOptions): LanguageClient {
     const options: LanguageClientOptions = {
       documentSelector: SELECTOR,
       outputChannel: this.log,
@@ -141,13 +143,12 @@ export class Server implements vscode.Disposable {
         },
       },
     };
-    const folder = vscode.workspace.workspaceFolders?.[0]?.uri;
-    const cwd = folder?.scheme === "file" ? { cwd: folder.fsPath } : {};
+    const args = [...argv, "--log-level", logLevel()];
     // `ended` belongs to this client, which therefore has a name here.
     const client: LanguageClient = new QuietClient(
       "lintseq",
       "LintSeq",
-      { command, args: ["--log-level", logLevel()], transport: TransportKind.stdio, options: cwd },
+      { command, args, transport: TransportKind.stdio, options: around },
       options,
     );
     return client;

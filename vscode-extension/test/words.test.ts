@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { remembered } from "../src/history";
 import { besideInterpreter, expanded, inEnvironment, named, onPath } from "../src/places";
+import { byCommand, byInterpreter, installation, withoutPython } from "../src/python";
 import { inWords, report } from "../src/reasons";
 
 const AROUND = { platform: "linux", home: "/home/a", path: "/usr/bin:bin:/opt", folder: "/work" } as const;
@@ -23,6 +24,53 @@ test("where programs are; relative folders on the PATH are not looked into", () 
   assert.equal(besideInterpreter("/e/bin/python", "linux"), "/e/bin/lintseq-lsp");
   assert.equal(inEnvironment("/e", "linux").program, "/e/bin/lintseq-lsp");
   assert.deepEqual(onPath(AROUND), ["/usr/bin/lintseq-lsp", "/opt/lintseq-lsp"]);
+});
+
+test("nothing that is started hears of Python's variables", () => {
+  const environment = withoutPython({
+    PATH: "/bin",
+    PYTHONPATH: ":/lib",
+    PythonHome: "x",
+    PIP_INDEX_URL: "y",
+  });
+  assert.deepEqual(environment, {
+    PATH: "/bin",
+    PYTHONPATH: undefined,
+    PythonHome: undefined,
+    PIP_INDEX_URL: "y",
+  });
+});
+
+test("the server of our own environment is started isolated; another one by its command", () => {
+  assert.deepEqual(byInterpreter("/e", "linux"), {
+    program: "/e/bin/lintseq-lsp",
+    command: "/e/bin/python",
+    argv: ["-I", "-m", "lintseq_lsp"],
+  });
+  assert.deepEqual(byCommand("/p/lintseq-lsp"), {
+    program: "/p/lintseq-lsp",
+    command: "/p/lintseq-lsp",
+    argv: [],
+  });
+});
+
+test("what is installed is listed with checksums, and only llama.cpp is built", () => {
+  const supplies = { wheel: "/x/l.whl", packages: "/x/p.txt", llama: "/x/l.txt" };
+  const steps = installation("python3", "/e", "linux", supplies).map(([, ...command]) => command);
+  assert.deepEqual(steps[0], ["python3", ["-I", "-m", "venv", "/e"]]);
+  const installs = steps.slice(1);
+  for (const [program, argv] of installs) {
+    assert.equal(program, "/e/bin/python");
+    assert.deepEqual(argv.slice(0, 4), ["-I", "-m", "pip", "install"]);
+    assert.ok(argv.includes("--no-deps"));
+    assert.ok(argv.includes("--require-hashes") || argv.includes("--no-index"));
+  }
+  assert.deepEqual(
+    installs.map(([, argv]) => argv.at(-1)),
+    [supplies.packages, supplies.llama, supplies.wheel],
+  );
+  assert.ok(installs[0]?.[1].join(" ").includes("--only-binary :all:"));
+  assert.ok(installs[1]?.[1].includes("--no-build-isolation"));
 });
 
 test("instructions: the newest first, each once, not too many", () => {

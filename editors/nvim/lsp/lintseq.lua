@@ -1,8 +1,21 @@
 --- The server, as `vim.lsp.config()` wants it described. It is started by `require('lintseq').setup()`,
 --- or by `vim.lsp.enable('lintseq')` where only ghost text is wanted.
+
+-- An empty entry of PYTHONPATH is the current folder, from which Python runs `sitecustomize.py` before
+-- anything else. So the server starts in a folder that is nobody's project, and all of Python's variables
+-- are empty, which is as good as not set.
+local without_python = {}
+for name in pairs(vim.fn.environ()) do
+  if name:upper():match('^PYTHON') then
+    without_python[name] = ''
+  end
+end
+
 ---@type vim.lsp.Config
 return {
   cmd = { 'lintseq-lsp', '--stdio' },
+  cmd_cwd = vim.env.VIMRUNTIME,
+  cmd_env = without_python,
   filetypes = { 'python' },
   root_markers = { 'pyproject.toml', 'setup.py', '.git' },
   init_options = {

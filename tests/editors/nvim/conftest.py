@@ -81,6 +81,19 @@ def start(tmp_path: Path) -> Iterator[Start]:
 
 
 @pytest.fixture
+def hostile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[str, Path]:
+    """Lua that goes into a folder from which Python would run a file, and the mark that it would leave.
+
+    An empty entry of PYTHONPATH is the current folder. Neovim's own search for a Python is not what is tried.
+    """
+    folder, mark = tmp_path / "hostile", tmp_path / "ran"
+    folder.mkdir()
+    (folder / "sitecustomize.py").write_text(f"open({str(mark)!r}, 'w').close()\n", "utf-8")
+    monkeypatch.setenv("PYTHONPATH", os.pathsep)
+    return f"vim.g.loaded_python3_provider = 0\nvim.cmd.cd('{folder}')", mark
+
+
+@pytest.fixture
 def is_clean(tmp_path: Path) -> Callable[[Editor, str], bool]:
     """Whether the buffer is what the server believes, and has nothing that the gate has against it."""
 

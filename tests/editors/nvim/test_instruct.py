@@ -97,6 +97,12 @@ def test_without_an_instruction_it_is_asked_for(editor):
     editor.wait("the preview", lambda: "step 2 of 2" in editor.screen.text)
 
 
+def test_the_project_runs_nothing_when_the_server_starts(start, hostile):
+    go_there, mark = hostile
+    start(TEXT, STREAM, init=go_there, **QUIET)
+    assert not mark.exists()
+
+
 def test_health(editor):
     editor.nvim.command("checkhealth lintseq")
     editor.wait("the report", lambda: "runs: lintseq-lsp" in "\n".join(editor.nvim.current.buffer[:]))

@@ -38,6 +38,12 @@ def test_ghost_text_without_the_plugin(start, ten_lines, is_clean):
     editor.wait("a tab that is one", lambda: editor.text == expected + "    \n")
 
 
+def test_without_the_plugin_the_project_runs_nothing_either(start, ten_lines, hostile):
+    go_there, mark = hostile
+    start(TEXT, SUM_STREAM, init=f"{go_there}\n{ten_lines}", plugin=False)
+    assert not mark.exists()
+
+
 def test_without_the_plugin_nothing_is_inserted_twice_either(start, ten_lines, is_clean):
     editor = start(TEXT, " math.pi * radius**2\n<|diff|>", init=ten_lines, plugin=False)
     editor.type("GA ma")

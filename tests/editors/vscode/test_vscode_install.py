@@ -2,6 +2,7 @@
 
 import contextlib
 import csv
+import hashlib
 import re
 import socket
 import zipfile
@@ -64,6 +65,31 @@ def pack(distribution, folder):
 
 
 @pytest.fixture
+def listed(extensions, index):
+    """The extension's lists with the checksums of these wheels, as long as the test runs.
+
+    What llama.cpp is built with is not among them.
+    """
+    (folder,) = extensions.glob("lintseq.lintseq-*/requirements")
+    wheels = {wheel.name.split("-")[0].lower(): wheel.read_bytes() for wheel in index.iterdir()}
+    before = {path: path.read_text("utf-8") for path in folder.iterdir()}
+    for path, text in before.items():
+        pins = {
+            pin.partition("=")[0].replace("-", "_"): pin
+            for pin in re.findall(r"^\S+==\S+", text, re.MULTILINE)
+        }
+        lines = [
+            f"{pin} --hash=sha256:{hashlib.sha256(wheels[name]).hexdigest()}\n"
+            for name, pin in pins.items()
+            if name in wheels
+        ]
+        path.write_text("".join(lines), "utf-8")
+    yield
+    for path, text in before.items():
+        path.write_text(text, "utf-8")
+
+
+@pytest.fixture
 def without_server(code, tmp_path):
     """VS Code with no server anywhere, and pip's configuration, which is read whenever pip is started."""
     configuration = tmp_path / "pip.conf"
@@ -78,6 +104,7 @@ def managed(code):
     return code.profile / "User" / "globalStorage" / "lintseq.lintseq" / "environment"
 
 
+@pytest.mark.usefixtures("listed")
 def test_install_makes_an_environment_and_its_server_is_started(without_server, index, tmp_path):
     code, path, configuration = without_server
     configuration.write_text(f"[global]\nno-index = true\nfind-links = {index}\n")
@@ -85,22 +112,22 @@ def test_install_makes_an_environment_and_its_server_is_started(without_server, 
     code.toasts.filter(has_text="Installing the LintSeq server: ").wait_for()
     code.shot("installing")
     code.wait_for_status("ready")
-    programs = [Path(process.cmdline()[1]) for process in servers()]
-    assert managed(code) / "bin" / "lintseq-lsp" in programs
-    assert "Successfully installed" in code.log()
+    started = [str(managed(code) / "bin" / "python"), "-I", "-m", "lintseq_lsp"]
+    assert started in [arguments(process)[:4] for process in psutil.process_iter()]
+    assert code.log().count("Successfully installed") == 3
     assert code.toasts.count() == 0
     take_area(code, path)
     assert new_findings(tmp_path, TEXT, DONE) == []
 
 
-def servers():
-    """Processes that are lintseq-lsp, by their second word: the first is the interpreter."""
-    found = []
-    for process in psutil.process_iter():
-        with contextlib.suppress(psutil.Error):
-            if len(process.cmdline()) > 1 and process.cmdline()[1].endswith("/lintseq-lsp"):
-                found.append(process)
-    return found
+def test_files_that_are_not_those_that_were_listed_are_refused(without_server, index):
+    """The packages of the same names and versions, packed otherwise."""
+    code, _, configuration = without_server
+    configuration.write_text(f"[global]\nno-index = true\nfind-links = {index}\n")
+    code.toasts.get_by_text("Install", exact=True).click()
+    code.toasts.filter(has_text="could not be installed").wait_for()
+    assert "DO NOT MATCH THE HASHES" in code.log()
+    assert not managed(code).exists()
 
 
 def test_an_install_that_fails_or_is_cancelled_leaves_nothing_behind(without_server):

@@ -23,6 +23,29 @@ def test_a_server_that_is_killed_comes_back(start, is_clean):
     assert is_clean(code, path, TEXT)
 
 
+def test_the_workspace_runs_nothing_by_the_way_programs_are_started(code, tmp_path):
+    """An empty entry of PYTHONPATH is the current folder, from which Python runs sitecustomize.py.
+
+    A relative path of a setting's is the workspace's all the same.
+    """
+    mark = tmp_path / "ran"
+    for name in ("sitecustomize", "usercustomize", "json", "lintseq_lsp"):
+        (code.project / f"{name}.py").write_text(f"open({str(mark)!r}, 'w').close()\n")
+    (code.project / "recording.txt").write_text(AREA * 100)
+    code.environment["PYTHONPATH"] = os.pathsep
+    settings = recorded(tmp_path, AREA) | {
+        "lintseq.model": "scripted:recording.txt",
+        "lintseq.nextEdit": False,
+    }
+    code.start(settings)
+    path = code.open("area.py", TEXT)
+    code.wait_for_status("ready")
+    take_area(code, path)
+    code.command("LintSeq: Choose the Model")
+    code.rows.filter(has_text="lintseq-6m").wait_for()
+    assert not mark.exists()
+
+
 def test_restarts_do_not_race(start):
     code, _ = start(TEXT, AREA, nextEdit=False)
     for _ in range(3):
