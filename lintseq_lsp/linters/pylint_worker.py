@@ -14,6 +14,7 @@ import queue
 import re
 import sys
 import threading
+import tokenize
 import traceback
 import warnings
 from collections.abc import Sequence
