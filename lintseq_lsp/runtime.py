@@ -5,6 +5,7 @@ Everything heavy is imported inside of the functions, so that importing this cos
 
 import logging
 import os
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from lintseq_lsp.backends.base import Backend
@@ -20,12 +21,19 @@ _SCRIPTED = "scripted:"
 _MARKS = (".git", "pyproject.toml", "setup.cfg", "setup.py", ".venv")
 
 
-def open_engine(settings: Settings, folder: Path | None = None) -> Engine:
+def open_engine(
+    settings: Settings, folder: Path | None = None, opened: Callable[[], Mapping[str, str]] | None = None
+) -> Engine:
     """An engine for the workspace `folder`. The linter warms up while the model loads.
 
-    Raises `ModelError` when the model cannot be used.
+    `opened` says what an editor has of modules, by path, and is asked in any thread. Raises `ModelError`
+    when the model cannot be used.
     """
     gate = open_gate(settings, folder)
+    if opened is not None:
+        from lintseq_lsp.linters.workspace import EditorWorkspace
+
+        gate.workspace = EditorWorkspace(opened)
     try:
         backend, prompt_format = open_backend(settings)
     except BaseException:

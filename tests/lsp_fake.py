@@ -51,6 +51,17 @@ class FakeEngine:
 
         return Engine.recall(self, document, offset)  # type: ignore[arg-type]
 
+    def recall_next(self, document: Document) -> Suggestion | None:
+        return self.memory.recall_next(document)
+
+    def holds(self, suggestion: Suggestion) -> bool:  # noqa: ARG002
+        return True
+
+    def _remembered(self, document: Document, offset: int) -> Iterator[Suggestion]:
+        from lintseq_lsp.engine import Engine
+
+        return Engine._remembered(self, document, offset)  # type: ignore[arg-type]
+
     def complete(
         self,
         document: Document,
@@ -176,7 +187,11 @@ def outcome(suggestions: tuple[Suggestion, ...]) -> Outcome:
     )
 
 
-def open_engine(settings: Settings, folder: Path | None = None) -> Any:
+def open_engine(
+    settings: Settings,
+    folder: Path | None,
+    opened: Callable[[], dict[str, str]],  # noqa: ARG001
+) -> Any:
     log(f"open {settings.model} {folder} {settings.trusted}")
     log(f"heavy {[name for name in HEAVY if name in sys.modules]}")
     log(f"standard input {os.read(0, 1)!r}")

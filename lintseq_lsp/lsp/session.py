@@ -7,7 +7,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -151,6 +151,15 @@ class Session:
             async with asyncio.timeout(_ANSWER_TIMEOUT):
                 await self.server.client_register_capability_async(types.RegistrationParams([registration]))
 
+    def modules(self) -> dict[str, str]:
+        """What the client has of Python files that may be read, by path. May be asked in any thread."""
+        most = self.settings.max_file_lines * _LINE
+        return {
+            document.path: document.text
+            for uri, document in self.documents.files()
+            if len(document.text) <= most and not is_ignored(uri, self.settings.ignore)
+        }
+
     # Settings, and the model that they name
 
     async def configure(self, values: object = None) -> None:
@@ -187,7 +196,9 @@ class Session:
         if not settings.enabled or wanted == self._loaded:
             return
         self._loaded = wanted
-        loading = asyncio.ensure_future(self.worker.load(lambda: _open_engine(settings, folder)))
+        loading = asyncio.ensure_future(
+            self.worker.load(lambda: _open_engine(settings, folder, self.modules))
+        )
         async with self.progress.shown("LintSeq: loading the model"):
             try:
                 await loading
@@ -257,10 +268,15 @@ class Session:
         except LintSeqError as error:
             _log.warning("the model failed: %s", error)
             outcome = Outcome(reason=Reason.NO_MODEL, detail=str(error))
-        if outcome.suggestions and not self.is_current(snapshot):
+        if outcome.suggestions and not (self.is_current(snapshot) and self._holds(outcome)):
             outcome = await self._caught_up(snapshot, outcome) if catch_up else Outcome(reason=Reason.STALE)
         self.outcomes[snapshot.uri] = outcome
         return outcome
+
+    def _holds(self, outcome: Outcome) -> bool:
+        """Whether it is still true of what other modules are by now; else it waits in the memory."""
+        engine = self.worker.engine
+        return engine is not None and all(engine.holds(suggestion) for suggestion in outcome.suggestions)
 
     async def _caught_up(self, snapshot: Snapshot, outcome: Outcome) -> Outcome:
         now = self.documents.snapshot(snapshot.uri)
@@ -356,7 +372,7 @@ class Session:
             self.server.protocol.notify("didChangeStatus", status)
 
 
-def _open_engine(settings: Settings, folder: Path | None) -> Any:
+def _open_engine(settings: Settings, folder: Path | None, opened: Callable[[], Mapping[str, str]]) -> Any:
     from lintseq_lsp.runtime import open_engine  # not before `initialize` is answered
 
-    return open_engine(settings, folder)
+    return open_engine(settings, folder, opened)
