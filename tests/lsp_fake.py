@@ -4,7 +4,7 @@ Run as a script. Comment lines of a document are orders: `# offer: TEXT` (at the
 end), `# below: TEXT` (a line below the cursor's), `# next: LINE TEXT` (a line inserted there),
 `# wait next: FILE` (behind each of those, until the file exists), `# resolve: TEXT` (instead of the
 action's line), `# step: TEXT` and `# bad step` (for an instruction), `# block` (until cancelled),
-`# wait: FILE` (until the file exists), `# crash`, `# model error`.
+`# wait: FILE` (until the file exists), `# crash`, `# model error`, `# out of date` (by other modules).
 Every call is a line of standard error.
 """
 
@@ -54,8 +54,8 @@ class FakeEngine:
     def recall_next(self, document: Document) -> Suggestion | None:
         return self.memory.recall_next(document)
 
-    def holds(self, suggestion: Suggestion) -> bool:  # noqa: ARG002
-        return True
+    def holds(self, suggestion: Suggestion) -> bool:
+        return "# out of date" not in suggestion.base.lines
 
     def _remembered(self, document: Document, offset: int) -> Iterator[Suggestion]:
         from lintseq_lsp.engine import Engine

@@ -1,5 +1,6 @@
 """The commands as a user runs them, in a process of their own where it matters."""
 
+import difflib
 import json
 import os
 import shlex
@@ -216,6 +217,41 @@ def test_check_of_a_patch_over_the_working_tree(tmp_path: Path, monkeypatch: pyt
     assert result.exit_code == 1
     verdicts = {entry["path"]: entry["verdict"] for entry in answer["files"]}
     assert verdicts == {"kept.py": "rejected", "new.py": "accepted"}
+
+
+@pytest.mark.parametrize("is_applied", [False, True])
+def test_the_files_of_a_patch_are_judged_among_each_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_applied: bool
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    before = {"prices.py": "old = 1\n", "gone.py": "x = 1\n", "user.py": "import prices\n", "loser.py": ""}
+    after = {
+        "prices.py": "new = 1\n",
+        "fresh.py": "y = 1\n",
+        "user.py": "import prices\nfrom fresh import y\nprint(prices.new, y)\n",
+        "loser.py": "import gone\nimport prices\nprint(prices.old)\n",
+    }
+    patch = ""
+    for name in sorted({*before, *after}):
+        lines = (side.get(name, "").splitlines(keepends=True) for side in (before, after))
+        names = (
+            f"{letter}/{name}" if name in side else "/dev/null"
+            for letter, side in zip("ab", (before, after), strict=True)
+        )
+        patch += "".join(difflib.unified_diff(*lines, *names))
+    for name, text in (after if is_applied else before).items():
+        Path(name).write_text(text)
+    result = CliRunner().invoke(app, ["check", "--patch", "-", "--json"], input=patch)
+    verdicts = {
+        entry["path"]: [finding["symbol"] for finding in entry["findings"]]
+        for entry in json.loads(result.output)["files"]
+    }
+    assert verdicts == {
+        "fresh.py": [],
+        "loser.py": ["import-error", "no-member"],
+        "prices.py": [],
+        "user.py": [],
+    }
 
 
 @pytest.mark.parametrize(

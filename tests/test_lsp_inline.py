@@ -224,6 +224,14 @@ def test_a_document_that_changes_while_the_model_writes(client, tmp_path):
     assert explain(client)["reason"] == "stale"
 
 
+def test_what_other_modules_have_made_untrue_meanwhile_is_not_shown(client):
+    client.open(URI, "# offer: 1\n# next: 1 y = 1\n# out of date\nx = \n")
+    assert ask_inline(client, URI, 3, 4) == []
+    assert explain(client)["reason"] == "stale"
+    assert next_edits(client, URI, 3) == []
+    assert explain(client)["reason"] == "stale"
+
+
 def test_a_stale_version_is_answered_with_nothing(client):
     client.open(URI, "# offer: 1\n# next: 2 y = 1\nx = \n", version=7)
     assert ask_inline(client, URI, 2, 4, version=6) == []

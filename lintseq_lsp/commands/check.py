@@ -82,19 +82,26 @@ def _files(gate: Gate, file: Path, against: Path | None) -> Iterator[Judged]:
 
 
 def _patch(gate: Gate, patch: str, root: Path) -> Iterator[Judged]:
+    from lintseq_lsp.linters.workspace import GivenWorkspace
     from lintseq_lsp.patches import changes
 
     try:
         data = sys.stdin.buffer.read() if patch == "-" else Path(patch).read_bytes()
     except OSError as error:
         raise PatchError(f"{patch} cannot be read: {error.strerror}") from error
-    for change in changes(data.decode("utf-8", "surrogateescape"), root):
+    found = changes(data.decode("utf-8", "surrogateescape"), root)
+    for change in found:
         if change.skipped:
             errors.print(f"{change.path}: not judged, {change.skipped}", markup=False, soft_wrap=True)
-        elif change.after is not None:
-            path = str(root / change.path)
-            before = Document(change.before or "", None, path)
-            yield _judge(gate, change.path, before, Document(change.after, None, path), gate.baseline(before))
+    paths = {str(root / change.path): change for change in found if not change.skipped}
+    # Each side is judged among the other files of the same side, be the patch applied or not.
+    gate.workspace = GivenWorkspace({path: change.before for path, change in paths.items()})
+    judged = {path: change for path, change in paths.items() if change.after is not None}
+    befores = [Document(change.before or "", None, path) for path, change in judged.items()]
+    baselines = [gate.baseline(before) for before in befores]
+    gate.workspace = GivenWorkspace({path: change.after for path, change in paths.items()})
+    for change, before, baseline in zip(judged.values(), befores, baselines, strict=True):
+        yield _judge(gate, change.path, before, Document(change.after or "", None, before.path), baseline)
 
 
 def _judge(gate: Gate, name: str, before: Document, after: Document, baseline: Baseline) -> Judged:

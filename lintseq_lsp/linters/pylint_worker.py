@@ -387,13 +387,16 @@ class _Tracked:
     def changed(self) -> bool:
         """Whether the module is another one by now. Saved, opened or closed as it is, it stays the same."""
         now = SOURCES.state(self.file)
-        if now == self.state:
-            return False
-        with contextlib.suppress(OSError, SyntaxError, ValueError, LookupError):
-            if hash(_source(self.file)[2]) == self.text:
-                self.state = now
-                return False
-        return True
+        if now == self.state or now is None:
+            return now != self.state
+        try:
+            stream, _, text = _source(self.file)
+        except (OSError, SyntaxError, ValueError, LookupError):  # an encoding that is none, too
+            return True
+        stream.close()
+        if hash(text) == self.text:
+            self.state = now
+        return self.state != now
 
 
 class _Pass:

@@ -1,17 +1,27 @@
-"""A workspace in an editor: what it has of a module counts, not the file.
+"""Workspaces in which files do not count as they are: in an editor, and on both sides of a patch.
 
 Deliberately absent: which documents are modules (lsp/), and how the linter gets to read them (sources.py).
 """
 
 from collections.abc import Callable, Mapping
 
-from lintseq_lsp.linters.base import Dependencies, Texts
+from lintseq_lsp.linters.base import Dependencies, OnDisk, Texts
 from lintseq_lsp.linters.protocol import stamp
 from lintseq_lsp.linters.syntax import parse
 
 
+class GivenWorkspace(OnDisk):
+    """One in which `texts` count, and nothing changes."""
+
+    def __init__(self, texts: Texts) -> None:
+        self._texts = texts
+
+    def modules(self, path: str) -> Texts:
+        return {name: text for name, text in self._texts.items() if name != path}
+
+
 class EditorWorkspace:
-    """Implements `linters.base.Workspace`.
+    """What an editor has of a module counts, not the file. Implements `linters.base.Workspace`.
 
     `opened` has the texts of the modules that are open, by path, and may be asked in any thread. Somebody
     types in them: of a text that does not parse, the last one that did counts, or else the file.

@@ -111,10 +111,10 @@ class Documents:
 
         May be asked in any thread: what is changed meanwhile counts as before, or as after.
         """
-        doubted = set(self._doubted)
-        cells = {uri for notebook in list(self._notebooks.values()) for uri in _cells(list(notebook))}
+        left_out = set(self._doubted)
+        left_out.update(uri for cells in list(self._notebooks.values()) for uri in _cells(list(cells)))
         for uri, text in list(self._texts.items()):
-            if text.language == "python" and text.document.path and uri not in cells | doubted:
+            if text.language == "python" and text.document.path and uri not in left_out:
                 yield uri, text.document
 
     def document(self, uri: str) -> Document | None:
@@ -223,6 +223,11 @@ def path_of(uri: str) -> str:
 
 def is_ignored(uri: str, globs: Iterable[str]) -> bool:
     """Whether the file that `uri` names matches one of `globs` (`**` crosses folders)."""
+    return _is_ignored(uri, tuple(globs))
+
+
+@lru_cache(maxsize=1024)
+def _is_ignored(uri: str, globs: tuple[str, ...]) -> bool:
     path = PurePosixPath(unquote(urlsplit(uri).path)).as_posix()
     return any(_glob(pattern).fullmatch(path) for pattern in globs)
 

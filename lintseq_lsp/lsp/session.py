@@ -37,6 +37,8 @@ _log = logging.getLogger(__name__)
 _SCHEMES = ("file", "untitled", "vscode-notebook-cell")
 _ANSWER_TIMEOUT = 2.0
 _LINE = 100  # characters that a line has at most in the mean, where the number of lines bounds a file
+_MOST_MODULES = 500
+_ROOM_FOR_MODULES = 8_000_000  # characters
 _IDLE_AFTER = 0.4
 _LOADED_WITH = ("model", "threads", "python", "gate_timeout", "linter_memory", "trusted")
 """Settings which the engine must be opened anew for."""
@@ -152,13 +154,20 @@ class Session:
                 await self.server.client_register_capability_async(types.RegistrationParams([registration]))
 
     def modules(self) -> dict[str, str]:
-        """What the client has of Python files that may be read, by path. May be asked in any thread."""
-        most = self.settings.max_file_lines * _LINE
-        return {
-            document.path: document.text
-            for uri, document in self.documents.files()
-            if len(document.text) <= most and not is_ignored(uri, self.settings.ignore)
-        }
+        """What the client has of Python files that may be read, by path. May be asked in any thread.
+
+        Of too many those count that were opened last.
+        """
+        most, room = self.settings.max_file_lines * _LINE, _ROOM_FOR_MODULES
+        found: dict[str, str] = {}
+        for uri, document in reversed(list(self.documents.files())):
+            length = len(document.text)
+            if length <= most and not is_ignored(uri, self.settings.ignore):
+                room -= length
+                if room < 0 or len(found) == _MOST_MODULES:
+                    break
+                found[document.path] = document.text
+        return found
 
     # Settings, and the model that they name
 
