@@ -224,12 +224,13 @@ def test_the_files_of_a_patch_are_judged_among_each_other(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_applied: bool
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    before = {"prices.py": "old = 1\n", "gone.py": "x = 1\n", "user.py": "import prices\n", "loser.py": ""}
+    uses = "import gone\nimport prices\nprint(prices.old)\n"
+    before = {"prices.py": "old = 1\n", "gone.py": "x = 1\n", "user.py": "import prices\n", "loser.py": uses}
     after = {
         "prices.py": "new = 1\n",
         "fresh.py": "y = 1\n",
         "user.py": "import prices\nfrom fresh import y\nprint(prices.new, y)\n",
-        "loser.py": "import gone\nimport prices\nprint(prices.old)\n",
+        "loser.py": uses + "print(gone)\n",
     }
     patch = ""
     for name in sorted({*before, *after}):
