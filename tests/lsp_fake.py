@@ -4,7 +4,8 @@ Run as a script. Comment lines of a document are orders: `# offer: TEXT` (at the
 end), `# below: TEXT` (a line below the cursor's), `# next: LINE TEXT` (a line inserted there),
 `# wait next: FILE` (behind each of those, until the file exists), `# resolve: TEXT` (instead of the
 action's line), `# step: TEXT` and `# bad step` (for an instruction), `# block` (until cancelled),
-`# wait: FILE` (until the file exists), `# crash`, `# model error`, `# out of date` (by other modules).
+`# wait: FILE` (until the file exists), `# crash`, `# model error`, `# out of date` (to be
+judged again), `# wrong by now` (and then rejected).
 Every call is a line of standard error.
 """
 
@@ -55,7 +56,7 @@ class FakeEngine:
         return self.memory.recall_next(document)
 
     def holds(self, suggestion: Suggestion) -> bool:
-        return "# out of date" not in suggestion.base.lines
+        return {"# out of date", "# wrong by now"}.isdisjoint(suggestion.base.lines)
 
     def _remembered(self, document: Document, offset: int) -> Iterator[Suggestion]:
         from lintseq_lsp.engine import Engine
@@ -117,6 +118,8 @@ class FakeEngine:
     ) -> Suggestion | None:
         if cancelled():
             raise Cancelled
+        if "# wrong by now" in now.lines:
+            return None
         moved = rebase(suggestion.replacements, suggestion.base.text, now.text)
         return moved and replace(suggestion, base=now, replacements=tuple(moved))
 

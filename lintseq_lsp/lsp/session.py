@@ -261,7 +261,7 @@ class Session:
         """What `answer` comes to, or the reason why it does not; remembered for `lintseq/explain`.
 
         When the document has changed meanwhile, the answer is stale; with `catch_up` it is moved to what
-        the document is now, if the change lets it.
+        the document is now, if the change lets it. When other modules have changed, it is judged again.
         """
         try:
             outcome = await answer
@@ -277,13 +277,15 @@ class Session:
         except LintSeqError as error:
             _log.warning("the model failed: %s", error)
             outcome = Outcome(reason=Reason.NO_MODEL, detail=str(error))
-        if outcome.suggestions and not (self.is_current(snapshot) and self._holds(outcome)):
-            outcome = await self._caught_up(snapshot, outcome) if catch_up else Outcome(reason=Reason.STALE)
+        is_current = self.is_current(snapshot)
+        if outcome.suggestions and not (is_current and self._holds(outcome)):
+            again = is_current or catch_up
+            outcome = await self._caught_up(snapshot, outcome) if again else Outcome(reason=Reason.STALE)
         self.outcomes[snapshot.uri] = outcome
         return outcome
 
     def _holds(self, outcome: Outcome) -> bool:
-        """Whether it is still true of what other modules are by now; else it waits in the memory."""
+        """Whether it is still true of what other modules are by now."""
         engine = self.worker.engine
         return engine is not None and all(engine.holds(suggestion) for suggestion in outcome.suggestions)
 
@@ -291,10 +293,12 @@ class Session:
         now = self.documents.snapshot(snapshot.uri)
         if now is None:
             return Outcome(reason=Reason.STALE)
-        late = outcome.suggestions[0]
-        moved = await self.worker.run(
-            Priority.DEMAND, lambda engine, cancelled: engine.rebase(late, now.document, cancelled=cancelled)
-        )
+        late, moved = outcome.suggestions[0], None
+        with contextlib.suppress(LintSeqError, Cancelled):
+            moved = await self.worker.run(
+                Priority.DEMAND,
+                lambda engine, cancelled: engine.rebase(late, now.document, cancelled=cancelled),
+            )
         if moved is None or not self.is_current(now):
             return Outcome(reason=Reason.STALE)
         return replace(outcome, suggestions=(moved,))
