@@ -420,6 +420,9 @@ def test_what_a_report_depends_on(workspace: Path, start: Start) -> None:
     path, top, b = workspace / "a.py", workspace / "top.py", workspace / "src" / "pkg" / "b.py"
     broken, given = workspace / "broken.py", workspace / "given.py"
     broken.write_text("x = (\n")
+    star, names = workspace / "star.py", workspace / "names.py"
+    star.write_text("from names import *\n")
+    names.write_text("x = 1\n")
     top.write_text("import pkg.b\nknown = pkg.b.known\n")
     modules = {str(given): "x = 1\n", str(workspace / "unread.py"): "x = 1\n"}
     text = (
@@ -441,6 +444,8 @@ def test_what_a_report_depends_on(workspace: Path, start: Start) -> None:
         assert not [file for file in found.files if file.endswith(".py") and "userlib" in file]
         assert str(path) not in found.files
     assert depends(text) is found
+    for _ in range(2):  # of a module that has been read, what it was made of counts as well
+        assert {str(star), str(names)} <= depends("import star\nprint(star.nothing)\n").files.keys()
     alone = depends("import os\nprint(os)\n")
     assert alone.texts == {}
     assert not [file for file in alone.files if file.endswith(".py")]
