@@ -65,7 +65,11 @@ class Engine:
         self.backend.close()
 
     def prepare(self, document: Document, line: int | None = None) -> None:
-        """Lints the document as it is, so that the next request finds its baseline known."""
+        """Lints the document as it is, so that the next request finds its baseline known.
+
+        Others that import it may see it as it is, too.
+        """
+        self.gate.workspace.modules("")
         self.gate.baseline(document, line)
 
     def explain(self, path: str) -> Outcome | None:
@@ -97,13 +101,34 @@ class Engine:
 
     def recall(self, document: Document, offset: int) -> Outcome | None:
         """The answer to `complete` when it is known already. Takes no model, and may run in any thread."""
-        found = self.memory.recall_inline(document, offset)
-        if not found:
+        suggestions = tuple(entry for entry in self._remembered(document, offset) if self.holds(entry))
+        if not suggestions:
             return None
-        suggestions = tuple(
-            replace(suggestion, base=document, replacements=(left,)) for suggestion, left in found
-        )
         return Outcome(suggestions, Reason.ACCEPTED, cached=True)
+
+    def recall_next(self, document: Document) -> Suggestion | None:
+        """The first answer to `next_edit`, in the same way."""
+        known = self.memory.recall_next(document)
+        return known if known is not None and self.holds(known) else None
+
+    def holds(self, suggestion: Suggestion) -> bool:
+        """Whether its evidence is still true: modules that it was judged with may have changed since."""
+        return self.gate.holds(suggestion.base.path, suggestion.evidence.dependencies)
+
+    def _remembered(self, document: Document, offset: int) -> Iterator[Suggestion]:
+        for suggestion, left in self.memory.recall_inline(document, offset):
+            yield replace(suggestion, base=document, replacements=(left,))
+
+    def _again(
+        self, suggestion: Suggestion, baseline: Baseline, clock: "_Clock", cancelled: _Cancelled
+    ) -> Suggestion | Verdict:
+        """The suggestion with new evidence; or the rejection, since other modules are not what they were."""
+        base = suggestion.base
+        candidate = Document(suggestion.text, base.version, base.path)
+        verdict = wait(self.gate.submit(base, candidate, baseline), cancelled)
+        if not verdict.accepted:
+            return verdict
+        return replace(suggestion, evidence=Evidence.of(verdict, 1, clock.milliseconds))
 
     def _complete(
         self,
@@ -115,6 +140,7 @@ class Engine:
         cancelled: _Cancelled,
     ) -> Outcome:
         cursor = cursor_at(document, offset)
+        self.gate.workspace.modules(document.path)
         known = self.recall(document, offset)
         if known is not None and len(known.suggestions) >= candidates:
             return known
@@ -131,6 +157,16 @@ class Engine:
         if request is None:
             return Outcome(reason=Reason.TOO_LONG, detail="the line does not fit the model's context")
         rejected: dict[str, Verdict] = {}
+        for entry in self._remembered(document, offset):
+            if entry.text not in found and entry.text not in rejected and len(found) < candidates:
+                again = self._again(entry, baseline, clock, cancelled)
+                if isinstance(again, Suggestion):
+                    found[again.text] = again
+                    self.memory.remember_inline(again, offset)
+                else:
+                    rejected[entry.text] = again
+        if len(found) >= candidates:
+            return Outcome(tuple(found.values()), Reason.ACCEPTED, rejected=tuple(rejected.values()))
         reasons: list[Reason] = []
         proposals = propose(self.backend, request, cancelled)
         read = self.backend.usage.read
@@ -256,15 +292,23 @@ class Engine:
         clock: "_Clock",
         cancelled: _Cancelled,
     ) -> Outcome:
-        if (known := self.memory.recall_next(document)) is not None:
-            if self.memory.is_declined(known):
-                return Outcome(reason=Reason.REJECTED_BEFORE)
+        self.gate.workspace.modules(document.path)
+        known = self.memory.recall_next(document)
+        if known is not None and self.memory.is_declined(known):
+            return Outcome(reason=Reason.REJECTED_BEFORE)
+        if known is not None and self.holds(known):
             return Outcome((known,), Reason.ACCEPTED, cached=True)
         baseline = self.gate.baseline(document, None, cancelled)
         if baseline.failure:
             return Outcome(reason=Reason.LINTER_FAILED, detail=baseline.failure)
         if not baseline.parsed:
             return _broken(baseline)
+        if known is not None:
+            again = self._again(known, baseline, clock, cancelled)
+            if isinstance(again, Suggestion):
+                self.memory.remember_next(document.text, again)
+                return Outcome((again,), Reason.ACCEPTED)
+            self.memory.forget_next(document)
         line = document.position(offset)[0]
         limits = Limits(steps=3, lines=self.settings.max_lines, tries=self.settings.tries)
         state = self._state(document, line, "", limits)

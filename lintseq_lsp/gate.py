@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 from lintseq_lsp.diffs import Malformed
 from lintseq_lsp.errors import Cancelled
 from lintseq_lsp.grammar import newer_syntax
-from lintseq_lsp.linters.base import Check, Finding, Linter, Report, Tier
+from lintseq_lsp.linters.base import Check, Dependencies, Finding, Linter, OnDisk, Report, Tier, Workspace
 from lintseq_lsp.text import Document, indentation, split_lines
 
 _T = TypeVar("_T")
@@ -73,6 +73,7 @@ class Verdict:
     """Accepted, or rejected for `reason`, with the findings that are new.
 
     `before` and `after` count all findings, of the text before the edit and of the one that was judged.
+    It holds while nothing of `dependencies` changes.
     """
 
     reason: Reason
@@ -82,6 +83,7 @@ class Verdict:
     detail: str = ""
     before: int = 0
     after: int = 0
+    dependencies: Sequence[Dependencies] = ()
 
     @property
     def accepted(self) -> bool:
@@ -101,6 +103,7 @@ class Baseline:
     parsed: bool = True
     failure: str | None = None
     newer: str = ""
+    dependencies: Dependencies = field(default_factory=Dependencies)
 
 
 _NUMBERS = re.compile(r"\bline \d+")
@@ -140,7 +143,16 @@ def judge(baseline: Baseline, report: Report) -> Verdict:
     new = new_findings(baseline.findings, report.findings)
     reason = Reason.NEW_FINDINGS if new else Reason.ACCEPTED
     before, after = baseline.findings.total(), len(report.findings)
-    return Verdict(reason, new, report.tier, report.milliseconds, before=before, after=after)
+    depends = (baseline.dependencies, report.dependencies)
+    return Verdict(
+        reason,
+        new,
+        report.tier,
+        report.milliseconds,
+        before=before,
+        after=after,
+        dependencies=depends[:1] if depends[0] == depends[1] else depends,
+    )
 
 
 def added_pragma(before: str, after: str) -> bool:
@@ -193,8 +205,9 @@ class Gate:
     linter: Linter
     syntax: Callable[[str], Report]
     policy: GatePolicy = field(default_factory=GatePolicy)
+    workspace: Workspace = field(default_factory=OnDisk)
     _baselines: OrderedDict[tuple[str, str, Tier], Report] = field(default_factory=OrderedDict)
-    _parsed: OrderedDict[str, Report] = field(default_factory=OrderedDict)
+    _parsed: OrderedDict[str, str] = field(default_factory=OrderedDict)
 
     def baseline(
         self, document: Document, line: int | None = None, cancelled: Callable[[], bool] = lambda: False
@@ -204,6 +217,7 @@ class Gate:
         Waits for the linter when that is not known. Raises `Cancelled`.
         """
         tier = self.policy.tier(len(document.lines))
+        self.workspace.modules(document.path)  # what is known to be unchanged need not be linted again
         broken: Report | None = None
         for text in lint_base(document, line):
             quick = self._quick(text, tier)
@@ -214,13 +228,15 @@ class Gate:
             if report.failure:
                 return Baseline(Counter(), report.tier, failure=report.failure)
             if report.parsed:
-                self._remember(self._parsed, document.path, report)
-                return Baseline(_counted(report), report.tier, _counted(quick) if quick else Counter())
+                self._remember(self._parsed, document.path, text)
+                known = _counted(quick) if quick else Counter()
+                return Baseline(_counted(report), report.tier, known, dependencies=report.dependencies)
             broken = broken or report
-        last = self._parsed.get(document.path)
+        parsed = self._parsed.get(document.path)
+        last = Report() if parsed is None else self._report(parsed, document.path, tier, cancelled)
         stopped = broken.findings[0].line if broken and broken.findings else 0
         newer = newer_syntax(document.lines[stopped - 1]) if 0 < stopped <= len(document.lines) else ""
-        return Baseline(_counted(last or Report()), tier, parsed=False, newer=newer)
+        return Baseline(_counted(last), tier, parsed=False, newer=newer, dependencies=last.dependencies)
 
     def submit(
         self, before: Document, candidate: Document, baseline: Baseline, *, early: bool = True
@@ -244,7 +260,12 @@ class Gate:
     def check(self, text: str, path: str, tier: Tier, timeout: float | None = None) -> Future[Report]:
         """The linter's own report, without a baseline. Some of pylint's checks want a file name."""
         seconds = self.policy.timeout if timeout is None else timeout
-        return self.linter.submit(Check(text, path or "untitled.py", tier, seconds))
+        modules = self.workspace.modules(path)
+        return self.linter.submit(Check(text, path or "untitled.py", tier, seconds, modules))
+
+    def holds(self, path: str, dependencies: Iterable[Dependencies]) -> bool:
+        """Whether a verdict on the document at `path` would be the same now. Quick, and in any thread."""
+        return all(self.workspace.unchanged(path, each) for each in dependencies)
 
     def _quick(self, text: str, tier: Tier) -> Report | None:
         """The check in this process; None where it would take too long, or found no end."""
@@ -265,17 +286,17 @@ class Gate:
     def _report(self, text: str, path: str, tier: Tier, cancelled: Callable[[], bool]) -> Report:
         key = (path, text, tier)
         report = self._baselines.get(key)
-        if report is None or report.failure:
+        if report is None or report.failure or not self.holds(path, (report.dependencies,)):
             report = wait(self.check(text, path, tier, self.policy.baseline_timeout), cancelled)
         self._remember(self._baselines, key, report)
         return report
 
     @staticmethod
-    def _remember(reports: "OrderedDict[Any, Report]", key: Any, report: Report) -> None:
-        reports[key] = report
-        reports.move_to_end(key)
-        while len(reports) > 64:
-            reports.popitem(last=False)
+    def _remember(entries: OrderedDict[Any, Any], key: Any, value: Any) -> None:
+        entries[key] = value
+        entries.move_to_end(key)
+        while len(entries) > 64:
+            entries.popitem(last=False)
 
 
 def _counted(report: Report) -> Counter[tuple[str, str]]:

@@ -5,6 +5,7 @@ Everything heavy is imported inside of the functions, so that importing this cos
 
 import logging
 import os
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from lintseq_lsp.backends.base import Backend
@@ -21,14 +22,23 @@ _MARKS = (".git", "pyproject.toml", "setup.cfg", "setup.py", ".venv")
 
 
 def open_engine(
-    settings: Settings, folder: Path | None = None, *, model_folder: Path | None = None
+    settings: Settings,
+    folder: Path | None = None,
+    opened: Callable[[], Mapping[str, str]] | None = None,
+    *,
+    model_folder: Path | None = None,
 ) -> Engine:
     """An engine for the workspace `folder`. The linter warms up while the model loads.
 
-    A relative path of the model's begins at `model_folder`, else where this process was started. Raises
-    `ModelError` when the model cannot be used.
+    `opened` says what an editor has of modules, by path, and is asked in any thread. A relative path of the
+    model's begins at `model_folder`, else where this process was started. Raises `ModelError` when the
+    model cannot be used.
     """
     gate = open_gate(settings, folder)
+    if opened is not None:
+        from lintseq_lsp.linters.workspace import EditorWorkspace
+
+        gate.workspace = EditorWorkspace(opened)
     try:
         backend, prompt_format, certainty = open_backend(settings, model_folder)
     except BaseException:

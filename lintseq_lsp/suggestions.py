@@ -13,7 +13,7 @@ from typing import Any
 from lintseq_lsp import edits
 from lintseq_lsp.edits import Replacement
 from lintseq_lsp.gate import Reason, Verdict
-from lintseq_lsp.linters.base import Tier
+from lintseq_lsp.linters.base import Dependencies, Tier
 from lintseq_lsp.text import Document
 
 _ids = itertools.count(1)
@@ -23,7 +23,8 @@ _ids = itertools.count(1)
 class Evidence:
     """Why a suggestion may be shown: how many states were checked, how deep, and how long it all took.
 
-    `before` and `after` count the findings of the text before, and of the one that is offered.
+    `before` and `after` count the findings of the text before, and of the one that is offered. All of it
+    is true while nothing of `dependencies` changes.
     """
 
     states: int
@@ -32,12 +33,15 @@ class Evidence:
     milliseconds: float
     before: int = 0
     after: int = 0
+    dependencies: Sequence[Dependencies] = ()
 
     @classmethod
     def of(cls, verdict: Verdict, states: int, milliseconds: float) -> "Evidence":
         """Of an accepted verdict, the last one on `states` states."""
         new = len(verdict.findings)
-        return cls(states, new, verdict.tier, milliseconds, verdict.before, verdict.after)
+        return cls(
+            states, new, verdict.tier, milliseconds, verdict.before, verdict.after, verdict.dependencies
+        )
 
     def record(self) -> dict[str, Any]:
         """As clients and scripts get it."""
@@ -102,8 +106,9 @@ class Shown:
 class Memory:
     """What was suggested lately, found again by the state of the document, and what was rejected.
 
-    Keys are whole texts, so nothing stale can be found. A suggestion through which the user types is
-    found again: what is left of it leads to the same final text.
+    Keys are whole texts, so nothing can be found that belongs to another one. A suggestion through which the
+    user types is found again: what is left of it leads to the same final text. Whether its evidence is
+    still true is for who recalls it to ask.
     """
 
     def __init__(self, most: int = 64) -> None:
@@ -146,6 +151,9 @@ class Memory:
     def recall_next(self, document: Document) -> Suggestion | None:
         known = self._next.get((document.path, document.text))
         return known and replace(known, base=document)
+
+    def forget_next(self, document: Document) -> None:
+        self._next.pop((document.path, document.text), None)
 
     def reject(self, suggestion: Suggestion) -> None:
         """The user saw it and did something else: it is not offered again."""

@@ -3,11 +3,12 @@
 import re
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
+from dataclasses import replace
 
 from lintseq_lsp.backends.base import Piece, Request, Usage
 from lintseq_lsp.backends.scripted import ScriptedBackend
 from lintseq_lsp.gate import Gate, GatePolicy
-from lintseq_lsp.linters.base import Check, Finding, Report, Tier
+from lintseq_lsp.linters.base import Check, Dependencies, Finding, OnDisk, Report, Tier
 from lintseq_lsp.linters.syntax import check_syntax
 
 
@@ -67,6 +68,25 @@ class ManualLinter(ImmediateLinter):
         while self.waiting:
             text, future = self.waiting.pop(0)
             future.set_result(self._lint(text))
+
+
+class Moving(OnDisk):
+    """A workspace in which all reports are out of date when `state` is another one."""
+
+    state = "first"
+
+    def unchanged(self, path: str, dependencies: Dependencies) -> bool:  # noqa: ARG002
+        return dependencies.names == {self.state}
+
+
+def moving_gate(lint: Callable[[str], Report] = lint_bad) -> tuple[Gate, Moving]:
+    """A gate whose reports depend on the workspace that comes with it."""
+    workspace = Moving()
+
+    def lint_now(text: str) -> Report:
+        return replace(lint(text), dependencies=Dependencies(names=frozenset({workspace.state})))
+
+    return Gate(ImmediateLinter(lint_now), lint_nothing, GatePolicy(), workspace), workspace
 
 
 def gate_of(linter: ImmediateLinter | None = None, syntax: Callable[[str], Report] = lint_nothing) -> Gate:

@@ -4,7 +4,8 @@ Run as a script. Comment lines of a document are orders: `# offer: TEXT` (at the
 end), `# below: TEXT` (a line below the cursor's), `# next: LINE TEXT` (a line inserted there),
 `# wait next: FILE` (behind each of those, until the file exists), `# resolve: TEXT` (instead of the
 action's line), `# step: TEXT` and `# bad step` (for an instruction), `# block` (until cancelled),
-`# wait: FILE` (until the file exists), `# crash`, `# model error`.
+`# wait: FILE` (until the file exists), `# crash`, `# model error`, `# out of date` (to be
+judged again), `# wrong by now` (and then rejected).
 Every call is a line of standard error.
 """
 
@@ -50,6 +51,17 @@ class FakeEngine:
         from lintseq_lsp.engine import Engine
 
         return Engine.recall(self, document, offset)  # type: ignore[arg-type]
+
+    def recall_next(self, document: Document) -> Suggestion | None:
+        return self.memory.recall_next(document)
+
+    def holds(self, suggestion: Suggestion) -> bool:
+        return {"# out of date", "# wrong by now"}.isdisjoint(suggestion.base.lines)
+
+    def _remembered(self, document: Document, offset: int) -> Iterator[Suggestion]:
+        from lintseq_lsp.engine import Engine
+
+        return Engine._remembered(self, document, offset)  # type: ignore[arg-type]
 
     def complete(
         self,
@@ -106,6 +118,8 @@ class FakeEngine:
     ) -> Suggestion | None:
         if cancelled():
             raise Cancelled
+        if "# wrong by now" in now.lines:
+            return None
         moved = rebase(suggestion.replacements, suggestion.base.text, now.text)
         return moved and replace(suggestion, base=now, replacements=tuple(moved))
 
@@ -176,7 +190,10 @@ def outcome(suggestions: tuple[Suggestion, ...]) -> Outcome:
     )
 
 
-def open_engine(settings: Settings, folder: Path | None = None, **_: object) -> Any:
+def open_engine(
+    settings: Settings, folder: Path | None, opened: Callable[[], dict[str, str]], **_: object
+) -> Any:
+    del opened
     log(f"open {settings.model} {folder} {settings.trusted}")
     log(f"heavy {[name for name in HEAVY if name in sys.modules]}")
     log(f"standard input {os.read(0, 1)!r}")

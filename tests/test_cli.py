@@ -1,5 +1,6 @@
 """The commands as a user runs them, in a process of their own where it matters."""
 
+import difflib
 import json
 import os
 import shlex
@@ -292,6 +293,42 @@ def test_files_are_read_and_written_in_the_encoding_that_they_declare(tmp_path: 
     file.write_bytes(text.encode("latin-1"))
     subprocess.run(["git", "apply", "-"], cwd=tmp_path, input=diff, check=True)
     assert file.read_bytes() == written
+
+
+@pytest.mark.parametrize("is_applied", [False, True])
+def test_the_files_of_a_patch_are_judged_among_each_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_applied: bool
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    uses = "import gone\nimport prices\nprint(prices.old)\n"
+    before = {"prices.py": "old = 1\n", "gone.py": "x = 1\n", "user.py": "import prices\n", "loser.py": uses}
+    after = {
+        "prices.py": "new = 1\n",
+        "fresh.py": "y = 1\n",
+        "user.py": "import prices\nfrom fresh import y\nprint(prices.new, y)\n",
+        "loser.py": uses + "print(gone)\n",
+    }
+    patch = ""
+    for name in sorted({*before, *after}):
+        lines = (side.get(name, "").splitlines(keepends=True) for side in (before, after))
+        names = (
+            f"{letter}/{name}" if name in side else "/dev/null"
+            for letter, side in zip("ab", (before, after), strict=True)
+        )
+        patch += "".join(difflib.unified_diff(*lines, *names))
+    for name, text in (after if is_applied else before).items():
+        Path(name).write_text(text)
+    result = CliRunner().invoke(app, ["check", "--patch", "-", "--json"], input=patch)
+    verdicts = {
+        entry["path"]: [finding["symbol"] for finding in entry["findings"]]
+        for entry in json.loads(result.output)["files"]
+    }
+    assert verdicts == {
+        "fresh.py": [],
+        "loser.py": ["import-error", "no-member"],
+        "prices.py": [],
+        "user.py": [],
+    }
 
 
 @pytest.mark.parametrize(

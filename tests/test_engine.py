@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Sequence
 
 import pytest
-from fakes import ImmediateLinter, LineModel, finding, gate_of, lint_bad, python_gate
+from fakes import ImmediateLinter, LineModel, finding, gate_of, lint_bad, moving_gate, python_gate
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -17,7 +17,8 @@ from lintseq_lsp.engine import EXCERPT_TOKENS, Engine
 from lintseq_lsp.errors import Cancelled
 from lintseq_lsp.gate import Gate, Reason
 from lintseq_lsp.generation import Ended, Step
-from lintseq_lsp.linters.base import Report, Tier
+from lintseq_lsp.linters.base import Dependencies, Report, Tier
+from lintseq_lsp.linters.workspace import EditorWorkspace
 from lintseq_lsp.prompts import END, PromptFormat
 from lintseq_lsp.settings import Settings
 from lintseq_lsp.suggestions import Outcome
@@ -203,6 +204,51 @@ def test_typing_along_asks_no_model() -> None:
     assert engine.recall(Document("other\n", path="a.py"), 0) is None
 
 
+def test_what_was_judged_before_other_modules_changed_is_judged_again() -> None:
+    """The model need not write it again."""
+    gate, workspace = moving_gate()
+    engine = engine_of(model := LineModel(["x = 1"]), gate)
+    (first,) = complete(engine, "a\n|").suggestions
+    document, offset = place("a\nx |")
+    workspace.state = "second"
+    assert engine.recall(document, offset) is None
+    again = engine.complete(document, offset)
+    assert [suggestion.text for suggestion in again.suggestions] == ["a\nx = 1"]
+    assert again.suggestions[0].id == first.id
+    assert engine.holds(again.suggestions[0])
+    assert engine.recall(document, offset) is not None
+    assert len(model.requests) == 1
+
+
+def test_what_nothing_depends_on_may_change() -> None:
+    opened = {"/w/b.py": "b = 1\n"}
+    report = Report(dependencies=Dependencies(names=frozenset(opened)))
+    gate = gate_of(linter := ImmediateLinter(lambda _: report))
+    gate.workspace = EditorWorkspace(lambda: opened)
+    engine = engine_of(LineModel(["x = 1"]), gate)
+    document, offset = place("a\n|")
+    assert not engine.complete(document, offset).cached
+    checks = len(linter.checks)
+    opened["/w/b.py"] = "b = 2\n"
+    assert engine.recall(document, offset) is None  # until somebody has read it
+    assert engine.complete(document, offset).cached
+    opened["/w/b.py"] = "b = 3\n"
+    engine.gate.baseline(document)
+    assert len(linter.checks) == checks
+
+
+def test_what_other_modules_have_made_wrong_is_not_offered_again() -> None:
+    wrong: list[str] = []
+    gate, workspace = moving_gate(lambda text: Report([finding(name) for name in wrong if name in text]))
+    engine = engine_of(LineModel(["x = 1"]), gate)
+    assert complete(engine, "a\n|").suggestions
+    workspace.state = "second"
+    wrong.append("x = 1")
+    outcome = complete(engine, "a\n|")
+    assert outcome.suggestions == ()
+    assert outcome.rejected[0].reason is Reason.NEW_FINDINGS
+
+
 def test_more_candidates_than_are_known_ask_the_model() -> None:
     backend = LineModel(["x = 1"], ["x = 1"], ["x = 2"], ["x = 3"])
     engine = engine_of(backend)
@@ -269,6 +315,15 @@ def test_cancelling() -> None:
     explained = engine.explain("a.py")
     assert explained is not None
     assert explained.reason is Reason.CANCELLED
+
+
+def test_preparing_a_document_reads_what_others_may_import() -> None:
+    opened = {"a.py": "a = 1\n", "b.py": "b = 1\n"}
+    gate = gate_of()
+    gate.workspace = EditorWorkspace(lambda: opened)
+    engine_of(LineModel(), gate).prepare(Document("a = 1\n", 1, "a.py"))
+    opened["a.py"] = "a = (\n"
+    assert gate.workspace.modules("b.py") == {"a.py": "a = 1\n"}
 
 
 def test_explaining_the_last_request() -> None:
@@ -397,6 +452,26 @@ def test_the_rest_of_a_sequence_waits_under_its_text() -> None:
     assert outcome.suggestions[0].base == following
     assert len(backend.requests) == asked
     assert engine.next_edit(Document("a\nb\nc\n", 6, "a.py"), 0).reason is Reason.COMPLETE
+
+
+def test_a_next_edit_is_judged_again_when_other_modules_have_changed() -> None:
+    wrong: list[str] = []
+    gate, workspace = moving_gate(lambda text: Report([finding(name) for name in wrong if name in text]))
+    backend = ScriptedBackend([stream(insertion(1, "b"), insertion(2, "c"))])
+    engine = engine_of(backend, gate)
+    engine.next_edit(Document("a\n", 4, "a.py"), 0)
+    following = Document("a\nb\n", 5, "a.py")
+    assert engine.recall_next(following) is not None
+    workspace.state = "second"
+    assert engine.recall_next(following) is None
+    again = engine.next_edit(following, 0)
+    assert [suggestion.text for suggestion in again.suggestions] == ["a\nb\nc\n"]
+    assert engine.recall_next(following) is not None
+    workspace.state = "third"
+    wrong.append("c")
+    assert engine.next_edit(following, 0).suggestions == ()
+    workspace.state = "second"  # and it is not kept as what it was
+    assert engine.recall_next(following) is None
 
 
 def test_a_next_edit_that_was_declined_is_so_whatever_else_is_written() -> None:

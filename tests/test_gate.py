@@ -4,7 +4,16 @@ from collections import Counter
 from concurrent.futures import Future
 
 import pytest
-from fakes import ImmediateLinter, ManualLinter, finding, gate_of, lint_bad, lint_nothing, python_gate
+from fakes import (
+    ImmediateLinter,
+    ManualLinter,
+    finding,
+    gate_of,
+    lint_bad,
+    lint_nothing,
+    moving_gate,
+    python_gate,
+)
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -19,7 +28,7 @@ from lintseq_lsp.gate import (
     lint_base,
     new_findings,
 )
-from lintseq_lsp.linters.base import Check, Finding, Report, Tier
+from lintseq_lsp.linters.base import Check, Dependencies, Finding, OnDisk, Report, Tier
 from lintseq_lsp.linters.syntax import check_syntax
 from lintseq_lsp.text import Document
 
@@ -277,3 +286,50 @@ def test_an_empty_body_is_no_reason_to_know_nothing(blank: str) -> None:
     known = gate.baseline(document, 4)
     assert known.parsed
     assert known.findings == Counter({finding_key(finding("old")): 1})
+
+
+class _Open(OnDisk):
+    def modules(self, path: str) -> dict[str, str | None]:
+        return {"other.py": f"beside {path}"}
+
+
+def test_checks_have_what_the_workspace_has_of_other_modules() -> None:
+    gate = gate_of(linter := ImmediateLinter())
+    gate.workspace = _Open()
+    document = Document("a\n", None, "a.py")
+    gate.submit(document, Document("a\nb\n", None, "a.py"), gate.baseline(document)).result(timeout=0)
+    assert [check.modules for check in linter.checks] == [{"other.py": "beside a.py"}] * 2
+
+
+@pytest.mark.parametrize("text", ["a\n", "broken\n"])
+def test_what_a_document_has_is_known_until_the_workspace_changes(text: str) -> None:
+    """Also what it had when it last parsed."""
+    found = ["old"]
+    gate, workspace = moving_gate(
+        lambda text: Report([finding(name) for name in found], parsed="broken" not in text)
+    )
+
+    def known() -> Counter[tuple[str, str]]:
+        return gate.baseline(Document(text, None, "a.py")).findings
+
+    assert gate.baseline(Document("a\n", None, "a.py")).findings == keys([finding("old")])
+    assert known() == keys([finding("old")])
+    found[:] = ["new"]
+    assert known() == keys([finding("old")])
+    workspace.state = "second"
+    assert known() == keys([finding("new")])
+
+
+def test_a_verdict_depends_on_what_both_reports_depend_on() -> None:
+    gate, workspace = moving_gate()
+    before, after = Document("a\n", None, "a.py"), Document("a\nb\n", None, "a.py")
+    found = gate.baseline(before)
+    same = gate.submit(before, after, found).result(timeout=0)
+    assert same.dependencies == (Dependencies(names=frozenset({"first"})),)
+    assert gate.holds("a.py", same.dependencies)
+    workspace.state = "second"
+    assert not gate.holds("a.py", same.dependencies)
+    between = gate.submit(before, after, found).result(timeout=0)
+    assert not gate.holds("a.py", between.dependencies)
+    workspace.state = "first"
+    assert not gate.holds("a.py", between.dependencies)

@@ -9,14 +9,17 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
 
 from lintseq_lsp.linters import pool as pool_module
-from lintseq_lsp.linters.base import Check, Report, Tier
+from lintseq_lsp.linters.base import Check, Dependencies, Report, Tier
 from lintseq_lsp.linters.environment import Environment, find_environment, server_site_packages
 from lintseq_lsp.linters.pool import PylintPool
+from lintseq_lsp.linters.protocol import stamp
+from lintseq_lsp.linters.sources import Sources
 
 OWN = Environment((), server_site_packages(), sys.version_info[:2])
 PATIENCE = 60.0  # seconds; generous, since nothing here measures speed
@@ -321,6 +324,156 @@ def test_imports_are_the_users(workspace: Path, start: Start) -> None:
     assert found_in(pool, text, path) == []
 
 
+# ---------------------------------------------------------------- modules that count as somebody has them
+
+
+def codes(pool: PylintPool, text: str, path: Path, modules: dict[Path, str | None]) -> list[str]:
+    """What a check finds when the texts of `modules` count, as "line code"."""
+    texts = {str(file): module for file, module in modules.items()}
+    report = pool.submit(Check(text, str(path), Tier.PYLINT, PATIENCE, texts)).result(PATIENCE)
+    assert report.failure is None
+    return [f"{found.line} {found.code}" for found in report.findings]
+
+
+def test_texts_count_instead_of_files(workspace: Path, start: Start) -> None:
+    pool = start(find_environment(workspace, environ={}))
+    path, top = workspace / "a.py", workspace / "top.py"
+    (workspace / "all_of_it.py").write_text("from top import *\n")
+    text = "from top import known\nfrom top import added\nimport all_of_it\nprint(all_of_it.added)\n"
+    on_disk = ["2 E0611", "4 E1101"]
+    assert codes(pool, text, path, {}) == on_disk
+    assert codes(pool, text, path, {top: "known = 1\r\nadded = 2\r\n"}) == []
+    assert codes(pool, text, path, {top: "added = 2\n"}) == ["1 E0611"]
+    assert codes(pool, "", top, {path: text}) == []  # the one that is checked keeps its text for the others
+    assert codes(pool, text, path, {top: "added = 2\n"}) == ["1 E0611"]
+    assert codes(pool, text, path, {}) == on_disk
+    assert codes(pool, text, path, {top: None}) == ["1 E0401", "2 E0401", "4 E1101"]
+    (workspace / "top.py").write_text("known = added = 1\n")
+    assert codes(pool, text, path, {}) == []
+
+
+def test_modules_that_were_never_saved(workspace: Path, start: Start) -> None:
+    pool = start(find_environment(workspace, environ={}))
+    path = workspace / "a.py"
+    (workspace / "hub.py").write_text("from fresh import *\n")
+    through = "import hub\nprint(hub.x)\n"
+    assert codes(pool, through, path, {}) == ["2 E1101"]
+    assert codes(pool, through, path, {workspace / "fresh.py": "x = 1\n"}) == []
+    text = "from fresh import x\nfrom package.inner import x\nimport package.inner\nprint(package.y)\n"
+    text += "from folder.module import x\nfrom folder.module import z\n"
+    modules: dict[Path, str | None] = {
+        workspace / "fresh.py": "x = 1\n",
+        workspace / "package" / "__init__.py": "y = 1\n",
+        workspace / "package" / "inner.py": "from . import y\nfrom .inner_too import x\n",
+        workspace / "package" / "inner_too.py": "x = 1\n",
+        workspace / "folder" / "module.py": "x = 1\n",
+    }
+    assert codes(pool, text, path, modules) == ["6 E0611"]
+    relative = "from . import y, nothing\nfrom .inner import x\n"
+    assert codes(pool, relative, workspace / "package" / "b.py", modules) == ["1 E0611"]
+    outside = workspace.parent / "scripts" / "package"  # which no source root holds
+    inside = {outside / "__init__.py": "y = 1\n", outside / "inner.py": "from . import y\nx = y\n"}
+    assert codes(pool, relative, outside / "b.py", inside) == ["1 E0611"]
+    assert codes(pool, text, path, {}) == ["1 E0401", "2 E0401", "3 E0401", "5 E0401", "6 E0401"]
+
+
+@pytest.fixture
+def messages(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    """All that was sent to workers."""
+    sent: list[dict[str, Any]] = []
+    write = pool_module.write_message
+
+    def writing(stream: Any, message: Any) -> None:
+        sent.append(message)
+        write(stream, message)
+
+    monkeypatch.setattr(pool_module, "write_message", writing)
+    return sent
+
+
+def test_a_worker_is_told_what_it_does_not_know(
+    workspace: Path, start: Start, messages: list[dict[str, Any]]
+) -> None:
+    pool = start(find_environment(workspace, environ={}))
+    path, one, two = workspace / "a.py", workspace / "one.py", workspace / "two.py"
+    text = "from one import x\nfrom two import x\n"
+
+    def told(modules: dict[Path, str | None], of: Path = path) -> tuple[list[str], list[str]]:
+        codes(pool, text, of, modules)
+        return [Path(name).name for name in messages[-1]["modules"]], messages[-1]["dropped"]
+
+    assert told({one: "x = 1\n", two: "x = 1\n"}) == (["one.py", "two.py"], [])
+    assert told({one: "x = 1\n", two: "x = 1\n"}) == ([], [])
+    assert told({one: "x = 1\n", two: "x = 2\n"}) == (["two.py"], [])
+    assert told({two: "x = 2\n"}, of=one) == ([], [])
+    assert told({one: "x = 1\n"}) == ([], [str(two)])
+    process = pool.process_id()
+    assert process is not None
+    psutil.Process(process).kill()
+    report_of(pool, "")  # finds it dead
+    assert told({one: "x = 1\n"}) == (["one.py"], [])
+    assert codes(pool, text, path, {one: "x = 1\n"}) == ["2 E0401"]
+
+
+def test_what_a_report_depends_on(workspace: Path, start: Start) -> None:
+    pool = start(find_environment(workspace, environ={}))
+    path, top, b = workspace / "a.py", workspace / "top.py", workspace / "src" / "pkg" / "b.py"
+    broken, given = workspace / "broken.py", workspace / "given.py"
+    broken.write_text("x = (\n")
+    star, names = workspace / "star.py", workspace / "names.py"
+    star.write_text("from names import *\n")
+    names.write_text("x = 1\n")
+    top.write_text("import pkg.b\nknown = pkg.b.known\n")
+    modules = {str(given): "x = 1\n", str(workspace / "unread.py"): "x = 1\n"}
+    text = (
+        "import os\nimport top\nimport given\nimport broken\nimport userlib\nprint(os, top.known(), given)\n"
+    )
+
+    def depends(text: str) -> Dependencies:
+        check = Check(text, str(path), Tier.PYLINT, PATIENCE, modules)
+        return pool.submit(check).result(PATIENCE).dependencies
+
+    for _ in range(2):  # the second time nothing is read anew
+        found = depends(text)
+        assert found.names == modules.keys()
+        assert found.texts == {str(given): "x = 1\n"}
+        wanted = [top, b, broken, workspace, workspace / "src", b.parent]
+        assert {str(file): stamp(str(file)) for file in wanted}.items() <= found.files.items()
+        packages = workspace / ".venv" / "lib" / "python3.11" / "site-packages"
+        assert str(packages) in found.files
+        assert not [file for file in found.files if file.endswith(".py") and "userlib" in file]
+        assert str(path) not in found.files
+    assert depends(text) is found
+    for _ in range(2):  # of a module that has been read, what it was made of counts as well
+        assert {str(star), str(names)} <= depends("import star\nprint(star.nothing)\n").files.keys()
+    alone = depends("import os\nprint(os)\n")
+    assert alone.texts == {}
+    assert not [file for file in alone.files if file.endswith(".py")]
+
+
+def test_a_module_that_stays_as_it_is_need_not_be_read_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Saved as it was typed, opened as it was saved, and closed."""
+    from lintseq_lsp.linters import pylint_worker as module
+
+    monkeypatch.setattr(module, "SOURCES", sources := Sources())
+    file = str(tmp_path / "a.py")
+    sources.update({file: "x = 1\n"}, [])
+    tracked = module._Tracked(file, sources.state(file), hash("x = 1\n"), frozenset())
+    assert not tracked.changed()
+    Path(file).write_text("x = 1\n")
+    sources.update({}, [file])
+    assert not tracked.changed()
+    assert tracked.state == stamp(file)
+    sources.update({file: "x = 1\r\n"}, [])
+    assert not tracked.changed()
+    sources.update({file: "x = 2\n"}, [])
+    assert tracked.changed()
+    sources.update({file: None}, [])
+    assert tracked.changed()
+
+
 def test_extension_modules_of_another_python_are_found(tmp_path: Path, start: Start) -> None:
     suffix = importlib.machinery.EXTENSION_SUFFIXES[0]
     theirs = suffix.replace(f"{sys.version_info[0]}{sys.version_info[1]}", "399")
@@ -568,6 +721,8 @@ import os
 from lintseq_lsp.linters.base import Check
 from lintseq_lsp.linters.environment import find_environment
 from lintseq_lsp.linters.pool import PylintPool
+from lintseq_lsp.linters.protocol import stamp
+from lintseq_lsp.linters.sources import Sources
 pool = PylintPool(find_environment(None))
 assert pool.warm().result().failure is None
 pool.submit(Check({SLOW[:20_000]!r} * 20, timeout=60))

@@ -259,3 +259,30 @@ def test_files_with_secrets_are_ignored(uri, ignored):
 def test_globs(pattern, matching, other):
     assert is_ignored("file://" + matching, [pattern])
     assert not is_ignored("file://" + other, [pattern])
+
+
+def test_modules_are_files_and_will_be_files() -> None:
+    documents = Documents()
+    uris = (
+        "file:///w/a.py",
+        "untitled:/w/new.py",
+        "untitled:Untitled-1",
+        "file:///w/n.ipynb#c1",
+        "git:/w/a.py",
+    )
+    for uri in uris:
+        documents.open(TextDocumentItem(uri, "python", 1, uri))
+    documents.open(TextDocumentItem("file:///w/notes.txt", "plaintext", 1, ""))
+    cells = [NotebookCell(2, "file:///w/n.ipynb#c1")]
+    documents.open_notebook(
+        DidOpenNotebookDocumentParams(NotebookDocument("file:///w/n.ipynb", "jupyter", 1, cells), [])
+    )
+
+    def paths() -> list[str]:
+        return [document.path for _, document in documents.files()]
+
+    assert paths() == [path_of("file:///w/a.py"), path_of("untitled:/w/new.py")]
+    documents.doubt("file:///w/a.py")
+    assert paths() == [path_of("untitled:/w/new.py")]
+    documents.close("untitled:/w/new.py")
+    assert paths() == []

@@ -117,6 +117,47 @@ def test_relative_paths_in_settings_are_the_workspaces(tmp_path, hostile):
     assert marks(hostile) == []
 
 
+def test_a_suggestion_is_shown_only_while_it_is_true(play, tmp_path):
+    """The module that it uses changes in another document, is closed, and changes on disk."""
+    shapes = tmp_path / "shapes.py"
+    shapes.write_text("def area(radius):\n    return radius\n", "utf-8")
+    text = "import shapes\n\n\ndef area(radius):\n    return\n"
+    client, uri = play(" return shapes.area(radius)\n<|diff|>" * 40)
+    with client:
+        client.change(uri, 2, {"text": text})
+
+        def offered():
+            items = inline(client, uri, END)
+            assert [item["insertText"] for item in items] in ([], [" shapes.area(radius)"])
+            return bool(items), explain(client, uri)["cached"]
+
+        assert offered() == (True, False)
+        assert offered() == (True, True)
+        client.open(shapes.as_uri(), "def volume(radius):\n    return radius\n")
+        assert offered() == (False, False)
+        whole = "def area(radius):\n    return radius * 2\n"
+        client.change(shapes.as_uri(), 2, {"text": whole})
+        assert offered()[0]
+        assert offered() == (True, True)
+        client.change(shapes.as_uri(), 3, {"text": whole + "def half(\n"})  # does not parse: the last counts
+        assert offered()[0]
+        client.change(shapes.as_uri(), 4, {"text": "def half(): ...\n"})
+        assert not offered()[0]
+        client.tell("textDocument/didClose", {"textDocument": {"uri": shapes.as_uri()}})
+        assert offered()[0]
+        shapes.write_text("def half():\n    return 1\n", "utf-8")
+        assert not offered()[0]
+
+
+def test_what_the_editor_has_of_secrets_is_not_read(play, tmp_path):
+    (tmp_path / "my_secret.py").write_text("def area(radius):\n    return radius\n", "utf-8")
+    client, uri = play(" return my_secret.area(radius)\n<|diff|>" * 10)
+    with client:
+        client.open((tmp_path / "my_secret.py").as_uri(), "def other(): ...\n")
+        client.change(uri, 2, {"text": "import my_secret\n\n\ndef area(radius):\n    return\n"})
+        assert inline(client, uri, END)
+
+
 def test_when_the_server_goes_the_linter_goes_too(play):
     client, uri = play(" return math.pi\n<|diff|>")
     with client:

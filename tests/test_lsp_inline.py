@@ -224,6 +224,15 @@ def test_a_document_that_changes_while_the_model_writes(client, tmp_path):
     assert explain(client)["reason"] == "stale"
 
 
+@pytest.mark.parametrize(("order", "shown"), [("# out of date", True), ("# wrong by now", False)])
+def test_an_answer_is_judged_again_when_other_modules_have_changed_meanwhile(client, order, shown):
+    client.open(URI, f"# offer: 1\n# next: 1 y = 1\n{order}\nx = \n")
+    assert bool(ask_inline(client, URI, 3, 4)) == shown
+    assert explain(client)["reason"] == ("accepted" if shown else "stale")
+    assert bool(next_edits(client, URI, 3)) == shown
+    assert explain(client)["reason"] == ("accepted" if shown else "stale")
+
+
 def test_a_stale_version_is_answered_with_nothing(client):
     client.open(URI, "# offer: 1\n# next: 2 y = 1\nx = \n", version=7)
     assert ask_inline(client, URI, 2, 4, version=6) == []

@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+from lsprotocol.types import TextDocumentItem
 
 from lintseq_lsp.lsp import session as module
 from lintseq_lsp.lsp.server import Server
@@ -54,5 +55,23 @@ def test_the_adaptive_debounce_follows_the_measured_latency():
         assert session.debounce(URI) == pytest.approx(0.01, abs=0.001)
         session.took(1000)
         assert session.debounce(URI) == pytest.approx(0.3)
+
+    with_session(check)
+
+
+def test_only_so_many_modules_that_may_be_read(monkeypatch):
+    monkeypatch.setattr(module, "_MOST_MODULES", 3)
+    monkeypatch.setattr(module, "_ROOM_FOR_MODULES", 250)
+
+    def check(session):
+        def opened(**texts):
+            for name, text in texts.items():
+                session.documents.open(TextDocumentItem(f"file:///{name}.py", "python", 1, text))
+            return [path.removeprefix("/").removesuffix(".py") for path in session.modules()]
+
+        session.settings = Settings(max_file_lines=1)
+        assert opened(a="a", my_secret="b", long="c" * 101) == ["a"]
+        assert opened(d="d", e="e", f="f") == ["f", "e", "d"]
+        assert opened(g="g" * 100, h="h" * 100, i="i" * 100) == ["i", "h"]
 
     with_session(check)

@@ -55,6 +55,16 @@ def test_lines_and_tokens_are_limited() -> None:
     assert text_of("abcdef", max_tokens=2) == [("abcd", Stop.LENGTH)]
 
 
+def test_an_answer_goes_on_from_what_the_prompt_ends_with() -> None:
+    for typed, rest in [
+        ("+    ", "return x"),
+        ("+    retu", "rn x"),
+        ("+    return", " x"),
+        ("+  y", " return x"),
+    ]:
+        assert ask(ScriptedBackend([" return x"]), Request(["", typed])) == [(rest, Stop.END)]
+
+
 def test_a_recording_is_not_bent_to_begins() -> None:
     assert ask(ScriptedBackend(["xyz"]), Request([""], begins=["a"])) == [("xyz", Stop.END)]
 

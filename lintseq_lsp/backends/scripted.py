@@ -1,6 +1,7 @@
 """A backend that replays recorded answers: tests, bug reports, and a demonstration without weights.
 
-A stream is what a model wrote, with `<|diff|>` at the beginning of a line where it wrote that token.
+A stream is what a model wrote, with `<|diff|>` at the beginning of a line where it wrote that token. An answer
+may begin with what the prompt ends with (` return x` behind ` retu`): it goes on from there.
 Deliberately absent: judgement. `Request.begins` is not enforced, since a recording is replayed as it is.
 """
 
@@ -66,6 +67,7 @@ class ScriptedBackend:
 
     def _pieces(self, candidate: int, request: Request) -> Iterator[Piece]:
         text, stop = self._answers.popleft() if self._answers else ("", Stop.END)
+        text = text[_overlap(request.prompt[-1], text) :]
         limit = request.max_tokens * self._piece
         if request.max_lines is not None:
             limit = min(limit, _length_of_lines(text, request.max_lines))
@@ -74,6 +76,12 @@ class ScriptedBackend:
         for start in range(0, len(text), self._piece):
             yield Piece(candidate, text[start : start + self._piece], 1, self._logprob)
         yield Piece(candidate, "", 0, 0.0, stop)
+
+
+def _overlap(before: str, text: str) -> int:
+    """Length of the longest beginning of `text` with which `before` ends."""
+    sizes = range(min(len(before), len(text)), 0, -1)
+    return next((size for size in sizes if before.endswith(text[:size])), 0)
 
 
 def _length_of_lines(text: str, lines: int) -> int:

@@ -82,20 +82,30 @@ def _files(gate: Gate, file: Path, against: Path | None) -> Iterator[Judged]:
 
 
 def _patch(gate: Gate, patch: str, root: Path) -> Iterator[Judged]:
+    from lintseq_lsp.linters.workspace import GivenWorkspace
     from lintseq_lsp.patches import changes, decode_patch
 
     try:
         data = sys.stdin.buffer.read() if patch == "-" else Path(patch).read_bytes()
     except OSError as error:
         raise PatchError(f"{patch} cannot be read: {error.strerror}") from error
-    for change in changes(decode_patch(data), root):
+    found = changes(decode_patch(data), root)
+    for change in found:
         if change.skipped:
             errors.print(f"{change.path}: not judged, {change.skipped}", markup=False, soft_wrap=True)
-        elif change.after is not None:
-            # Each side where it stands: what a module imports depends on its place.
-            before = Document(change.before or "", None, str(root / (change.moved_from or change.path)))
-            after = Document(change.after, None, str(root / change.path))
-            yield _judge(gate, change.path, before, after, gate.baseline(before))
+    judged = [change for change in found if not change.skipped]
+    # Each side where it stands, and among the other files of that side, be the patch applied or not: what
+    # a module imports depends on its place.
+    olds = [str(root / (change.moved_from or change.path)) for change in judged]
+    news = [str(root / change.path) for change in judged]
+    absent: dict[str, str | None] = dict.fromkeys([*olds, *news])
+    befores = [Document(c.before or "", None, path) for c, path in zip(judged, olds, strict=True)]
+    gate.workspace = GivenWorkspace(absent | dict(zip(olds, (c.before for c in judged), strict=True)))
+    baselines = [gate.baseline(before) for before in befores]
+    gate.workspace = GivenWorkspace(absent | dict(zip(news, (c.after for c in judged), strict=True)))
+    for change, path, before, baseline in zip(judged, news, befores, baselines, strict=True):
+        if change.after is not None:
+            yield _judge(gate, change.path, before, Document(change.after, None, path), baseline)
 
 
 def _judge(gate: Gate, name: str, before: Document, after: Document, baseline: Baseline) -> Judged:

@@ -1,8 +1,8 @@
 """What the gate asks of a linter. Deliberately absent: anything of pylint, and any policy."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Protocol
 
@@ -27,18 +27,40 @@ class Finding:
     column: int = 0
 
 
+Texts = Mapping[str, str | None]
+"""Texts of modules by path that count instead of the files there; None for a file that counts as missing."""
+
+Stamp = tuple[int, int]
+"""Of a file or folder: when it last changed (in ns since the epoch), and its size in bytes."""
+
+
 @dataclass(frozen=True, slots=True)
 class Check:
     """A text to be checked, and how.
 
     `path` names the module for messages and relative imports ("" for none); it need not exist and
-    is never read. `tier` is the deepest one wanted. `timeout` is in seconds.
+    is never read. `tier` is the deepest one wanted. `timeout` is in seconds. `modules` are those others
+    that do not count as they are on disk.
     """
 
     text: str
     path: str = ""
     tier: Tier = Tier.PYLINT
     timeout: float = 2.0
+    modules: Texts = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Dependencies:
+    """What a report depends on, beside the text that was checked.
+
+    `files` are files and folders on disk, None where there was none. `texts` are those of
+    `Check.modules` that were read, `names` the paths of all of them.
+    """
+
+    files: Mapping[str, Stamp | None] = field(default_factory=dict)
+    texts: Texts = field(default_factory=dict)
+    names: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +76,29 @@ class Report:
     parsed: bool = True
     failure: str | None = None
     milliseconds: float = 0.0
+    dependencies: Dependencies = field(default_factory=Dependencies)
+
+
+class Workspace(Protocol):
+    """What the code that is checked may import."""
+
+    def modules(self, path: str) -> Texts:
+        """The modules that do not count as they are on disk, but for the one at `path`."""
+        ...
+
+    def unchanged(self, path: str, dependencies: Dependencies) -> bool:
+        """Whether a report on the text at `path` would be the same now. Quick, and in any thread."""
+        ...
+
+
+class OnDisk:
+    """A workspace that nobody works in: what is on disk counts, and stays."""
+
+    def modules(self, path: str) -> Texts:  # noqa: ARG002
+        return {}
+
+    def unchanged(self, path: str, dependencies: Dependencies) -> bool:  # noqa: ARG002
+        return True
 
 
 class Linter(Protocol):

@@ -21,7 +21,7 @@ from typing import Any
 
 import psutil
 
-from lintseq_lsp.linters.base import Check, Finding, Report, Tier
+from lintseq_lsp.linters.base import Check, Dependencies, Finding, Report, Tier
 from lintseq_lsp.linters.environment import Environment, server_site_packages
 from lintseq_lsp.linters.protocol import Setup, read_message, write_message
 
@@ -203,6 +203,8 @@ class _Worker:
         package = str(Path(__file__).resolve().parents[2])
         self._questions: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
         self._answers: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
+        self._modules: dict[str, str | None] = {}  # what the process has been told of
+        self._dependencies = Dependencies()
         with tempfile.TemporaryFile() as complaints:
             self.process = subprocess.Popen(
                 [executable, "-I", "-S", "-c", _BOOT, json.dumps([own, package])],
@@ -239,7 +241,8 @@ class _Worker:
     def ask(self, check: Check, memory_limit: int) -> Report | str:
         """The report, or why there is none; then the worker is not to be used again."""
         deadline = time.monotonic() + check.timeout
-        self._questions.put({"text": check.text, "path": check.path, "tier": int(check.tier)})
+        asked = {"text": check.text, "path": check.path, "tier": int(check.tier), **self._news(check)}
+        self._questions.put(asked)
         while True:
             left = deadline - time.monotonic()
             if left <= 0:
@@ -257,7 +260,29 @@ class _Worker:
                 tier=Tier(answer["tier"]),
                 parsed=answer["parsed"],
                 failure=answer["failure"],
+                dependencies=self._read_of(check, answer["files"], answer["read"]),
             )
+
+    def _news(self, check: Check) -> dict[str, Any]:
+        """What the process does not know yet of modules other than the one that is checked."""
+        told = {path: text for path, text in check.modules.items() if self._is_news(path, text)}
+        dropped = [path for path in self._modules if path not in check.modules and path != check.path]
+        self._modules.update(told)
+        for path in dropped:
+            del self._modules[path]
+        return {"modules": told, "dropped": dropped}
+
+    def _is_news(self, path: str, text: str | None) -> bool:
+        return path not in self._modules or self._modules[path] != text
+
+    def _read_of(self, check: Check, files: dict[str, list[int] | None], read: list[str]) -> Dependencies:
+        """One value for many reports: they are kept, and most depend on the same files."""
+        stamps = {path: (known[0], known[1]) if known else None for path, known in files.items()}
+        texts = {path: check.modules[path] for path in read if path in check.modules}
+        found = Dependencies(stamps, texts, frozenset(check.modules))
+        if found != self._dependencies:
+            self._dependencies = found
+        return self._dependencies
 
     def stop(self) -> None:
         self.process.kill()

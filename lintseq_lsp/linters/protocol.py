@@ -7,7 +7,10 @@ import json
 import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import IO, Any
+
+from lintseq_lsp.linters.base import Stamp
 
 _LENGTH = struct.Struct(">I")
 
@@ -40,3 +43,12 @@ def write_message(stream: IO[bytes], message: Mapping[str, Any]) -> None:
     body = json.dumps(message).encode()  # ASCII: lone surrogates travel as escapes
     stream.write(_LENGTH.pack(len(body)) + body)
     stream.flush()
+
+
+def stamp(path: str) -> Stamp | None:
+    """Of a file or folder as it is now; None when there is none. Both sides compare them."""
+    try:
+        status = Path(path).stat()
+    except (OSError, ValueError):
+        return None
+    return status.st_mtime_ns, status.st_size

@@ -9,6 +9,7 @@ import contextlib
 import dataclasses
 import gc
 import importlib.machinery
+import io
 import os
 import queue
 import re
@@ -17,15 +18,16 @@ import threading
 import tokenize
 import traceback
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from types import ModuleType
-from typing import Any, BinaryIO
+from typing import IO, Any, BinaryIO
 
-from astroid import bases, nodes
+from astroid import bases, builder, modutils, nodes
 from astroid.brain import brain_numpy_utils
-from astroid.builder import AstroidBuilder
+from astroid.builder import AstroidBuilder, open_source_file
 from astroid.context import _invalidate_cache
 from astroid.exceptions import AstroidError, AstroidSyntaxError
 from astroid.inference_tip import clear_inference_tip_cache
@@ -34,6 +36,7 @@ from astroid.interpreter.objectmodel import ObjectModel
 from astroid.manager import AstroidManager
 from astroid.modutils import _cache_normalize_path_, _has_init, cached_os_path_isfile
 from astroid.nodes._base_nodes import LookupMixIn
+from astroid.nodes.scoped_nodes import scoped_nodes
 from pylint.checkers import BaseChecker, BaseRawFileChecker, BaseTokenChecker
 from pylint.checkers.classes.class_checker import ClassChecker, ScopeAccessMap
 from pylint.checkers.clear_lru_cache import clear_lru_caches
@@ -46,11 +49,18 @@ from pylint.utils import ASTWalker, FileState, LinterStats
 
 from lintseq_lsp.encoding import encode
 from lintseq_lsp.errors import LinterError
-from lintseq_lsp.linters.base import Check, Finding, Report, Tier
-from lintseq_lsp.linters.protocol import Setup, read_message, write_message
+from lintseq_lsp.linters.base import Check, Dependencies, Finding, Report, Stamp, Texts, Tier
+from lintseq_lsp.linters.protocol import Setup, read_message, stamp, write_message
+from lintseq_lsp.linters.sources import Sources
 from lintseq_lsp.linters.syntax import check_syntax, parse, syntax_finding
 
 MANAGER = AstroidManager()  # one for the process, whoever makes it
+SOURCES = Sources()  # the same
+ASKED: set[str] = set()
+"""Names of the modules that anything asked astroid for since the last check began."""
+ast_from_module_name = AstroidManager.ast_from_module_name
+READ: dict[str, tuple[Stamp | str | None, int]] = {}
+"""What each file that was read since then was: its state, and a hash of its text."""
 
 EXTRA_MESSAGES = frozenset({"W0311", "W0231"})
 NAMES_MESSAGES = frozenset({"E0001", "E0601", "E0602", "E0603", "E0606"})
@@ -130,6 +140,7 @@ def main(standard: Sequence[str], own: Sequence[str]) -> None:
     guard = _ImportGuard(standard, users)
     sys.meta_path[:] = [importlib.machinery.BuiltinImporter, importlib.machinery.FrozenImporter, guard]
     warnings.simplefilter("ignore")
+    _look_through_sources()
     session = Session(setup, standard, own)
     failure = session.warm()
     write_message(answers, {"failure": failure, "process": os.getpid()})
@@ -146,8 +157,21 @@ def main(standard: Sequence[str], own: Sequence[str]) -> None:
                 gc.collect()
                 gc.freeze()  # else every full collection walks the standard library's trees
             continue
+        session.learn(asked["modules"], asked["dropped"])
         report = session.check(Check(asked["text"], asked["path"], Tier(asked["tier"])))
-        write_message(answers, dataclasses.asdict(report))
+        write_message(answers, _answer(report))
+
+
+def _answer(report: Report) -> dict[str, Any]:
+    """The report as the pool gets it, which has the texts of modules itself."""
+    return {
+        "findings": [dataclasses.asdict(finding) for finding in report.findings],
+        "tier": report.tier,
+        "parsed": report.parsed,
+        "failure": report.failure,
+        "files": report.dependencies.files,
+        "read": list(report.dependencies.texts),
+    }
 
 
 class Session:
@@ -159,10 +183,13 @@ class Session:
         self._own = tuple(own)
         self._hooked: list[str] = []
         self._roots = [Path(root) for root in setup.source_roots]
+        self._roots_and_packages = (*setup.source_roots, *setup.site_packages)
         self._passes: dict[Tier, _Pass] = {}
         self._tracked: dict[str, _Tracked] = {}
         self._settled: set[str] = set()
         self._last_extra: str | None = None
+        self._moved = False
+        self._depends = Dependencies()
         # What an import brought in from there stays as it is while we run.
         self._fixed = (*standard, *(folder for folder in setup.site_packages if _holds_packages(folder)))
         version = _numpy_version(setup.site_packages)
@@ -184,9 +211,14 @@ class Session:
         with contextlib.suppress(AstroidError):
             MANAGER.ast_from_module_name(name)
 
+    def learn(self, texts: Texts, dropped: Iterable[str]) -> None:
+        """Texts that count instead of files from now on, and the paths of those that do not any more."""
+        self._moved |= SOURCES.update(texts, dropped)
+
     def check(self, check: Check) -> Report:
         """Never raises, but for the process's end: a crash of the linter is a `failure`."""
         text = check.text.replace("\r\n", "\n").replace("\r", "\n")
+        self._depends = Dependencies()
         try:
             if check.tier <= Tier.SYNTAX:
                 return check_syntax(text, check.path)
@@ -199,7 +231,7 @@ class Session:
             place = traceback.extract_tb(error.__traceback__)[-1]
             where = f"{Path(place.filename).name}:{place.lineno}"
             return Report(tier=check.tier, failure=f"the linter crashed: {type(error).__name__} in {where}")
-        return Report(findings, check.tier, parsed=parsed)
+        return Report(findings, check.tier, parsed=parsed, dependencies=self._depends)
 
     def _lint(self, text: str, path: str, tier: Tier) -> tuple[tuple[Finding, ...], bool]:
         tree, broken = parse(text)
@@ -213,6 +245,13 @@ class Session:
         name, extra = self._module_name(path)
         self._forget_stale(name, extra)
         sys.path[:] = self._search_path(extra)
+        folders = [
+            str(Path(path).parent) if path else "",
+            *self._roots_and_packages,
+            *([extra] if extra else []),
+        ]
+        searched = {folder: stamp(folder) for folder in folders if folder}
+        ASKED.clear()
         builder = _Builder(MANAGER)
         try:
             module = builder.string_build(text, name, path or None)
@@ -223,6 +262,7 @@ class Session:
         finally:
             builder.take_back()
             self._track(name)
+            self._depends = self._read_since(searched)
             self._forget(name)
         known = {finding.line for finding in findings if finding.code[0] == "E"}
         return (*findings, *(finding for finding in broken if finding.line not in known)), True
@@ -252,7 +292,7 @@ class Session:
             root = max(holders, key=lambda holder: len(holder.parts))
         else:
             root = file.parent
-            while (root / "__init__.py").is_file() and root != root.parent:
+            while SOURCES.is_file(str(root / "__init__.py")) and root != root.parent:
                 root = root.parent
             extra = str(root)
         parts = list(file.relative_to(root).with_suffix("").parts)
@@ -264,9 +304,9 @@ class Session:
         return ".".join(parts), extra
 
     def _forget_stale(self, name: str, extra: str | None) -> None:
-        """Drops what files on disk, or the neighbours of another path, have made untrue."""
-        moved = extra != self._last_extra
-        self._last_extra = extra
+        """Drops what changed files and texts, or the neighbours of another path, have made untrue."""
+        moved = self._moved or extra != self._last_extra
+        self._last_extra, self._moved = extra, False
         if moved or any(tracked.changed() for tracked in self._tracked.values()):
             for known in self._tracked:
                 MANAGER.astroid_cache.pop(known, None)
@@ -293,19 +333,42 @@ class Session:
         for name, module in MANAGER.astroid_cache.items():
             if name in self._tracked or name in self._settled or name == checked:
                 continue
-            file = Path(module.file or "")
-            if not file.is_absolute() or _depth(file, self._setup.source_roots) < _depth(file, self._fixed):
+            if self._is_settled(module.file or ""):
                 self._settled.add(name)
             else:
                 self._tracked[name] = _Tracked.of(module)
 
+    def _is_settled(self, file: str) -> bool:
+        path = Path(file)
+        return not path.is_absolute() or _depth(path, self._setup.source_roots) < _depth(path, self._fixed)
 
-@dataclass(frozen=True, slots=True)
+    def _read_since(self, searched: dict[str, Stamp | None]) -> Dependencies:
+        """What the check depends on that has just asked for `ASKED`.
+
+        Of modules that were not found the folders tell, which change with the files in them.
+        """
+        states = {file: state for file, (state, _) in READ.items() if not self._is_settled(file)}
+        READ.clear()
+        todo, done = list(ASKED), set[str]()
+        while todo:
+            name = todo.pop()
+            if name not in done and name in self._tracked:
+                todo += self._tracked[name].imports
+                states[self._tracked[name].file] = self._tracked[name].state
+            done.add(name)
+        texts = {given: None for file in states if (given := SOURCES.given(file)) is not None}
+        files = {file: state for file, state in states.items() if not isinstance(state, str)}
+        folders = {str(Path(file).parent) for file in states} - searched.keys()
+        return Dependencies({**files, **searched, **{folder: stamp(folder) for folder in folders}}, texts)
+
+
+@dataclass(slots=True)
 class _Tracked:
     """A module of the workspace that an import brought into astroid's cache."""
 
     file: str
-    stamp: tuple[int, int] | None
+    state: Stamp | str | None
+    text: int
     imports: frozenset[str]
 
     @classmethod
@@ -321,10 +384,22 @@ class _Tracked:
                 continue
             names.add(origin)
             names.update(f"{origin}.{name}" for name, _ in node.names)
-        return cls(module.file, _stamp(module.file), frozenset(names))
+        state, text = READ.get(module.file) or (SOURCES.state(module.file), 0)
+        return cls(module.file, state, text, frozenset(names))
 
     def changed(self) -> bool:
-        return _stamp(self.file) != self.stamp
+        """Whether the module is another one by now. Saved, opened or closed as it is, it stays the same."""
+        now = SOURCES.state(self.file)
+        if now == self.state or now is None:
+            return now != self.state
+        try:
+            stream, _, text = _source(self.file)
+        except (OSError, SyntaxError, ValueError, LookupError):  # an encoding that is none, too
+            return True
+        stream.close()
+        if hash(text) == self.text:
+            self.state = now
+        return self.state != now
 
 
 class _Pass:
@@ -503,6 +578,56 @@ class _ImportGuard:
         return find(name, allowed, target) if allowed else None
 
 
+class _NewFolders(spec.Finder):  # type: ignore[misc]
+    """Finds packages without `__init__.py` of which the editor has modules and the disk has nothing yet."""
+
+    @staticmethod
+    @lru_cache(maxsize=1024)
+    def find_module(
+        name: str,
+        parts: tuple[str, ...],  # noqa: ARG004
+        processed: tuple[str, ...],  # noqa: ARG004
+        folders: tuple[str, ...] | None,
+    ) -> Any:
+        places = [str(Path(folder, name)) for folder in folders or sys.path]
+        new = [place for place in places if SOURCES.is_new_folder(place)]
+        return spec.ModuleSpec(name, spec.ModuleType.PY_NAMESPACE, None, None, new) if new else None
+
+    def contribute_to_path(self, found: Any, processed: list[str]) -> Any:  # noqa: ARG002
+        return found.submodule_search_locations
+
+
+def _source(file: str) -> tuple[IO[str], str, str]:
+    """What astroid's own `open_source_file` returns: a stream to be closed, the encoding, the text."""
+    text = SOURCES.state(file)
+    return (io.StringIO(), "utf-8", text) if isinstance(text, str) else open_source_file(file)
+
+
+def _read_source(file: str) -> tuple[IO[str], str, str]:
+    path = str(Path(file).absolute())
+    before = SOURCES.state(path)
+    found = _source(path)
+    READ[path] = before, hash(found[2])
+    return found
+
+
+def _ask_for(manager: AstroidManager, name: str | None, *arguments: Any, **options: Any) -> nodes.Module:
+    if name is not None:
+        ASKED.add(name)
+    return ast_from_module_name(manager, name, *arguments, **options)
+
+
+def _look_through_sources() -> None:
+    """Has astroid ask `SOURCES` for what it would ask the file system, and note what it was asked for."""
+    paths, system = ModuleType("os.path"), ModuleType("os")
+    paths.__dict__.update(os.path.__dict__, isfile=SOURCES.is_file, exists=SOURCES.exists)
+    system.__dict__.update(os.__dict__, path=paths)
+    modutils.os = scoped_nodes.os = system
+    builder.open_source_file = _read_source
+    AstroidManager.ast_from_module_name = _ask_for
+    spec._SPEC_FINDERS = (*spec._SPEC_FINDERS, _NewFolders)
+
+
 _PATH_CACHES: tuple[Any, ...] = (
     _cache_normalize_path_,
     _has_init,
@@ -552,14 +677,6 @@ def _messages(linter: PyLinter, tier: Tier) -> frozenset[str]:
         if msgid[0] == "F" or msgid in ALWAYS_MESSAGES or linter.is_message_enabled(msgid)
     }
     return frozenset(kept & NAMES_MESSAGES if tier == Tier.NAMES else kept)
-
-
-def _stamp(file: str) -> tuple[int, int] | None:
-    try:
-        status = Path(file).stat()
-    except OSError:
-        return None
-    return status.st_mtime_ns, status.st_size
 
 
 def _depth(file: Path, folders: Sequence[str]) -> int:

@@ -106,6 +106,17 @@ class Documents:
         above = [name for notebook in notebooks for name in _cells(self._notebooks[notebook])]
         return not self._doubted.isdisjoint([uri, *notebooks, *above])
 
+    def files(self) -> Iterator[tuple[str, Document]]:
+        """The Python documents that are files or will be, without cells and what is in doubt.
+
+        May be asked in any thread: what is changed meanwhile counts as before, or as after.
+        """
+        left_out = set(self._doubted)
+        left_out.update(uri for cells in list(self._notebooks.values()) for uri in _cells(list(cells)))
+        for uri, text in list(self._texts.items()):
+            if text.language == "python" and text.document.path and uri not in left_out:
+                yield uri, text.document
+
     def document(self, uri: str) -> Document | None:
         text = self._texts.get(uri)
         return text.document if text else None
@@ -194,9 +205,13 @@ def _place(lines: list[str], position: types.Position, encoding: Encoding) -> tu
 
 
 def path_of(uri: str) -> str:
-    """The file that a URI names, or would name; empty for a document without a place of its own."""
+    """The file that a URI names, or would name; empty for a document without a place of its own.
+
+    A file that is new in the client may be `untitled:` with its path.
+    """
     parts = urlsplit(uri)
-    if parts.scheme not in ("file", "vscode-notebook-cell"):
+    placed = parts.scheme == "untitled" and parts.path.startswith("/")
+    if parts.scheme not in ("file", "vscode-notebook-cell") and not placed:
         return ""
     path = unquote(parts.path)
     if os.name == "nt":
@@ -208,6 +223,11 @@ def path_of(uri: str) -> str:
 
 def is_ignored(uri: str, globs: Iterable[str]) -> bool:
     """Whether the file that `uri` names matches one of `globs` (`**` crosses folders)."""
+    return _is_ignored(uri, tuple(globs))
+
+
+@lru_cache(maxsize=1024)
+def _is_ignored(uri: str, globs: tuple[str, ...]) -> bool:
     path = PurePosixPath(unquote(urlsplit(uri).path)).as_posix()
     return any(_glob(pattern).fullmatch(path) for pattern in globs)
 

@@ -45,7 +45,7 @@ async def _next_edit(session: Session, snapshot: Snapshot, cursor: int, certaint
     if chain is not None:
         await chain.comes_to(document)
     engine = session.worker.engine
-    known = engine.memory.recall_next(document) if engine is not None else None
+    known = engine.recall_next(document) if engine is not None else None
     if engine is not None and known is not None and not engine.memory.is_declined(known):
         if chain is None or not chain.leads_to(document):
             session.worker.supersede(slot)

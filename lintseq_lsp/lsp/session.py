@@ -7,7 +7,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -37,6 +37,8 @@ _log = logging.getLogger(__name__)
 _SCHEMES = ("file", "untitled", "vscode-notebook-cell")
 _ANSWER_TIMEOUT = 2.0
 _LINE = 100  # characters that a line has at most in the mean, where the number of lines bounds a file
+_MOST_MODULES = 500
+_ROOM_FOR_MODULES = 8_000_000  # characters
 _IDLE_AFTER = 0.4
 _LOADED_WITH = ("model", "threads", "python", "gate_timeout", "linter_memory", "trusted")
 """Settings which the engine must be opened anew for."""
@@ -151,6 +153,22 @@ class Session:
             async with asyncio.timeout(_ANSWER_TIMEOUT):
                 await self.server.client_register_capability_async(types.RegistrationParams([registration]))
 
+    def modules(self) -> dict[str, str]:
+        """What the client has of Python files that may be read, by path. May be asked in any thread.
+
+        Of too many those count that were opened last.
+        """
+        most, room = self.settings.max_file_lines * _LINE, _ROOM_FOR_MODULES
+        found: dict[str, str] = {}
+        for uri, document in reversed(list(self.documents.files())):
+            length = len(document.text)
+            if length <= most and not is_ignored(uri, self.settings.ignore):
+                room -= length
+                if room < 0 or len(found) == _MOST_MODULES:
+                    break
+                found[document.path] = document.text
+        return found
+
     # Settings, and the model that they name
 
     async def configure(self, values: object = None) -> None:
@@ -187,7 +205,9 @@ class Session:
         if not settings.enabled or wanted == self._loaded:
             return
         self._loaded = wanted
-        loading = asyncio.ensure_future(self.worker.load(lambda: _open_engine(settings, folder)))
+        loading = asyncio.ensure_future(
+            self.worker.load(lambda: _open_engine(settings, folder, self.modules))
+        )
         async with self.progress.shown("LintSeq: loading the model"):
             try:
                 await loading
@@ -241,7 +261,7 @@ class Session:
         """What `answer` comes to, or the reason why it does not; remembered for `lintseq/explain`.
 
         When the document has changed meanwhile, the answer is stale; with `catch_up` it is moved to what
-        the document is now, if the change lets it.
+        the document is now, if the change lets it. When other modules have changed, it is judged again.
         """
         try:
             outcome = await answer
@@ -257,19 +277,28 @@ class Session:
         except LintSeqError as error:
             _log.warning("the model failed: %s", error)
             outcome = Outcome(reason=Reason.NO_MODEL, detail=str(error))
-        if outcome.suggestions and not self.is_current(snapshot):
-            outcome = await self._caught_up(snapshot, outcome) if catch_up else Outcome(reason=Reason.STALE)
+        is_current = self.is_current(snapshot)
+        if outcome.suggestions and not (is_current and self._holds(outcome)):
+            again = is_current or catch_up
+            outcome = await self._caught_up(snapshot, outcome) if again else Outcome(reason=Reason.STALE)
         self.outcomes[snapshot.uri] = outcome
         return outcome
+
+    def _holds(self, outcome: Outcome) -> bool:
+        """Whether it is still true of what other modules are by now."""
+        engine = self.worker.engine
+        return engine is not None and all(engine.holds(suggestion) for suggestion in outcome.suggestions)
 
     async def _caught_up(self, snapshot: Snapshot, outcome: Outcome) -> Outcome:
         now = self.documents.snapshot(snapshot.uri)
         if now is None:
             return Outcome(reason=Reason.STALE)
-        late = outcome.suggestions[0]
-        moved = await self.worker.run(
-            Priority.DEMAND, lambda engine, cancelled: engine.rebase(late, now.document, cancelled=cancelled)
-        )
+        late, moved = outcome.suggestions[0], None
+        with contextlib.suppress(LintSeqError, Cancelled):
+            moved = await self.worker.run(
+                Priority.DEMAND,
+                lambda engine, cancelled: engine.rebase(late, now.document, cancelled=cancelled),
+            )
         if moved is None or not self.is_current(now):
             return Outcome(reason=Reason.STALE)
         return replace(outcome, suggestions=(moved,))
@@ -356,7 +385,8 @@ class Session:
             self.server.protocol.notify("didChangeStatus", status)
 
 
-def _open_engine(settings: Settings, folder: Path | None) -> Any:
+def _open_engine(settings: Settings, folder: Path | None, opened: Callable[[], Mapping[str, str]]) -> Any:
     from lintseq_lsp.runtime import open_engine  # not before `initialize` is answered
 
-    return open_engine(settings, folder, model_folder=folder)  # the process may be started anywhere
+    # The process may be started anywhere: relative paths are the workspace's.
+    return open_engine(settings, folder, opened, model_folder=folder)
