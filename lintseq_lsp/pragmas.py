@@ -1,0 +1,285 @@
+"""Comments that silence linters, where they do so, and what of it an edit brings in.
+
+What a linter takes for a directive is read from its own documentation. Deliberately absent: the names of
+pylint's messages (`E0602` and `undefined-variable` count as two).
+"""
+
+import ast
+import re
+import tokenize
+from collections import Counter, defaultdict
+from collections.abc import Sequence, Set
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+from lintseq_lsp.alignment import origins
+from lintseq_lsp.text import split_lines
+
+Item = tuple[str, str]
+"""A tool and one of its messages; `*` for all of them."""
+
+_HINT = re.compile(r"pylint|noqa|nosec|type\s*:|pyright|mypy|ruff|flake8|coding[:=]", re.IGNORECASE)
+_PYLINT = re.compile(r"\bpylint\s*:([^;]*)", re.IGNORECASE)
+_WORD = re.compile(r"[\w-]+|=")
+_LINE_LEVEL = (
+    ("noqa", re.compile(r"noqa\b(?!-)(?:\s*:\s*((?:[a-z]+[0-9]+[\s,]*)+))?", re.IGNORECASE)),
+    ("type", re.compile(r"type\s*:\s*ignore\b(?:\[([^\]]*)\])?", re.IGNORECASE)),
+    ("pyright", re.compile(r"pyright\s*:\s*ignore\b(?:\[([^\]]*)\])?", re.IGNORECASE)),
+    ("nosec", re.compile(r"nosec\b(?:\s*:?\s*((?:B[0-9]+[\s,]*)+))?", re.IGNORECASE)),
+)
+_FILE_LEVEL = re.compile(
+    r"(?:(ruff|flake8)\s*:\s*((?:noqa|disable|ignore|file-ignore)\b.*)"
+    r"|(mypy|pyright)\s*:\s*([\w-]+\s*(?:[=,].*)?))$",
+    re.IGNORECASE,
+)
+_ENCODING = re.compile(r"[ \t\f]*#.*?coding[:=][ \t]*([-\w.]+)")
+_NO_CODE = re.compile(r"[ \t\f]*(?:#|$)")
+_CLAUSES = frozenset({"elif", "else", "except", "finally"})
+_BESIDE = frozenset({tokenize.COMMENT, tokenize.NL, tokenize.INDENT, tokenize.DEDENT, tokenize.ENDMARKER})
+_NOTHING: frozenset[Item] = frozenset()
+
+
+@dataclass(slots=True)
+class _Directives:
+    """What one comment says. `next` is for the line below it."""
+
+    line: set[Item] = field(default_factory=set)
+    disable: set[Item] = field(default_factory=set)
+    enable: set[Item] = field(default_factory=set)
+    next: set[Item] = field(default_factory=set)
+    file: set[Item] = field(default_factory=set)
+
+
+@dataclass(slots=True)
+class _Silence:
+    """What is silenced in a text; lines are zero-based.
+
+    `block` has for each line of code what an enclosing block silences, and `end` the same for one that
+    would follow; `line` is for single lines. `open` counts pylint's `disable` less its `enable`.
+    """
+
+    file: set[Item] = field(default_factory=set)
+    block: dict[int, frozenset[Item]] = field(default_factory=dict)
+    line: dict[int, set[Item]] = field(default_factory=dict)
+    end: frozenset[Item] = _NOTHING
+    open: Counter[Item] = field(default_factory=Counter)
+
+
+def silences_more(before: str, after: str, stand_in: str = "") -> bool:
+    """Whether `after`, an edit of `before`, silences a linter where it was not silenced, or changes
+    the declared encoding.
+
+    Where the tokens of `before` cannot be read, those of `stand_in` count, line for line. An `after`
+    that cannot be read silences more, unless Python does not parse it anyway.
+    """
+    if before == after or not _may_have_any(after):
+        return False
+    new = _silence(after)
+    if new is None:
+        return _parses(after)
+    old = _silence(before) or _silence(stand_in) or _Silence()
+    old_lines, new_lines = split_lines(before)[0], split_lines(after)[0]
+    encoding = _encoding(new_lines)
+    if encoding not in ("utf-8", _encoding(old_lines)):
+        return True
+    if not _covers(old.file, new.file) or any(new.open[item] > max(old.open[item], 0) for item in new.open):
+        return True
+    if not any(new.block.values()) and not new.line:
+        return False
+    return _reaches_further(old, old_lines, new, new_lines)
+
+
+def _reaches_further(
+    old: _Silence, old_lines: Sequence[str], new: _Silence, new_lines: Sequence[str]
+) -> bool:
+    was = origins(old_lines, new_lines)
+    around = _around(old, old_lines, new_lines, was)
+    for line in new.block.keys() | new.line.keys():
+        origin = was[line]
+        allowed = old.file | old.block.get(origin, _NOTHING) if origin is not None else set(old.file)
+        single = old.line.get(origin, set()) if origin is not None else set()
+        if origin is None or old_lines[origin] != new_lines[line]:
+            allowed = allowed | around[line]  # a new line may stand where a block is silent already
+        if not _covers(allowed, new.block.get(line, _NOTHING)):
+            return True
+        if not _covers(allowed | single, new.line.get(line, set())):
+            return True
+    return False
+
+
+def _around(
+    old: _Silence, old_lines: Sequence[str], new_lines: Sequence[str], was: Sequence[int | None]
+) -> list[frozenset[Item]]:
+    """For each new line what blocks silenced in front of it or behind it, at the next lines that stayed."""
+    kept = [
+        old.block.get(origin) if origin is not None and old_lines[origin] == line else None
+        for origin, line in zip(was, new_lines, strict=True)
+    ]
+    around, above = [], _NOTHING
+    for silent in kept:
+        above = above if silent is None else silent
+        around.append(above)
+    below = old.end
+    for line in range(len(kept) - 1, -1, -1):
+        around[line] |= below
+        below = below if (silent := kept[line]) is None else silent
+    return around
+
+
+def _covers(allowed: Set[Item], wanted: Set[Item]) -> bool:
+    return all(item in allowed or (item[0], "*") in allowed for item in wanted)
+
+
+def _may_have_any(text: str) -> bool:
+    return any("#" in line and _HINT.search(line, line.index("#")) for line in split_lines(text)[0])
+
+
+def _parses(text: str) -> bool:
+    try:
+        ast.parse(text)
+    except (SyntaxError, ValueError, OverflowError, MemoryError, RecursionError):
+        return False
+    return True
+
+
+def _encoding(lines: Sequence[str]) -> str:
+    """The declared one (PEP 263), in small letters; UTF-8 by whatever name is "utf-8"."""
+    for line in lines[:2]:
+        if match := _ENCODING.match(line):
+            name = match[1].lower().replace("_", "-")
+            return "utf-8" if name == "utf8" or f"{name}-".startswith("utf-8-") else name
+        if not _NO_CODE.match(line):
+            break
+    return "utf-8"
+
+
+@lru_cache(maxsize=4)
+def _silence(text: str) -> _Silence | None:
+    """None when the text has no tokens. It is not to be changed."""
+    if not _may_have_any(text):
+        return _Silence()
+    reader = _Reader()
+    lines = iter([f"{line}\n" for line in split_lines(text)[0]])
+    try:
+        for token in tokenize.generate_tokens(lambda: next(lines, "")):
+            reader.read(token)
+    except (tokenize.TokenError, SyntaxError, UnicodeError):
+        return None
+    return reader.silence
+
+
+class _Reader:
+    """Follows the tokens of a text.
+
+    As in pylint, a comment behind code is for its statement, and for the block which that opens; one on
+    a line of its own is for the rest of the block that the next statement stands in, or for the next clause.
+    """
+
+    def __init__(self) -> None:
+        self.silence = _Silence(line=defaultdict(set))
+        self._blocks = [_NOTHING]
+        self._coming: list[_Directives] = []
+        self._header = _Directives()
+        self._next: defaultdict[int, set[Item]] = defaultdict(set)
+        self._first: int | None = None  # line of the statement that is being read
+        self._any_code = False
+
+    def read(self, token: tokenize.TokenInfo) -> None:
+        line = token.start[0] - 1
+        if token.type == tokenize.COMMENT:
+            self._comment(token.string, line)
+        elif token.type == tokenize.INDENT:
+            self._blocks.append(_after(self._blocks[-1], self._header))
+        elif token.type == tokenize.DEDENT:
+            self._blocks.pop()
+        elif token.type == tokenize.ENDMARKER:
+            self._settle()
+            self.silence.end = self._blocks[-1]
+            self.silence.line = {line: items for line, items in self.silence.line.items() if items}
+        elif token.type == tokenize.NEWLINE:
+            self._statement_ends(line)
+        elif token.type not in _BESIDE and self._first is None:
+            self._first, self._header, self._any_code = line, _Directives(), True
+            if token.string in _CLAUSES:
+                self._blocks.append(self._blocks[-1])
+                self._settle()
+                self._header.disable |= self._blocks.pop() - self._blocks[-1]
+            else:
+                self._settle()
+
+    def _comment(self, comment: str, line: int) -> None:
+        said = _directives(comment)
+        for item in said.disable:
+            self.silence.open[item] += self._first is None
+        for item in said.enable:
+            self.silence.open[item] -= self._first is None
+        self.silence.file |= said.file
+        self._next[line + 1] |= said.next
+        if self._first is not None:
+            self.silence.line[line] |= said.line | said.disable
+            self._header.disable |= said.disable
+            self._header.enable |= said.enable
+            return
+        self._coming.append(said)
+        if not self._any_code and ("type", "*") in said.line:
+            self.silence.file.add(("type", "*"))  # above all code it is for the whole file
+
+    def _settle(self) -> None:
+        for said in self._coming:
+            self._blocks[-1] = _after(self._blocks[-1], said)
+        self._coming.clear()
+
+    def _statement_ends(self, last: int) -> None:
+        first = last if self._first is None else self._first
+        for line in range(first, last + 1):
+            self.silence.block[line] = self._blocks[-1] - self._header.enable
+            if line in self._next:
+                self.silence.line[line] |= self._next[line]
+                self._header.disable |= self._next[line]
+        self._first = None
+
+
+def _after(silent: frozenset[Item], said: _Directives) -> frozenset[Item]:
+    return (silent | said.disable) - said.enable if said.disable or said.enable else silent
+
+
+def _directives(comment: str) -> _Directives:
+    said = _Directives()
+    for part in comment.split("#"):
+        text = part.strip()
+        for match in _PYLINT.finditer(text):
+            _read_pylint(match[1], said)
+        if items := _of_line(text):
+            said.line |= items
+        elif whole := _FILE_LEVEL.match(text):
+            said.file.add(((whole[1] or whole[3]).lower(), (whole[2] or whole[4]).lower()))
+    return said
+
+
+def _of_line(text: str) -> set[Item]:
+    for tool, pattern in _LINE_LEVEL:
+        if match := pattern.match(text):
+            return {(tool, code.lower()) for code in re.findall(r"[\w-]+", match[1] or "") or ["*"]}
+    return set()
+
+
+def _read_pylint(text: str, said: _Directives) -> None:
+    """What stands behind `pylint:`, such as `disable=a,b enable=c`: an action counts with its `=` alone."""
+    words = _WORD.findall(text.lower())
+    codes: set[Item] = set()
+    for number, word in enumerate(words):
+        assigned = words[number + 1 : number + 2] == ["="]
+        if word in ("skip-file", "disable-all"):
+            said.file.add(("pylint", "*"))
+        elif assigned:
+            codes = {
+                "disable": said.disable,
+                "disable-msg": said.disable,
+                "disable-next": said.next,
+                "enable": said.enable,
+                "enable-msg": said.enable,
+            }.get(word, set())
+        elif word == "all" and codes is said.disable:
+            said.file.add(("pylint", "*"))  # the same as skip-file to pylint
+        elif word != "=":
+            codes.add(("pylint", word))
