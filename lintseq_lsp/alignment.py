@@ -33,14 +33,18 @@ def origins(before: Sequence[str], after: Sequence[str]) -> list[int | None]:
     for line in range(len(after) - bottom, len(after)):
         found[line] = line + len(before) - len(after)
     old, new = before[top : len(before) - bottom], after[top : len(after) - bottom]
+    replaced = []
     for tag, i, i_end, j, j_end in SequenceMatcher(None, old, new).get_opcodes() if old and new else ():
         if tag == "equal":
-            pairs = [(i + step, j + step) for step in range(i_end - i)]
+            found[top + j : top + j_end] = range(top + i, top + i_end)
         else:
-            pairs = _changed_in_place(old, range(i, i_end), new, range(j, j_end))
-        for old_line, new_line in pairs:
-            found[top + new_line] = top + old_line
+            replaced.append((range(top + i, top + i_end), range(top + j, top + j_end)))
     _find_moved(before, after, found)
+    used = set(found)
+    for gone, come in replaced:
+        left = [line for line in come if found[line] is None]
+        for i, j in _changed_in_place(before, [line for line in gone if line not in used], after, left):
+            found[j] = i
     return found
 
 

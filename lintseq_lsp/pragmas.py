@@ -35,7 +35,7 @@ _FILE_LEVEL = re.compile(
 _ENCODING = re.compile(r"[ \t\f]*#.*?coding[:=][ \t]*([-\w.]+)")
 _NO_CODE = re.compile(r"[ \t\f]*(?:#|$)")
 _CLAUSES = frozenset({"elif", "else", "except", "finally"})
-_BESIDE = frozenset({tokenize.COMMENT, tokenize.NL, tokenize.INDENT, tokenize.DEDENT, tokenize.ENDMARKER})
+_LONGEST_BARE = 6
 _NOTHING: frozenset[Item] = frozenset()
 
 
@@ -82,7 +82,8 @@ def silences_more(before: str, after: str, stand_in: str = "") -> bool:
     encoding = _encoding(new_lines)
     if encoding not in ("utf-8", _encoding(old_lines)):
         return True
-    if not _covers(old.file, new.file) or any(new.open[item] > max(old.open[item], 0) for item in new.open):
+    opened = {item for item in new.open if new.open[item] > max(old.open[item], 0)}
+    if not _covers(old.file, new.file | opened):
         return True
     if not any(new.block.values()) and not new.line:
         return False
@@ -110,19 +111,19 @@ def _reaches_further(
 def _around(
     old: _Silence, old_lines: Sequence[str], new_lines: Sequence[str], was: Sequence[int | None]
 ) -> list[frozenset[Item]]:
-    """For each new line what blocks silenced in front of it or behind it, at the next lines that stayed."""
-    kept = [
-        old.block.get(origin) if origin is not None and old_lines[origin] == line else None
-        for origin, line in zip(was, new_lines, strict=True)
-    ]
-    around, above = [], _NOTHING
-    for silent in kept:
-        above = above if silent is None else silent
-        around.append(above)
-    below = old.end
-    for line in range(len(kept) - 1, -1, -1):
-        around[line] |= below
-        below = below if (silent := kept[line]) is None else silent
+    """For each new line what blocks silenced between the lines of code around it that stayed."""
+    around = [_NOTHING] * len(new_lines)
+    above, begin = -1, 0
+    for line in range(len(new_lines) + 1):
+        last = line == len(new_lines)
+        origin = len(old_lines) if last else was[line]
+        if not last and (origin not in old.block or old_lines[origin] != new_lines[line]):
+            continue
+        assert origin is not None
+        between = range(above, origin + 1) if above <= origin else (above, origin)
+        silent = _NOTHING.union(*(old.block[number] for number in between if number in old.block))
+        around[begin:line] = [silent | old.end if last else silent] * (line - begin)
+        above, begin = origin, line + 1
     return around
 
 
@@ -171,72 +172,84 @@ def _silence(text: str) -> _Silence | None:
 class _Reader:
     """Follows the tokens of a text.
 
-    As in pylint, a comment behind code is for its statement, and for the block which that opens; one on
-    a line of its own is for the rest of the block that the next statement stands in, or for the next clause.
+    As in pylint, a comment behind code is for its statement, also for the block which that opens if
+    nothing but a name stands in front; one on a line of its own is for the rest of the block that the
+    next statement stands in, or for the next clause.
     """
 
     def __init__(self) -> None:
         self.silence = _Silence(line=defaultdict(set))
         self._blocks = [_NOTHING]
         self._coming: list[_Directives] = []
-        self._header = _Directives()
         self._next: defaultdict[int, set[Item]] = defaultdict(set)
-        self._first: int | None = None  # line of the statement that is being read
         self._any_code = False
+        # of the statement that is being read, or was the last one
+        self._first: int | None = None
+        self._words: list[str] = []
+        self._said = _Directives()
+        self._inner = _NOTHING
 
     def read(self, token: tokenize.TokenInfo) -> None:
         line = token.start[0] - 1
         if token.type == tokenize.COMMENT:
-            self._comment(token.string, line)
+            self._comment(_directives(token.string), line)
         elif token.type == tokenize.INDENT:
-            self._blocks.append(_after(self._blocks[-1], self._header))
+            self._blocks.append(_after(self._inner, self._said) if _is_bare(self._words) else self._inner)
         elif token.type == tokenize.DEDENT:
             self._blocks.pop()
         elif token.type == tokenize.ENDMARKER:
-            self._settle()
-            self.silence.end = self._blocks[-1]
+            self.silence.end = self._settled()
             self.silence.line = {line: items for line, items in self.silence.line.items() if items}
         elif token.type == tokenize.NEWLINE:
-            self._statement_ends(line)
-        elif token.type not in _BESIDE and self._first is None:
-            self._first, self._header, self._any_code = line, _Directives(), True
-            if token.string in _CLAUSES:
-                self._blocks.append(self._blocks[-1])
-                self._settle()
-                self._header.disable |= self._blocks.pop() - self._blocks[-1]
-            else:
-                self._settle()
+            self._end_statement(line)
+        elif token.type != tokenize.NL:
+            if self._first is None:
+                self._begin_statement(token.string, line)
+            if len(self._words) < _LONGEST_BARE:
+                self._words.append(token.string)
 
-    def _comment(self, comment: str, line: int) -> None:
-        said = _directives(comment)
-        for item in said.disable:
-            self.silence.open[item] += self._first is None
-        for item in said.enable:
-            self.silence.open[item] -= self._first is None
+    def _comment(self, said: _Directives, line: int) -> None:
         self.silence.file |= said.file
         self._next[line + 1] |= said.next
         if self._first is not None:
             self.silence.line[line] |= said.line | said.disable
-            self._header.disable |= said.disable
-            self._header.enable |= said.enable
+            self._said.disable |= said.disable
+            self._said.enable |= said.enable
             return
         self._coming.append(said)
+        self.silence.open.update(said.disable)
+        self.silence.open.subtract(said.enable)
         if not self._any_code and ("type", "*") in said.line:
             self.silence.file.add(("type", "*"))  # above all code it is for the whole file
 
-    def _settle(self) -> None:
+    def _settled(self) -> frozenset[Item]:
+        silent = self._blocks[-1]
         for said in self._coming:
-            self._blocks[-1] = _after(self._blocks[-1], said)
+            silent = _after(silent, said)
         self._coming.clear()
+        return silent
 
-    def _statement_ends(self, last: int) -> None:
+    def _begin_statement(self, word: str, line: int) -> None:
+        self._first, self._words, self._said, self._any_code = line, [], _Directives(), True
+        self._inner = self._settled()
+        if word not in _CLAUSES:
+            self._blocks[-1] = self._inner
+
+    def _end_statement(self, last: int) -> None:
         first = last if self._first is None else self._first
         for line in range(first, last + 1):
-            self.silence.block[line] = self._blocks[-1] - self._header.enable
+            self.silence.block[line] = self._blocks[-1] - self._said.enable
             if line in self._next:
                 self.silence.line[line] |= self._next[line]
-                self._header.disable |= self._next[line]
+                self._said.disable |= self._next[line]
         self._first = None
+
+
+def _is_bare(words: Sequence[str]) -> bool:
+    """Whether a header has nothing that pylint would take the comment behind it to be about."""
+    if words[:1] == ["class"]:
+        return words[2:] in ([":"], ["(", ")", ":"])
+    return words[:1] != [] and words[0] in _CLAUSES | {"try"} and words[1:] == [":"]
 
 
 def _after(silent: frozenset[Item], said: _Directives) -> frozenset[Item]:
