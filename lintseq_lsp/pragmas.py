@@ -36,6 +36,9 @@ _ENCODING = re.compile(r"[ \t\f]*#.*?coding[:=][ \t]*([-\w.]+)")
 _NO_CODE = re.compile(r"[ \t\f]*(?:#|$)")
 _CLAUSES = frozenset({"elif", "else", "except", "finally"})
 _LONGEST_BARE = 6
+_MOST_ITEMS = 500
+"""Messages that blocks of one text silence. Each line below has them all, which takes time and memory."""
+
 _NOTHING: frozenset[Item] = frozenset()
 
 
@@ -60,7 +63,7 @@ class _Silence:
 
     file: set[Item] = field(default_factory=set)
     block: dict[int, frozenset[Item]] = field(default_factory=dict)
-    line: dict[int, set[Item]] = field(default_factory=dict)
+    line: dict[int | None, set[Item]] = field(default_factory=dict)
     end: frozenset[Item] = _NOTHING
     open: Counter[Item] = field(default_factory=Counter)
 
@@ -85,7 +88,7 @@ def silences_more(before: str, after: str, stand_in: str = "") -> bool:
     opened = {item for item in new.open if new.open[item] > max(old.open[item], 0)}
     if not _covers(old.file, new.file | opened):
         return True
-    if not any(new.block.values()) and not new.line:
+    if not (any(new.block.values()) or any(new.line.values())):
         return False
     return _reaches_further(old, old_lines, new, new_lines)
 
@@ -95,15 +98,15 @@ def _reaches_further(
 ) -> bool:
     was = origins(old_lines, new_lines)
     around = _around(old, old_lines, new_lines, was)
-    for line in new.block.keys() | new.line.keys():
+    for line, silent in new.block.items():
         origin = was[line]
-        allowed = old.file | old.block.get(origin, _NOTHING) if origin is not None else set(old.file)
-        single = old.line.get(origin, set()) if origin is not None else set()
+        allowed = _NOTHING if origin is None else old.block.get(origin, _NOTHING)
         if origin is None or old_lines[origin] != new_lines[line]:
-            allowed = allowed | around[line]  # a new line may stand where a block is silent already
-        if not _covers(allowed, new.block.get(line, _NOTHING)):
+            allowed |= around[line]  # a new line may stand where a block is silent already
+        if not (silent <= allowed or _covers(old.file | allowed, silent)):
             return True
-        if not _covers(allowed | single, new.line.get(line, set())):
+        single = new.line.get(line, _NOTHING)
+        if single and not _covers(old.file | allowed | old.line.get(origin, _NOTHING), single):
             return True
     return False
 
@@ -120,9 +123,10 @@ def _around(
         if not last and (origin not in old.block or old_lines[origin] != new_lines[line]):
             continue
         assert origin is not None
-        between = range(above, origin + 1) if above <= origin else (above, origin)
-        silent = _NOTHING.union(*(old.block[number] for number in between if number in old.block))
-        around[begin:line] = [silent | old.end if last else silent] * (line - begin)
+        if begin < line:
+            between = range(above, origin + 1) if above <= origin else (above, origin)
+            silent = _NOTHING.union(*(old.block[number] for number in between if number in old.block))
+            around[begin:line] = [silent | old.end if last else silent] * (line - begin)
         above, begin = origin, line + 1
     return around
 
@@ -156,7 +160,7 @@ def _encoding(lines: Sequence[str]) -> str:
 
 @lru_cache(maxsize=4)
 def _silence(text: str) -> _Silence | None:
-    """None when the text has no tokens. It is not to be changed."""
+    """None when the text has no tokens, or silences more than anybody means. It is not to be changed."""
     if not _may_have_any(text):
         return _Silence()
     reader = _Reader()
@@ -164,6 +168,8 @@ def _silence(text: str) -> _Silence | None:
     try:
         for token in tokenize.generate_tokens(lambda: next(lines, "")):
             reader.read(token)
+            if len(reader.silence.open) > _MOST_ITEMS:
+                return None
     except (tokenize.TokenError, SyntaxError, UnicodeError):
         return None
     return reader.silence
@@ -199,7 +205,6 @@ class _Reader:
             self._blocks.pop()
         elif token.type == tokenize.ENDMARKER:
             self.silence.end = self._settled()
-            self.silence.line = {line: items for line, items in self.silence.line.items() if items}
         elif token.type == tokenize.NEWLINE:
             self._end_statement(line)
         elif token.type != tokenize.NL:
@@ -237,8 +242,9 @@ class _Reader:
 
     def _end_statement(self, last: int) -> None:
         first = last if self._first is None else self._first
+        silent = self._blocks[-1] - self._said.enable if self._said.enable else self._blocks[-1]
         for line in range(first, last + 1):
-            self.silence.block[line] = self._blocks[-1] - self._said.enable
+            self.silence.block[line] = silent
             if line in self._next:
                 self.silence.line[line] |= self._next[line]
                 self._said.disable |= self._next[line]
@@ -253,7 +259,8 @@ def _is_bare(words: Sequence[str]) -> bool:
 
 
 def _after(silent: frozenset[Item], said: _Directives) -> frozenset[Item]:
-    return (silent | said.disable) - said.enable if said.disable or said.enable else silent
+    silent = silent | said.disable if said.disable else silent
+    return silent - said.enable if said.enable else silent
 
 
 def _directives(comment: str) -> _Directives:

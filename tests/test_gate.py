@@ -332,7 +332,7 @@ WHOLE = {
     "a walrus": "if 1:\n    id(1)\nif (size := len('a')) > 1:|\n    print(size)\nprint(size)\n",
     "a global": "def f():\n    global once, twice|\n    once = twice = 1\n\n\nf()\nprint(once, twice)\n",
     "a pattern": "match id(1):\n    case 1:\n        id(2)\n    case [b, c]:|\n        print(b, c)\n",
-    "a name": "def f():\n    n = 1\n\n    def g():\n        nonlocal n|\n        id(n)\n        n = 2\n    g()\n",
+    "a name": "def f():\n    n = 1\n    def g():\n        nonlocal n|\n        id(n)\n        n = 2\n",
     "a decorator": "class A:\n    @property|\n    def b(self):\n        return [1]\n\n\nprint(A().b[0])\n",
 }
 """Each is cut everywhere in the line that ends at the bar."""

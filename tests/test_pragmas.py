@@ -167,6 +167,12 @@ def test_what_has_no_tokens() -> None:
     assert not silences_more(open_bracket, after, "pass\nb = 1  # noqa\n")
 
 
+def test_more_than_anybody_means_is_not_read() -> None:
+    few, many = ("".join(f"# pylint: disable=x{n}\nx = {n}\n" for n in range(count)) for count in (400, 600))
+    assert not silences_more(few, f"{few}y = 1\n")
+    assert silences_more(many, f"{many}y = 1\n")
+
+
 @given(st.text(alphabet="#:=x ()'\"\\\n\tnoqa", max_size=60), st.text(alphabet="#'\"\n x", max_size=20))
 def test_no_text_is_too_bad(before: str, after: str) -> None:
     silences_more(before, f"{after}# noqa\n{before}")
