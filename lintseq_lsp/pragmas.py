@@ -25,7 +25,7 @@ _LINE_LEVEL = (
     ("noqa", re.compile(r"noqa\b(?!-)(?:\s*:\s*((?:[a-z]+[0-9]+[\s,]*)+))?", re.IGNORECASE)),
     ("type", re.compile(r"type\s*:\s*ignore\b(?:\[([^\]]*)\])?", re.IGNORECASE)),
     ("pyright", re.compile(r"pyright\s*:\s*ignore\b(?:\[([^\]]*)\])?", re.IGNORECASE)),
-    ("nosec", re.compile(r"nosec\b(?:\s*:?\s*((?:B[0-9]+[\s,]*)+))?", re.IGNORECASE)),
+    ("nosec", re.compile(r"nosec\b(?:\s*(?::\s*)?((?:B[0-9]+[\s,]*)+))?", re.IGNORECASE)),
 )
 _FILE_LEVEL = re.compile(
     r"(?:(ruff|flake8)\s*:\s*((?:noqa|disable|ignore|file-ignore)\b.*)"

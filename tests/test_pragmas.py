@@ -182,7 +182,8 @@ def test_no_text_is_too_bad(before: str, after: str) -> None:
 def test_hostile_lines_are_read_once() -> None:
     """No pattern goes back: each of these takes hours where one does."""
     repeated = ("#", "#pylint:", "# type ", "#coding", "# noqa:", "#nosec ")
-    long = [text * 50_000 for text in repeated] + [f"# noqa: {'a1' * 100_000}", f"# type{' ' * 200_000}"]
+    long = [text * 50_000 for text in repeated] + [f"# noqa: {'a1' * 100_000}"]
+    long += [f"# {word}{' ' * 100_000}x" for word in ("noqa", "type", "nosec", "mypy:a", "pylint", "noqa:")]
     for line in long:
         silences_more("", f"x = 1  {line}\n")
         silences_more("", f"{line}\n# noqa\n")
