@@ -6,7 +6,7 @@ choice of model and linter (runtime.py).
 
 import math
 import time
-from collections import Counter, OrderedDict
+from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
@@ -415,7 +415,8 @@ class Engine:
 
         def lint(text: str) -> Report:
             report = wait(self.gate.check(text, document.path, baseline.tier), cancelled)
-            return replace(report, findings=new_findings(baseline.findings, report.findings))
+            new = new_findings(baseline.known, replace(document, text=text), report.findings)
+            return replace(report, findings=new)
 
         seeds = [
             number
@@ -603,7 +604,11 @@ def _without(baseline: Baseline, action: Action) -> tuple[Baseline, bool]:
     Clients' messages are often longer than the linter's; a symbol alone must be unmistakable.
     """
     symbol, message = finding_key(Finding(action.symbol, "", action.message, action.first_line + 1))
-    said = [key for key in baseline.findings if key[1] and key[1] in message]
-    alike = [key for key in baseline.findings if key[0] == symbol]
-    fixed = said[:1] or (alike if len(alike) == 1 else [])
-    return replace(baseline, findings=baseline.findings - Counter(fixed)), bool(fixed)
+    known = baseline.known.findings
+    said = [finding for finding in known if finding.message and finding_key(finding)[1] in message]
+    alike = [finding for finding in known if finding.symbol == symbol]
+    if not said and len(alike) != 1:
+        return baseline, False
+    fixed = min(said or alike, key=lambda finding: abs(finding.line - action.first_line - 1))
+    rest = [finding for finding in known if finding is not fixed]
+    return replace(baseline, known=replace(baseline.known, findings=rest)), True

@@ -1,23 +1,27 @@
 """The gate: no state is offered that has a finding which the text before did not have.
 
 Pure policy over reports. It fails closed: whatever cannot be judged is rejected, with the reason.
-Deliberately absent: how findings are found (linters/).
+Deliberately absent: how findings are found (linters/), and what silences them (pragmas.py).
 """
 
 import re
-from collections import Counter, OrderedDict
+from collections import Counter, OrderedDict, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from enum import Enum
-from typing import Any, TypeVar
+from typing import TypeVar
 
+from lintseq_lsp.alignment import origins
 from lintseq_lsp.diffs import Malformed
 from lintseq_lsp.errors import Cancelled
 from lintseq_lsp.grammar import newer_syntax
 from lintseq_lsp.linters.base import Check, Dependencies, Finding, Linter, OnDisk, Report, Tier, Workspace
-from lintseq_lsp.text import Document, indentation, split_lines
+from lintseq_lsp.pragmas import silences_more
+from lintseq_lsp.text import Document, indentation
+from lintseq_lsp.typed import comment_of, is_decided
 
+_K = TypeVar("_K")
 _T = TypeVar("_T")
 
 
@@ -91,15 +95,23 @@ class Verdict:
 
 
 @dataclass(frozen=True, slots=True)
+class Known:
+    """Findings, and the text that has them."""
+
+    document: Document = field(default_factory=lambda: Document(""))
+    findings: Sequence[Finding] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Baseline:
     """What the text before an edit already had. `parsed` is false when nothing could be known of it.
 
     `newer` says then why the text may be right all the same.
     """
 
-    findings: Counter[tuple[str, str]]
+    known: Known
     tier: Tier
-    quick: Counter[tuple[str, str]] = field(default_factory=Counter)  # at `Tier.SYNTAX`
+    quick: Sequence[Finding] = ()  # at `Tier.SYNTAX`, of the same text
     parsed: bool = True
     failure: str | None = None
     newer: str = ""
@@ -107,42 +119,59 @@ class Baseline:
 
 
 _NUMBERS = re.compile(r"\bline \d+")
-_PRAGMA = re.compile(
-    r"#.*?(?:\bpylint\s*:|\bnoqa\b|\btype\s*:\s*ignore|\bpyright\s*:|\bmypy\s*:|\bruff\s*:|\bflake8\s*:|\bnosec\b)"
-    r"|^\s*#.*coding[:=]",
-    re.IGNORECASE,
-)
 
 
 def finding_key(finding: Finding) -> tuple[str, str]:
-    """What makes two findings the same one: not its line, nor a line number inside of its message."""
+    """What two findings of one line must share to be the same one: not a line number in the message."""
     return finding.symbol, _NUMBERS.sub("line", finding.message)
 
 
-def new_findings(baseline: Counter[tuple[str, str]], findings: Iterable[Finding]) -> list[Finding]:
-    """Those of `findings` that go beyond the multiset `baseline`."""
-    left = Counter(baseline)
+def new_findings(known: Known, document: Document, findings: Sequence[Finding]) -> list[Finding]:
+    """Those of `findings`, of `document`, that `known` has not on the line which theirs was.
+
+    Among equal lines it does not matter which one was taken out.
+    """
+    places: defaultdict[tuple[str, str], Counter[int | None]] = defaultdict(Counter)
+    for finding in known.findings:
+        places[finding_key(finding)][_index(finding, known.document)] += 1
+    if not any(finding_key(finding) in places for finding in findings):
+        return list(findings)
+    was = origins(known.document.lines, document.lines)
+    stays = set(was)
+    gone = Counter(
+        (finding_key(finding), known.document.lines[line].strip())
+        for finding in known.findings
+        if (line := _index(finding, known.document)) not in stays
+    )
     new = []
     for finding in findings:
-        key = finding_key(finding)
-        if left[key] > 0:
-            left[key] -= 1
+        key, line = finding_key(finding), _index(finding, document)
+        taken_out = key, document.lines[line].strip()
+        if places[key][was[line]] > 0:
+            places[key][was[line]] -= 1
+        elif gone[taken_out] > 0:
+            gone[taken_out] -= 1
         else:
             new.append(finding)
     return new
 
 
-def judge(baseline: Baseline, report: Report) -> Verdict:
-    """The verdict on the text that `report` is about."""
+def _index(finding: Finding, document: Document) -> int:
+    """The zero-based line. Linters may count one more than there is."""
+    return min(max(finding.line, 1), len(document.lines)) - 1
+
+
+def judge(baseline: Baseline, candidate: Document, report: Report) -> Verdict:
+    """The verdict on `candidate`, which `report` is about."""
     if baseline.failure or report.failure:
         detail = report.failure or baseline.failure or ""
         return Verdict(Reason.LINTER_FAILED, (), report.tier, report.milliseconds, detail)
     if not report.parsed:
         detail = report.findings[0].message if report.findings else ""
         return Verdict(Reason.DOES_NOT_PARSE, report.findings, report.tier, report.milliseconds, detail)
-    new = new_findings(baseline.findings, report.findings)
+    new = new_findings(baseline.known, candidate, report.findings)
     reason = Reason.NEW_FINDINGS if new else Reason.ACCEPTED
-    before, after = baseline.findings.total(), len(report.findings)
+    before, after = len(baseline.known.findings), len(report.findings)
     depends = (baseline.dependencies, report.dependencies)
     return Verdict(
         reason,
@@ -155,34 +184,47 @@ def judge(baseline: Baseline, report: Report) -> Verdict:
     )
 
 
-def added_pragma(before: str, after: str) -> bool:
-    """Whether `after` has a comment that silences linters, or sets the encoding, and `before` had not."""
-    if "#" not in after:
-        return False
-    return bool(_pragmas(after) - _pragmas(before))
-
-
-def _pragmas(text: str) -> Counter[str]:
-    """The comments alone: the code in front of one may change."""
-    found = (_PRAGMA.search(line) for line in split_lines(text)[0] if "#" in line)
-    return Counter(match.string[match.start() :].strip() for match in found if match)
-
-
 def lint_base(document: Document, line: int | None) -> list[str]:
     """The texts that may stand for the document before an edit at `line`, best first.
 
     While somebody types, the document itself seldom parses: then the line that is being typed counts
-    as `pass`, or as not there.
+    as `pass`, or as not there. Its comment may be a pragma, and stays.
     """
     texts = [document.text]
     if line is not None and line < len(document.lines):
         start = document.starts[line]
         end = start + len(document.lines[line])
-        indent = _indentation_at(document, line)
-        texts.append(document.text[:start] + indent + "pass" + document.text[end:])
+        comment = comment_of(document.lines[line])
+        code = _indentation_at(document, line) + "pass" + ("  " + comment if comment else "")
+        texts.append(document.text[:start] + code + document.text[end:])
         if document.lines[line].strip():
             texts.append(document.text[:start] + document.text[end:])
     return texts
+
+
+_ELSEWHERE = frozenset({"bad-indentation", "import-error", "no-name-in-module"})
+"""Findings about what is outside of the document, or inside of one line: no other line causes them."""
+
+
+def _there_before(damaged: Known, last: Known, line: str, *, decided: bool) -> Known:
+    """Those of the `damaged` text's findings that are not for want of `line`, the one being typed.
+
+    What `last`, the last text that parsed, had already is known to be there. Of the rest, that may be
+    so only where the line is `decided`, and says none of the names.
+    """
+    missing = new_findings(last, damaged.document, damaged.findings)
+    names = set(re.findall(r"\w+", line))
+    caused = {
+        id(finding)
+        for finding in missing
+        if finding.symbol not in _ELSEWHERE and not (decided and names.isdisjoint(_quoted(finding.message)))
+    }
+    return replace(damaged, findings=[finding for finding in damaged.findings if id(finding) not in caused])
+
+
+def _quoted(message: str) -> set[str]:
+    """The names that a message is about."""
+    return {name for text in re.findall(r"'([^']*)'", message) for name in re.findall(r"\w+", text)}
 
 
 def _indentation_at(document: Document, line: int) -> str:
@@ -219,24 +261,40 @@ class Gate:
         tier = self.policy.tier(len(document.lines))
         self.workspace.modules(document.path)  # what is known to be unchanged need not be linted again
         broken: Report | None = None
-        for text in lint_base(document, line):
+        for number, text in enumerate(lint_base(document, line)):
             quick = self._quick(text, tier)
             if quick is not None and not quick.parsed:
                 broken = broken or quick
                 continue
             report = self._report(text, document.path, tier, cancelled)
             if report.failure:
-                return Baseline(Counter(), report.tier, failure=report.failure)
+                return Baseline(Known(), report.tier, failure=report.failure)
             if report.parsed:
-                self._remember(self._parsed, document.path, text)
-                known = _counted(quick) if quick else Counter()
-                return Baseline(_counted(report), report.tier, known, dependencies=report.dependencies)
+                known = Known(replace(document, text=text), report.findings)
+                if number == 0:
+                    self._remember(self._parsed, document.path, text)
+                elif line is not None:
+                    typed = document.lines[line]
+                    last, _ = self._last_parsed(document, tier, cancelled)
+                    # A line whose place no statement may have goes on with what is above.
+                    known = _there_before(known, last, typed, decided=number == 1 and is_decided(typed))
+                quick_findings = quick.findings if quick else ()
+                return Baseline(known, report.tier, quick_findings, dependencies=report.dependencies)
             broken = broken or report
-        parsed = self._parsed.get(document.path)
-        last = Report() if parsed is None else self._report(parsed, document.path, tier, cancelled)
+        last, dependencies = self._last_parsed(document, tier, cancelled)
         stopped = broken.findings[0].line if broken and broken.findings else 0
         newer = newer_syntax(document.lines[stopped - 1]) if 0 < stopped <= len(document.lines) else ""
-        return Baseline(_counted(last), tier, parsed=False, newer=newer, dependencies=last.dependencies)
+        return Baseline(last, tier, parsed=False, newer=newer, dependencies=dependencies)
+
+    def _last_parsed(
+        self, document: Document, tier: Tier, cancelled: Callable[[], bool]
+    ) -> tuple[Known, Dependencies]:
+        """What the last text of the document that parsed has now; nothing when there was none."""
+        text = self._parsed.get(document.path)
+        if text is None:
+            return Known(), Dependencies()
+        report = self._report(text, document.path, tier, cancelled)
+        return Known(replace(document, text=text), report.findings), report.dependencies
 
     def submit(
         self, before: Document, candidate: Document, baseline: Baseline, *, early: bool = True
@@ -246,15 +304,16 @@ class Gate:
         `early` lets the syntax check reject; without it a rejection lists all that the linter finds.
         """
         verdict: Future[Verdict] = Future()
+        stand_in = baseline.known.document.text if baseline.parsed else ""
         if baseline.failure:
             verdict.set_result(Verdict(Reason.LINTER_FAILED, detail=baseline.failure))
-        elif added_pragma(before.text, candidate.text):
+        elif silences_more(before.text, candidate.text, stand_in):
             verdict.set_result(Verdict(Reason.PRAGMA))
         elif early and (broken := self._is_broken(candidate, baseline)) is not None:
             verdict.set_result(broken)
         else:
             report = self.check(candidate.text, candidate.path, baseline.tier)
-            report.add_done_callback(lambda done: _settle(verdict, baseline, done))
+            report.add_done_callback(lambda done: _settle(verdict, baseline, candidate, done))
         return verdict
 
     def check(self, text: str, path: str, tier: Tier, timeout: float | None = None) -> Future[Report]:
@@ -277,10 +336,10 @@ class Gate:
     def _is_broken(self, candidate: Document, baseline: Baseline) -> Verdict | None:
         """The rejection that needs no linter."""
         report = self._quick(candidate.text, baseline.tier)
-        if report is None:
+        if report is None or (report.parsed and not baseline.parsed):
             return None
-        known = baseline.quick if baseline.parsed else _counted(report)
-        verdict = judge(replace(baseline, findings=known), report)
+        known = replace(baseline.known, findings=baseline.quick)
+        verdict = judge(replace(baseline, known=known), candidate, report)
         return None if verdict.accepted else verdict
 
     def _report(self, text: str, path: str, tier: Tier, cancelled: Callable[[], bool]) -> Report:
@@ -292,24 +351,20 @@ class Gate:
         return report
 
     @staticmethod
-    def _remember(entries: OrderedDict[Any, Any], key: Any, value: Any) -> None:
-        entries[key] = value
-        entries.move_to_end(key)
-        while len(entries) > 64:
-            entries.popitem(last=False)
+    def _remember(memory: "OrderedDict[_K, _T]", key: _K, value: _T) -> None:
+        memory[key] = value
+        memory.move_to_end(key)
+        while len(memory) > 64:
+            memory.popitem(last=False)
 
 
-def _counted(report: Report) -> Counter[tuple[str, str]]:
-    return Counter(map(finding_key, report.findings))
-
-
-def _settle(verdict: Future[Verdict], baseline: Baseline, done: Future[Report]) -> None:
+def _settle(verdict: Future[Verdict], baseline: Baseline, candidate: Document, done: Future[Report]) -> None:
     if done.cancelled():
         verdict.set_result(Verdict(Reason.CANCELLED))
     elif error := done.exception():  # against the protocol; a verdict that never comes would be a hang
         verdict.set_result(Verdict(Reason.LINTER_FAILED, detail=f"{type(error).__name__}: {error}"))
     else:
-        verdict.set_result(judge(baseline, done.result()))
+        verdict.set_result(judge(baseline, candidate, done.result()))
 
 
 def wait(future: Future[_T], cancelled: Callable[[], bool]) -> _T:

@@ -15,6 +15,7 @@ from typing import Any
 import sequences
 
 from lintseq_lsp import lintseq
+from lintseq_lsp.gate import Known
 from lintseq_lsp.linters.base import Report
 from lintseq_lsp.linters.syntax import check_syntax
 from lintseq_lsp.synthesis.programs import beyond
@@ -173,8 +174,9 @@ def _cut(modules: Sequence[str], task: str, number: int, rng: random.Random, lin
 
 def taken_out(lines: Sequence[str], seeds: Sequence[int], lint: Lint) -> lintseq.State | lintseq.Failure:
     """The lines that a backward step deletes, what the module has already being no error."""
-    base = lint("\n".join(lines))
-    return lintseq.backward_step(lines, seeds, beyond(base, lint), max_checks=CHECKS)
+    text = "\n".join(lines)
+    known = Known(Document(text), lint(text).findings)
+    return lintseq.backward_step(lines, seeds, beyond(known, lint), max_checks=CHECKS)
 
 
 def _position(text: str, cut: Cut) -> Position:

@@ -29,6 +29,7 @@ CORE = {
     f"lintseq_lsp.{name}"
     for name in (
         "actions",
+        "alignment",
         "backends.base",
         "completion",
         "diffs",
@@ -42,11 +43,13 @@ CORE = {
         "grammar",
         "linters.base",
         "lintseq",
+        "pragmas",
         "prompts",
         "repetition",
         "settings",
         "suggestions",
         "text",
+        "typed",
     )
 }
 UNKNOWN_TO_THE_CORE = {

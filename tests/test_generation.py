@@ -1,6 +1,5 @@
 """The laws of the loop, with a recorded model and a linter that answers when the test says so."""
 
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 
 import pytest
@@ -14,7 +13,7 @@ from lintseq_lsp.backends.scripted import ScriptedBackend
 from lintseq_lsp.diffs import Diff, Hunk, Malformed, parse, render
 from lintseq_lsp.errors import Cancelled
 from lintseq_lsp.excerpt import Excerpt
-from lintseq_lsp.gate import Baseline, Gate, Reason, finding_key, wait
+from lintseq_lsp.gate import Baseline, Gate, Known, Reason, wait
 from lintseq_lsp.generation import Ended, Limits, Proposal, State, Step, generate, propose
 from lintseq_lsp.linters.base import Report, Tier
 from lintseq_lsp.prompts import END, Opening, PromptFormat, history, instruction_fragment
@@ -57,7 +56,7 @@ def generation(
         start,
         backend,
         gate,
-        Baseline(Counter(map(finding_key, known)), Tier.PYLINT),
+        Baseline(Known(start.document, known), Tier.PYLINT),
         limits=limits,
         opening=opening,
         places=places,
@@ -408,7 +407,7 @@ def test_cancelling_while_the_model_writes() -> None:
 def test_waiting_returns_what_is_there() -> None:
     linter = ManualLinter()
     gate = gate_of(linter)
-    verdict = gate.submit(Document(""), Document("x"), Baseline(Counter(), Tier.PYLINT))
+    verdict = gate.submit(Document(""), Document("x"), Baseline(Known(), Tier.PYLINT))
 
     def answer_when_asked() -> bool:
         linter.answer()

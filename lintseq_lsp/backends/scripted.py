@@ -1,7 +1,7 @@
 """A backend that replays recorded answers: tests, bug reports, and a demonstration without weights.
 
-A stream is what a model wrote, with `<|diff|>` at the beginning of a line where it wrote that token. An answer
-may begin with what the prompt ends with (` return x` behind ` retu`): it goes on from there.
+A stream is what a model wrote, with `<|diff|>` at the beginning of a line where it wrote that token. An
+answer may begin with what the prompt ends with (` return x` behind ` retu`): it goes on from there.
 Deliberately absent: judgement. `Request.begins` is not enforced, since a recording is replayed as it is.
 """
 

@@ -264,8 +264,7 @@ class Session:
             self._track(name)
             self._depends = self._read_since(searched)
             self._forget(name)
-        known = {finding.line for finding in findings if finding.code[0] == "E"}
-        return (*findings, *(finding for finding in broken if finding.line not in known)), True
+        return (*findings, *broken), True
 
     def _pass(self, tier: Tier) -> "_Pass":
         if tier not in self._passes:

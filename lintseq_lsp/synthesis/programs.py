@@ -4,16 +4,15 @@ An engine that maps a function over a data set can take `synthesize` as it is. D
 where programs come from, which linter checks them, processes and files.
 """
 
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from random import Random
 from typing import TypedDict
 
 from lintseq_lsp import lintseq
-from lintseq_lsp.gate import finding_key, new_findings
+from lintseq_lsp.gate import Known, new_findings
 from lintseq_lsp.linters.base import Report
-from lintseq_lsp.text import split_lines
+from lintseq_lsp.text import Document, split_lines
 
 Key = tuple[str, int]
 """A program's, within a run: its `source_file` and its `index` there."""
@@ -88,11 +87,12 @@ def synthesize(
         return failed(program, samples, "the program is empty")
     lint = _remembering(lint)
     if recipe.linter and recipe.baseline:
-        base = lint("\n".join(lines))
+        text = "\n".join(lines)
+        base = lint(text)
         if base.failure is not None:
             return failed(program, samples, base.failure)
         if base.parsed:  # else its other findings are unknown, not absent
-            lint = beyond(base, lint)
+            lint = beyond(Known(Document(text), base.findings), lint)
     sequences: list[SequenceRecord] = []
     failures: list[FailureRecord] = []
     for sample in samples:
@@ -117,16 +117,14 @@ def synthesize(
     return Outcome(sequences, failures)
 
 
-def beyond(base: Report, lint: lintseq.Lint) -> lintseq.Lint:
-    """`lint` without what `base` has already, compared as the gate does."""
-    known = Counter(map(finding_key, base.findings))
+def beyond(known: Known, lint: lintseq.Lint) -> lintseq.Lint:
+    """`lint` without what is `known` already, compared as the gate does."""
 
     def differential(text: str) -> Report:
         report = lint(text)
         if report.failure is not None or not report.parsed:
             return report
-        in_order = sorted(report.findings, key=lambda finding: (finding.line, finding.column))
-        return replace(report, findings=new_findings(known, in_order))
+        return replace(report, findings=new_findings(known, Document(text), report.findings))
 
     return differential
 
