@@ -5,8 +5,8 @@
     python models/base.py models/MODEL.gguf --whole --out .work/init   # any Llama GGUF, to train it further
 
 Kept are all bytes, the tokens that Python uses most as it stands in diffs, and those that these are merged
-from. Two marks of chats are renamed, so `<pad>` and `<|diff|>` begin with their embeddings. Nothing else changes:
-on held-out lines whose tokens are all kept both give the same tokens and logits, which is checked.
+from. Two marks of chats are renamed: `<pad>` and `<|diff|>` begin with their embeddings. That nothing else
+changes is checked: on held-out lines whose tokens are all kept both give the same tokens and the same logits.
 """
 # ruff: noqa: T201 - a script that speaks to a terminal
 

@@ -4,6 +4,7 @@ import ast
 import json
 import random
 import sys
+from collections import Counter
 from importlib import import_module
 from pathlib import Path
 from types import SimpleNamespace
@@ -242,6 +243,20 @@ def test_the_linter_s_own_sequences_are_training_sequences_too(tmp_path: Path) -
     for sample in sequences.synthesized(path):
         assert sample.shown == ["Shapes of a kind.\n"]
         assert resolved(sample.asked) == PROGRAM.strip("\n").split("\n")
+
+
+def test_no_package_has_more_than_twice_an_equal_share() -> None:
+    sizes = {"huge": 40, "large": 12, "middle": 5, "small": 3, "tiny": 1}
+    records = [{"package": name, "text": "x" * 10} for name, count in sizes.items() for _ in range(count)]
+    random.Random(0).shuffle(records)
+    kept = sequences.bounded(records, 2.0)
+    counts = Counter(record["package"] for record in kept)
+    assert counts == sizes | {"huge": 14}, "two fifths of the 35 that are left"
+
+
+def test_a_bound_keeps_what_is_equal() -> None:
+    records = [{"package": name, "text": "x"} for name in "abcab"]
+    assert sequences.bounded(records, 2.0) == records
 
 
 def test_packing_keeps_every_sequence_whole() -> None:
