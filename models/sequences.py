@@ -9,8 +9,8 @@ Every sequence is whole: it is built to fit and never cut inside of a diff. It e
 the sequence when nothing is left to insert. A header of the history is read but not learned: where a chunk of
 a text that is there already begins, and that it has eight lines, says nothing of an answer.
 
-No package sets the tone: of each only so many modules are used, chosen at random, that it has at most
-PACKAGE_BOUND times an equal share of the characters. What it then has of the learned tokens is printed.
+No package sets the tone: of each only so many sequences are used, chosen at random, that it has at most
+PACKAGE_BOUND times an equal share of the learned tokens. The largest share is printed.
 
 The same options give the same files. Samples are made in samples.py, rows in rows.py.
 """
@@ -29,6 +29,7 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 from rows import END, GIVEN, packed, write_rows
 from samples import Sample, samples_of
 
@@ -64,20 +65,27 @@ def synthesized(path: Path) -> Iterator[Sample]:
             yield Sample([instruction_fragment(instruction)], [f"{edit}\n" for edit in record["edit_path"]])
 
 
-def bounded(records: list[dict[str, str]], times: float) -> list[dict[str, str]]:
-    """The records without what gives a package more than `times` an equal share of the characters."""
+def learned(ids: np.ndarray) -> int:
+    return int((ids < GIVEN).sum())
+
+
+def bounded(sequences: list[tuple[str, np.ndarray]], times: float) -> tuple[list[np.ndarray], Counter[str]]:
+    """(package, ids) without what gives a package more than `times` an equal share of the learned tokens.
+
+    Returns the sequences in their order, and what each package has.
+    """
     sizes = Counter[str]()
-    for record in records:
-        sizes[record["package"]] += len(record["text"])
+    for package, ids in sequences:
+        sizes[package] += learned(ids)
     bound, share = max(sizes.values()), times / len(sizes)
-    while (lower := share * sum(min(size, bound) for size in sizes.values())) < bound - 1:
+    while (lower := int(share * sum(min(size, bound) for size in sizes.values()))) < bound:
         bound = lower
-    used, kept = Counter[str](), []
-    for record in records:
-        if used[record["package"]] + len(record["text"]) <= bound:
-            used[record["package"]] += len(record["text"])
-            kept.append(record)
-    return kept
+    kept, used = [], Counter[str]()
+    for package, ids in sequences:
+        if used[package] + learned(ids) <= bound:
+            used[package] += learned(ids)
+            kept.append(ids)
+    return kept, used
 
 
 @functools.cache
@@ -91,7 +99,7 @@ def opened(path: Path) -> "Tokenizer":
 
 def sequences_of(
     record: dict[str, str], path: Path, context: int, tokens_per_sample: int, seed: int
-) -> list[list[int]]:
+) -> list[np.ndarray]:
     """Ids of all sequences of one record of the corpus. The same for the same seed, in any process."""
     rng = random.Random(f"{seed} {record['package']} {record['path']}")
     with warnings.catch_warnings():
@@ -100,7 +108,12 @@ def sequences_of(
             samples = list(samples_of(record["text"], rng, context, tokens_per_sample))
         except RecursionError:
             return []
-    return [ids for ids in (encoded(sample, opened(path), context) for sample in samples) if ids]
+    found = (encoded(sample, opened(path), context) for sample in samples)
+    return [as_array(ids) for ids in found if ids]
+
+
+def as_array(ids: list[int]) -> np.ndarray:
+    return np.array(ids, np.uint16)
 
 
 def read(path: Path, seed: int, most: int | None) -> list[dict[str, str]]:
@@ -122,34 +135,28 @@ def show(arguments: argparse.Namespace) -> None:
 
 def write(arguments: argparse.Namespace, split: str, tokenizer: Path, out: Path) -> None:
     records = read(arguments.data / "corpus" / f"{split}.jsonl", arguments.seed, arguments.most)
-    if split == "train":
-        records = bounded(records, PACKAGE_BOUND)
-    learned = Counter[str]()
-
-    def all_sequences() -> Iterator[list[int]]:
-        job = functools.partial(
-            sequences_of,
-            path=tokenizer,
-            context=arguments.context,
-            tokens_per_sample=arguments.tokens_per_sample,
-            seed=arguments.seed,
-        )
-        with ProcessPoolExecutor() as pool:
-            for record, sequences in zip(records, pool.map(job, records, chunksize=16), strict=True):
-                for ids in sequences:
-                    learned[record["package"]] += sum(id_ < GIVEN for id_ in ids)
-                    yield ids
-        for path in arguments.synthesized if split == "train" else []:
-            for sample in synthesized(path):
-                if ids := encoded(sample, opened(tokenizer), arguments.context):
-                    learned[f"({path.name})"] += len(ids)
-                    yield ids
-
-    count = write_rows(packed(all_sequences(), arguments.context), out, split)
-    total = learned.total()
-    [(package, most)] = learned.most_common(1)
-    print(f"{split}: {count:,} rows of {arguments.context} tokens, {total:,} to learn;", end=" ")
-    print(f"of {len(learned)} packages {package} has most of them, {100 * most / total:.2f} %")
+    job = functools.partial(
+        sequences_of,
+        path=tokenizer,
+        context=arguments.context,
+        tokens_per_sample=arguments.tokens_per_sample,
+        seed=arguments.seed,
+    )
+    with ProcessPoolExecutor() as pool:
+        results = zip(records, pool.map(job, records, chunksize=16), strict=True)
+        found = [(record["package"], ids) for record, sequences in results for ids in sequences]
+    is_training = split == "train"
+    kept, sizes = bounded(found, PACKAGE_BOUND if is_training else len(records))
+    for path in arguments.synthesized if is_training else []:
+        ids = (encoded(sample, opened(tokenizer), arguments.context) for sample in synthesized(path))
+        kept += [as_array(each) for each in ids if each]
+    count = write_rows(packed((ids.tolist() for ids in kept), arguments.context), out, split)
+    [(package, most)] = sizes.most_common(1)
+    print(
+        f"{split}: {count:,} rows of {arguments.context} tokens, {sum(map(learned, kept)):,} to learn;",
+        end=" ",
+    )
+    print(f"of {len(sizes)} packages {package} has most of them, {most / sizes.total():.2%}")
 
 
 def main(arguments: argparse.Namespace) -> None:

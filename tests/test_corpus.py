@@ -4,11 +4,11 @@ import ast
 import json
 import random
 import sys
-from collections import Counter
 from importlib import import_module
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 from lintseq_lsp.diffs import Diff, parse
@@ -246,17 +246,19 @@ def test_the_linter_s_own_sequences_are_training_sequences_too(tmp_path: Path) -
 
 
 def test_no_package_has_more_than_twice_an_equal_share() -> None:
-    sizes = {"huge": 40, "large": 12, "middle": 5, "small": 3, "tiny": 1}
-    records = [{"package": name, "text": "x" * 10} for name, count in sizes.items() for _ in range(count)]
-    random.Random(0).shuffle(records)
-    kept = sequences.bounded(records, 2.0)
-    counts = Counter(record["package"] for record in kept)
-    assert counts == sizes | {"huge": 14}, "two fifths of the 35 that are left"
+    counts = {"huge": 40, "large": 12, "middle": 5, "small": 3, "tiny": 1}
+    ids = np.array([5 | rows.GIVEN, 6, 7, 8], np.uint16)  # three to learn
+    given = [(name, ids) for name, count in counts.items() for _ in range(count)]
+    random.Random(0).shuffle(given)
+    kept, sizes = sequences.bounded(given, 2.0)
+    assert sizes == {name: 3 * count for name, count in (counts | {"huge": 14}).items()}
+    assert len(kept) == 35, "of which 14 are two fifths"
 
 
 def test_a_bound_keeps_what_is_equal() -> None:
-    records = [{"package": name, "text": "x"} for name in "abcab"]
-    assert sequences.bounded(records, 2.0) == records
+    given = [(name, np.array([number], np.uint16)) for number, name in enumerate("abcab")]
+    kept, _ = sequences.bounded(given, 2.0)
+    assert [ids.tolist() for ids in kept] == [[0], [1], [2], [3], [4]]
 
 
 def test_packing_keeps_every_sequence_whole() -> None:
