@@ -12,7 +12,7 @@ While the rate falls, the matrices are rounded in each forward pass to what llam
 OUT/state.pt resumes, OUT/model.safetensors is the checkpoint, for `lintseq-lsp model convert`, and
 OUT/log.csv has one row a measurement: nats a learned token, on VALIDATION_ROWS rows as they are and as Q4_0.
 
-A GPU is used where there is one. Two CPU cores learn 480 tokens a second at 118 million parameters; a GPU has
+A GPU is used where there is one. Two CPU cores learn 430 tokens a second at 118 million parameters; a GPU has
 room for larger steps: --rows 64 --micro-rows 32 --rate 8e-4, and --no-compile where compiling fails. The
 script never ran on a GPU yet: try it for a minute (--hours 0.02) first.
 """
