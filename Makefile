@@ -1,5 +1,5 @@
 # Needs Python 3.11+, a C and C++ compiler, and nothing else. Everything is installed into .venv, once;
-# after that nothing here uses the network. `make demo PYTHON=python3.12` chooses the interpreter, and
+# after that only `make recipe` uses the network. `make demo PYTHON=python3.12` chooses the interpreter, and
 # `make test PYTHON=python3.13 VENV=.venv-3.13` has an environment of its own for another one.
 
 SHELL := bash
@@ -50,6 +50,7 @@ $(VENV)/.parity: $(READY)
 	$(BIN)/python -m pip install --disable-pip-version-check --constraint requirements.lock --editable '.[parity]'
 	@touch $@
 
+include models/recipe.mk
 include tests/editors/Makefile
 include tests/editors/vscode/vscode.mk
 

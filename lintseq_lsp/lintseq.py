@@ -139,13 +139,33 @@ def diffs(lines: Sequence[str], states: Sequence[State]) -> list[str]:
     outer blank lines; but hunks follow from the indices, so that repeated lines cannot be confused.
     A diff is empty when only outer blank lines came.
     """
-    trimmed = [_trimmed(lines, state) for state in states]
-    return [render(_diff(lines, *pair)).removesuffix("\n") for pair in pairwise(trimmed)]
+    shown = [trimmed(lines, state) for state in states]
+    return [render(diff_between(lines, *pair)).removesuffix("\n") for pair in pairwise(shown)]
 
 
 def training_text(instruction: str, edits: Sequence[str]) -> str:
     """What a model is trained on, up to the end-of-sequence token that its tokenizer adds."""
     return "".join(f"{fragment}\n{BOUNDARY}" for fragment in [instruction, *edits, ""])
+
+
+def trimmed(lines: Sequence[str], state: Collection[int]) -> list[int]:
+    """The indices of a state in order, without outer blank lines."""
+    indices = sorted(state)
+    filled = [place for place, index in enumerate(indices) if lines[index].strip()]
+    return indices[filled[0] : filled[-1] + 1] if filled else []
+
+
+def diff_between(lines: Sequence[str], before: Sequence[int], after: Sequence[int]) -> Diff:
+    """The insertions that bring one state to another; each is indices of `lines` in order."""
+    known, above = set(before), 0
+    hunks = []
+    for is_known, run in groupby(after, known.__contains__):
+        indices = list(run)
+        if is_known:
+            above += len(indices)
+        else:
+            hunks.append(Hunk(above, tuple(lines[index] for index in indices)))
+    return Diff(tuple(hunks))
 
 
 def _depths(lines: Sequence[str]) -> list[int]:
@@ -180,21 +200,3 @@ def _from_empty(lines: Sequence[str], states: list[State]) -> list[State]:
     if "\n".join(lines[index] for index in sorted(states[0])):
         return [frozenset(), *states]
     return [frozenset(), *states[1:]]
-
-
-def _trimmed(lines: Sequence[str], state: State) -> list[int]:
-    indices = sorted(state)
-    filled = [place for place, index in enumerate(indices) if lines[index].strip()]
-    return indices[filled[0] : filled[-1] + 1] if filled else []
-
-
-def _diff(lines: Sequence[str], before: Sequence[int], after: Sequence[int]) -> Diff:
-    known, above = set(before), 0
-    hunks = []
-    for is_known, run in groupby(after, known.__contains__):
-        indices = list(run)
-        if is_known:
-            above += len(indices)
-        else:
-            hunks.append(Hunk(above, tuple(lines[index] for index in indices)))
-    return Diff(tuple(hunks))

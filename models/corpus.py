@@ -1,10 +1,10 @@
 """The training corpus: permissively licensed packages, cleaned, de-duplicated, split by package.
 
-    pip download --no-deps -d .work/wheels sqlite-utils ...     # or folders of wheels that are there already
-    python models/corpus.py list  --wheels .work/wheels         # writes models/corpus.txt
-    python models/corpus.py build --wheels .work/wheels         # .work/corpus/{train,held_out,…}.jsonl
+    python models/corpus.py download --wheels .work/wheels      # what the list names and is not there yet
+    python models/corpus.py build --wheels .work/wheels         # minutes; .work/corpus/train.jsonl and others
     python models/corpus.py build --wheels .work/wheels --raw   # the same files uncleaned: .work/corpus-raw/
-    python models/corpus.py build --wheels .work/wheels --sample 40   # of so many training packages only
+    python models/corpus.py list  --wheels .work/wheels         # writes models/corpus.txt anew
+With `--sample 40` both `download` and `build` take so many packages of the training split only.
 
 Needs `ruff` (one layout for all files). Deliberately absent: tokens and prompts (see sequences.py).
 Each record of a JSONL file is one module: {"package", "path", "text"}.
@@ -270,7 +270,17 @@ def without_duplicates(text: str, seen: set[str]) -> str | None:
     return rest if cut < len(lines) / 2 else None
 
 
-# ---- the two commands
+# ---- the commands
+
+
+def download(packages: list[Package], folders: list[Path]) -> None:
+    """Fetches with pip, at the listed version and as wheels, what no folder has; into the last folder."""
+    found = archives(folders)
+    command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"]
+    command += ["--only-binary", ":all:", "--dest", str(folders[-1])]
+    for package in packages:
+        if package.name != "python" and (package.name, package.version) not in found:
+            subprocess.run([*command, f"{package.name}=={package.version}"], check=False)
 
 
 def package_files(package: Package, raw: bool) -> list[dict[str, str]]:
@@ -344,15 +354,15 @@ def sampled(packages: list[Package], count: int) -> list[Package]:
     return [package for package in packages if package.split != "train" or package in chosen]
 
 
-def build(folders: list[Path], target: Path, raw: bool, sample: int | None = None) -> None:
+def build(wanted: list[Package], folders: list[Path], target: Path, raw: bool) -> None:
     found = archives(folders)
     packages = []
-    for package in listed() if sample is None else sampled(listed(), sample):
+    for package in wanted:
         archive = found.get((package.name, package.version))
         if archive or package.name == "python":
             packages.append(Package(package.name, package.version, package.licence, package.split, archive))
         else:
-            print(f"missing: pip download --no-deps -d .work/wheels {package.name}=={package.version}")
+            print(f"left out, since no folder has it: {package.name}=={package.version}")
     # The small splits first: what they hold is then a duplicate in the training split.
     packages.sort(key=lambda p: (["held_out", "validation", "train"].index(p.split), p.name))
     target.mkdir(parents=True, exist_ok=True)
@@ -378,14 +388,17 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("command", choices=["list", "build"])
+    parser.add_argument("command", choices=["download", "build", "list"])
     parser.add_argument("--wheels", type=Path, nargs="+", required=True, help="folders of wheels and sdists")
     parser.add_argument("--data", type=Path, default=Path(".work"))
     parser.add_argument("--raw", action="store_true", help="no cleaning, no layout, no de-duplication")
     parser.add_argument("--sample", type=int, help="packages of the training split, instead of all")
     arguments = parser.parse_args()
+    packages = listed() if arguments.sample is None else sampled(listed(), arguments.sample)
     if arguments.command == "list":
         write_list(arguments.wheels)
+    elif arguments.command == "download":
+        download(packages, arguments.wheels)
     else:
         target = arguments.data / ("corpus-raw" if arguments.raw else "corpus")
-        build(arguments.wheels, target, arguments.raw, arguments.sample)
+        build(packages, arguments.wheels, target, arguments.raw)

@@ -1,8 +1,8 @@
-"""Draws the losses of one or more runs over the tokens they had seen.
+"""Draws the losses of a run over the tokens that it had learned.
 
-    python models/curves.py .work/tiny .work/finetuned --out models/curves.png
+    python models/curves.py models/log.csv --out models/curves.png
 
-Each folder holds the log.csv that pretrain.py and finetune.py write.
+The log is the one that train.py writes.
 """
 
 import argparse
@@ -14,21 +14,23 @@ import matplotlib as mpl
 mpl.use("Agg")
 from matplotlib import pyplot
 
+STYLES = {"training": ":", "validation": "-", "as Q4_0": "--"}
+
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("runs", type=Path, nargs="+")
+    parser.add_argument("log", type=Path)
     parser.add_argument("--out", type=Path, required=True)
     arguments = parser.parse_args()
+    with arguments.log.open() as file:
+        rows = list(csv.DictReader(file))
     figure, axes = pyplot.subplots(figsize=(7, 4))
-    for run in arguments.runs:
-        with (run / "log.csv").open() as file:
-            rows = list(csv.DictReader(file))
-        tokens = [int(row["tokens"]) / 1e6 for row in rows]
-        for kind, style in (("training", ":"), ("validation", "-")):
-            axes.plot(tokens, [float(row[kind]) for row in rows], style, label=f"{run.name}, {kind}")
-    axes.set_xlabel("million tokens")
+    for column, style in STYLES.items():
+        measured = [row for row in rows if row[column]]
+        tokens = [int(row["tokens"]) / 1e6 for row in measured]
+        axes.plot(tokens, [float(row[column]) for row in measured], style, label=column)
+    axes.set_xlabel("million learned tokens")
     axes.set_ylabel("loss (nats a token)")
     axes.legend()
     figure.tight_layout()

@@ -15,9 +15,9 @@ from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
-import sequences
 from evaluate import SETTINGS, Judge, Model, Written, by_confidence, opened
 from positions import NEXT_EDIT, TASKS, Position, modules_of, positions
+from statements import first_docstring_line, parse
 
 from lintseq_lsp.diffs import Diff
 from lintseq_lsp.engine import Engine
@@ -93,15 +93,13 @@ def example(model: Model, position: Position) -> Iterator[str]:
 def by_instruction(engine: Engine, modules: Sequence[str], number: int) -> Iterator[str]:
     rng = random.Random(f"{INSTRUCTION} {number}")
     while True:
-        module = sequences.parse(rng.choice(modules))
-        told = [
-            f
-            for f in module.functions
-            if f[2] and f[1] - f[0] <= 30 and not module.lines[f[0]].startswith(" ")
-        ]
-        if told:
+        module = parse(rng.choice(modules))
+        outermost = [d for d in module.definitions if d.parent < 0 and d.last - d.code <= 30]
+        described = [d for d in outermost if first_docstring_line(d.node)]
+        if described:
             break
-    first, last, instruction = rng.choice(told)
+    chosen = rng.choice(described)
+    first, last, instruction = chosen.code, chosen.last, first_docstring_line(chosen.node)
     document = Document("\n".join([*module.lines[:first], *module.lines[last:]]))
     items = list(engine.edit(document, instruction))
     steps = [item for item in items if isinstance(item, Step)]

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import sequences
+from statements import parse
 
 from lintseq_lsp import lintseq
 from lintseq_lsp.gate import Known
@@ -144,7 +144,7 @@ def _cut(modules: Sequence[str], task: str, number: int, rng: random.Random, lin
             if len(lintseq.blocks(lines)[seeds[0]]) > MOST_LINES:
                 continue
         else:
-            statement = rng.choice(sequences.parse(modules[index]).statements)
+            statement = rng.choice(parse(modules[index]).statements)
             code, last = statement.code, statement.last
             if lines[code].lstrip().startswith(('"', "'", "import ", "from ")):
                 continue

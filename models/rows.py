@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-PAD = 1
+END, PAD = 0, 1  # ids in every vocabulary of ours
 GIVEN = 1 << 15
 PART_ROWS = 30_000  # 60 MiB
 

@@ -8,6 +8,7 @@ from importlib import import_module
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 from lintseq_lsp.diffs import Diff, parse
@@ -17,7 +18,9 @@ from lintseq_lsp.synthesis.programs import Program, Recipe, synthesize
 
 MODELS = str(Path(__file__).parent.parent / "models")
 sys.path.insert(0, MODELS)
-corpus, rows, sequences = import_module("corpus"), import_module("rows"), import_module("sequences")
+corpus, rows, sequences, samples, statements, instructions = map(
+    import_module, ("corpus", "rows", "sequences", "samples", "statements", "instructions")
+)
 sys.path.remove(MODELS)
 
 
@@ -150,46 +153,46 @@ def resolved(fragments: list[str]) -> list[str]:
 
 @pytest.mark.parametrize("seed", range(25))
 def test_a_module_built_from_nothing_resolves(seed: int) -> None:
-    module = sequences.parse(PROGRAM)
-    assert resolved(sequences.from_empty(module, random.Random(seed))) == module.lines
+    module = statements.parse(PROGRAM)
+    assert resolved(samples.built(module, random.Random(seed))) == module.lines
 
 
 @pytest.mark.parametrize("prompt_format", list(PromptFormat))
 @pytest.mark.parametrize("seed", range(25))
 def test_an_excerpt_and_its_next_edits_resolve(seed: int, prompt_format: PromptFormat) -> None:
-    module, rng = sequences.parse(PROGRAM), random.Random(seed)
+    module, rng = statements.parse(PROGRAM), random.Random(seed)
     numbers = list(range(8, len(module.lines)))
-    example = sequences.next_edit(module, numbers, rng, prompt_format)
-    assert resolved([*example.shown, *example.asked]) == module.lines[8:]
+    sample = samples.next_edit(module, numbers, rng, prompt_format, instructed=seed % 2 == 0)
+    assert resolved([*sample.shown[1:], *sample.asked]) == module.lines[8:]
 
 
 @pytest.mark.parametrize("prompt_format", list(PromptFormat))
 @pytest.mark.parametrize("seed", range(25))
 def test_an_open_block_resolves_up_to_lines_left_out(seed: int, prompt_format: PromptFormat) -> None:
-    module, rng = sequences.parse(PROGRAM), random.Random(seed)
+    module, rng = statements.parse(PROGRAM), random.Random(seed)
     target = rng.choice(module.statements)
     numbers = list(range(len(module.lines)))
-    example = sequences.open_block(module, numbers, target, rng, prompt_format)
-    assert resolved([*example.shown, *example.asked]) == module.lines
-    assert resolved([*example.shown, example.asked[0]]).count(module.lines[target.code]) > (
-        resolved(example.shown).count(module.lines[target.code])
+    sample = samples.open_block(module, numbers, target, rng, prompt_format)
+    assert resolved([*sample.shown[1:], *sample.asked]) == module.lines
+    assert resolved([*sample.shown[1:], sample.asked[0]]).count(module.lines[target.code]) > (
+        resolved(sample.shown[1:]).count(module.lines[target.code])
     )
 
 
 @pytest.mark.parametrize("prompt_format", list(PromptFormat))
-@pytest.mark.parametrize("target", range(len(sequences.parse(PROGRAM).statements)))
+@pytest.mark.parametrize("target", range(len(statements.parse(PROGRAM).statements)))
 def test_a_block_is_rewritten_before_what_depends_on_it(target: int, prompt_format: PromptFormat) -> None:
-    module = sequences.parse(PROGRAM)
+    module = statements.parse(PROGRAM)
     statement = module.statements[target]
-    example = sequences.rewrite(module, list(range(len(module.lines))), statement, prompt_format)
-    assert example is not None
-    built = resolved([*example.shown, *example.asked])
+    sample = samples.rewrite(module, list(range(len(module.lines))), statement, prompt_format)
+    assert sample is not None
+    built = resolved([*sample.shown[1:], *sample.asked])
     assert [line for line in built if line] == [line for line in module.lines if line]
-    [hunk] = diff.hunks if isinstance(diff := parse(example.asked[0]), Diff) else []
+    [hunk] = diff.hunks if isinstance(diff := parse(sample.asked[0]), Diff) else []
     assert list(hunk.added) == module.lines[statement.code : statement.last]
-    assert len(example.asked) <= 2
+    assert len(sample.asked) <= 2
     if statement.binds:  # nobody can use what is not there yet
-        left = ast.parse("\n".join(resolved(example.shown)))
+        left = ast.parse("\n".join(resolved(sample.shown[1:])))
         used = {n.id for n in ast.walk(left) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)}
         bound = {name for s in module.statements if s is not statement for name in s.binds}
         assert not used & (statement.binds - bound)
@@ -197,8 +200,8 @@ def test_a_block_is_rewritten_before_what_depends_on_it(target: int, prompt_form
 
 def test_what_is_given_is_not_learned() -> None:
     """Headers of the history, and nothing else, have the mark."""
-    example = sequences.Example(["do\n", "@@ -0,0 +1,2 @@\n+a\n+b\n"], ["@@ -2,0 +3 @@\n+c\n"])
-    ids = sequences.encoded(example, Characters(), 1000)
+    sample = samples.Sample(["do\n", "@@ -0,0 +1,2 @@\n+a\n+b\n"], ["@@ -2,0 +3 @@\n+c\n"])
+    ids = sequences.encoded(sample, Characters(), 1000)
     assert ids is not None
     marked = "".join(chr(id_ - rows.GIVEN) for id_ in ids if id_ >= rows.GIVEN)
     assert marked == "@@ -0,0 +1,2 @@\n"
@@ -209,8 +212,8 @@ def test_what_is_given_is_not_learned() -> None:
 
 @pytest.mark.parametrize("context", range(20, 60))
 def test_a_sequence_ends_behind_a_whole_answer(context: int) -> None:
-    example = sequences.Example(["\n", "@@ -0,0 +1 @@\n+a\n"], ["@@ -1,0 +2 @@\n+b\n", "@@ -2,0 +3 @@\n+c\n"])
-    ids = sequences.encoded(example, Characters(), context)
+    sample = samples.Sample(["\n", "@@ -0,0 +1 @@\n+a\n"], ["@@ -1,0 +2 @@\n+b\n", "@@ -2,0 +3 @@\n+c\n"])
+    ids = sequences.encoded(sample, Characters(), context)
     if ids is None:
         assert context < 1 + 1 + 17 + 1 + 17 + 4
         return
@@ -221,15 +224,15 @@ def test_a_sequence_ends_behind_a_whole_answer(context: int) -> None:
 
 @pytest.mark.parametrize("seed", range(25))
 def test_states_from_nothing_are_python(seed: int) -> None:
-    module = sequences.parse(PROGRAM)
-    fragments = sequences.from_empty(module, random.Random(seed))
+    module = statements.parse(PROGRAM)
+    fragments = samples.built(module, random.Random(seed))
     for count in range(1, len(fragments) + 1):
         ast.parse("\n".join(resolved(fragments[:count])))
 
 
 def test_what_uses_a_lost_name_goes_with_it() -> None:
-    module = sequences.parse("a = 1\nb = a\nc = b\nd = 2\n")
-    assert sequences.closure(module, {0, 1, 2, 3}, {0}) == {0, 1, 2}
+    module = statements.parse("a = 1\nb = a\nc = b\nd = 2\n")
+    assert statements.closure(module, {0, 1, 2, 3}, {0}) == {0, 1, 2}
 
 
 def test_the_linter_s_own_sequences_are_training_sequences_too(tmp_path: Path) -> None:
@@ -237,9 +240,25 @@ def test_the_linter_s_own_sequences_are_training_sequences_too(tmp_path: Path) -
     outcome = synthesize(program, Recipe(samples=3), check_syntax)
     path = tmp_path / "lintseq.jsonl"
     path.write_text("".join(json.dumps(record) + "\n" for record in outcome.sequences))
-    for example in sequences.synthesized(path):
-        assert example.shown == ["Shapes of a kind.\n"]
-        assert resolved(example.asked) == PROGRAM.strip("\n").split("\n")
+    for sample in sequences.synthesized(path):
+        assert sample.shown == ["Shapes of a kind.\n"]
+        assert resolved(sample.asked) == PROGRAM.strip("\n").split("\n")
+
+
+def test_no_package_has_more_than_twice_an_equal_share() -> None:
+    counts = {"huge": 40, "large": 12, "middle": 5, "small": 3, "tiny": 1}
+    ids = np.array([5 | rows.GIVEN, 6, 7, 8], np.uint16)  # three to learn
+    given = [(name, ids) for name, count in counts.items() for _ in range(count)]
+    random.Random(0).shuffle(given)
+    kept, sizes = sequences.bounded(given, 2.0)
+    assert sizes == {name: 3 * count for name, count in (counts | {"huge": 14}).items()}
+    assert len(kept) == 35, "of which 14 are two fifths"
+
+
+def test_a_bound_keeps_what_is_equal() -> None:
+    given = [(name, np.array([number], np.uint16)) for number, name in enumerate("abcab")]
+    kept, _ = sequences.bounded(given, 2.0)
+    assert [ids.tolist() for ids in kept] == [[0], [1], [2], [3], [4]]
 
 
 def test_packing_keeps_every_sequence_whole() -> None:
