@@ -57,7 +57,7 @@ from lintseq_lsp.diffs import Diff
 from lintseq_lsp.engine import EXCERPT_TOKENS
 from lintseq_lsp.errors import LinterError
 from lintseq_lsp.excerpt import excerpt_around
-from lintseq_lsp.gate import Reason, finding_key, new_findings, wait
+from lintseq_lsp.gate import Reason, finding_key, wait
 from lintseq_lsp.generation import RESAMPLING, Proposal, State, propose
 from lintseq_lsp.linters.base import Check, Report, Tier
 from lintseq_lsp.prompts import (
@@ -146,8 +146,10 @@ class Judge:
         if base is None:
             self._known = dict([*self._known.items()][-REMEMBERED:])
             base = self._known[position.base.text] = self.lint(position.base.text)
-        known = Counter(map(finding_key, base.findings))
-        return len(new_findings(known, self.lint(document.text).findings))
+        before, after = (
+            Counter(map(finding_key, report.findings)) for report in (base, self.lint(document.text))
+        )
+        return (after - before).total()
 
     def first(self, system: str, position: Position, written: Sequence[Written], writing: float) -> Answer:
         """The first of what was written, as it came."""
