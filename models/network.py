@@ -4,6 +4,7 @@ A checkpoint is a folder with config.json, model.safetensors, tokenizer.json. De
 other (`lintseq-lsp model convert` takes more), and sampling, which is llama.cpp's.
 """
 
+import json
 import shutil
 from pathlib import Path
 
@@ -92,6 +93,7 @@ class Network(nn.Module):
             )
         self.model = Body(shape)
         rates = shape.rope_base ** -(torch.arange(0, shape.head, 2).float() / shape.head)
+        self.context = context
         angles = torch.outer(torch.arange(context).float(), rates)
         self.register_buffer("cos", angles.cos(), persistent=False)
         self.register_buffer("sin", angles.sin(), persistent=False)
@@ -122,10 +124,15 @@ def load(folder: Path, context: int) -> Network:
 
 
 def save(network: Network, folder: Path, described: Path) -> None:
-    """Writes a checkpoint of float32 tensors; what describes it comes from the checkpoint `described`."""
+    """Writes a checkpoint of float32 tensors; what describes it comes from the checkpoint `described`.
+
+    The context is the one that the network was trained on, whatever its base allowed.
+    """
     tensors = {name: p.detach().cpu().contiguous() for name, p in network.named_parameters()}
     save_file(tensors, folder / "part.safetensors", {"format": "pt"})
     (folder / "part.safetensors").replace(folder / "model.safetensors")
     for name in DESCRIPTION:
         if (described / name).exists():
             shutil.copyfile(described / name, folder / name)
+    config = json.loads((folder / "config.json").read_text()) | {"max_position_embeddings": network.context}
+    (folder / "config.json").write_text(json.dumps(config, indent=1) + "\n")

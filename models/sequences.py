@@ -152,11 +152,8 @@ def write(arguments: argparse.Namespace, split: str, tokenizer: Path, out: Path)
         kept += [as_array(each) for each in ids if each]
     count = write_rows(packed((ids.tolist() for ids in kept), arguments.context), out, split)
     [(package, most)] = sizes.most_common(1)
-    print(
-        f"{split}: {count:,} rows of {arguments.context} tokens, {sum(map(learned, kept)):,} to learn;",
-        end=" ",
-    )
-    print(f"of {len(sizes)} packages {package} has most of them, {most / sizes.total():.2%}")
+    print(f"{split}: {count:,} rows of {arguments.context} tokens, {sum(map(learned, kept)):,} to learn")
+    print(f"of {len(sizes)} packages {package} has most of them, {100 * most / sizes.total():.2f} %")
 
 
 def main(arguments: argparse.Namespace) -> None:

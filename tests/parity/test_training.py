@@ -146,7 +146,8 @@ def test_a_run_stops_goes_on_decays_and_is_converted(data: Path, tokens: Path, t
     assert logged(out) == rows
 
     convert(out, tmp_path / "further.gguf", name="further", kind=Type.Q4_0, metadata=METADATA)
-    assert verify(tmp_path / "further.gguf").boundary == 2
+    header = verify(tmp_path / "further.gguf")
+    assert (header.boundary, header.context) == (2, 512)
     script("base.py", tmp_path / "further.gguf", "--whole", "--out", tmp_path / "again")
     trained, stored = (
         load_file(out / "model.safetensors"),
