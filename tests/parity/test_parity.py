@@ -5,6 +5,7 @@ Needs torch and transformers (the extra `parity`), so the ordinary suite does no
 
 import json
 import random
+import subprocess
 import sys
 import unicodedata
 from dataclasses import replace
@@ -42,6 +43,7 @@ from lintseq_lsp.weights.checkpoint import Shape
 from lintseq_lsp.weights.convert import convert
 from lintseq_lsp.weights.gguf_header import Type, verify
 from lintseq_lsp.weights.random_model import PAPER_150M
+from lintseq_lsp.weights.registry import embedded
 
 pytest_plugins = ["model_places"]
 
@@ -180,3 +182,37 @@ def test_same_ids_by_another_splitting_rule(
         for text in [*texts(1000), *ODD, *(odd_line(source) for _ in range(1000))]:
             ids = reference.encode(text, add_special_tokens=False).ids
             assert model.tokens(unicodedata.normalize("NFC", text)) == ids, text
+
+
+@pytest.fixture(scope="module")
+def shipped(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The model that ships as a checkpoint: the weights as they are rounded."""
+    folder = tmp_path_factory.mktemp("shipped")
+    script = Path(__file__).parents[2] / "models" / "base.py"
+    command = [sys.executable, str(script), str(embedded()[0].path), "--whole", "--out", str(folder)]
+    subprocess.run(command, check=True)
+    return folder
+
+
+def test_the_model_that_ships_is_what_transformers_computes(shipped: Path, tmp_path: Path) -> None:
+    convert(shipped, tmp_path / "m.gguf", name="m", kind=Type.F32)
+    reference = AutoModelForCausalLM.from_pretrained(shipped, dtype=torch.float32).eval()
+    encode = Tokenizer.from_file(str(shipped / "tokenizer.json")).encode
+    tokens = encode("\n<|diff|>@@ -0,0 +1,2 @@\n+def area(width, height):\n+    return width").ids
+    assert tokens.count(2) == 1  # the boundary
+    with loaded(tmp_path / "m.gguf") as model, torch.no_grad():
+        expected = reference(torch.tensor([tokens])).logits[0].numpy()
+        assert np.abs(model.logits(tokens) - expected).max() < 1e-2
+        for _ in range(20):
+            following = int(reference(torch.tensor([tokens])).logits[0, -1].argmax())
+            assert int(model.logits(tokens)[-1].argmax()) == following
+            tokens.append(following)
+
+
+def test_the_model_that_ships_has_the_ids_of_its_tokenizer(shipped: Path) -> None:
+    reference = Tokenizer.from_file(str(shipped / "tokenizer.json"))
+    source = random.Random(11)
+    with loaded(embedded()[0].path, vocabulary_only=True) as model:
+        for text in [*texts(2000), *ODD, *(odd_line(source) for _ in range(2000)), "x = 1234567.89e-10"]:
+            assert model.tokens(text) == reference.encode(text, add_special_tokens=False).ids, text
+        assert len(model.tokens("9081726354")) == 10
