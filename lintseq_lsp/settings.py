@@ -42,10 +42,11 @@ class Settings:
     )
     trusted: bool = _setting(
         False,
-        "The project's own pylint configuration counts. Only in initialization options, not in a workspace.",
+        "Use the project's pylint configuration. Accepted only in initialization options, never from "
+        "workspace settings.",
     )
     max_lines: int = _setting(8, "Lines that one suggestion may insert.")
-    candidates: int = _setting(3, "Alternatives to cycle through when a suggestion was asked for by hand.")
+    candidates: int = _setting(3, "Number of alternatives for an explicit request.")
     certainty: float = _setting(
         -1.0,
         "Minimum probability of ghost text, and per line of a next edit, for unrequested suggestions; "
