@@ -44,7 +44,7 @@ def test_the_setting_comes_first(tmp_path: Path, given: str) -> None:
     make_environment(tmp_path / ".venv")
     packages = make_environment(tmp_path / "other" / "chosen")
     found = find_environment(tmp_path, str(tmp_path / "other" / "chosen" / given), environ={})
-    assert (found.site_packages, found.origin, found.warning) == ((packages,), "setting", None)
+    assert (found.site_packages, found.origin, found.warnings) == ((packages,), "setting", ())
 
 
 def test_an_interpreter_that_is_no_environment(tmp_path: Path) -> None:
@@ -66,8 +66,8 @@ def test_a_vain_setting_is_told(tmp_path: Path) -> None:
     packages = make_environment(tmp_path / ".venv")
     found = find_environment(tmp_path, "/nowhere/bin/python", environ={})
     assert found.site_packages == (packages,)
-    assert found.warning is not None
-    assert "/nowhere/bin/python" in found.warning
+    assert found.warnings
+    assert "/nowhere/bin/python" in found.warnings[0]
 
 
 def test_the_activated_one(tmp_path: Path) -> None:
