@@ -205,7 +205,7 @@ def _pyvenv(text: str) -> dict[str, str]:
 
 
 def _version(text: str) -> Version | None:
-    found = re.match(r"([0-9]{1,3})\.([0-9]{1,3})", text)
+    found = re.match(r"([0-9]{1,3})\.([0-9]{1,3})(?![0-9])", text)
     return (int(found[1]), int(found[2])) if found else None
 
 
