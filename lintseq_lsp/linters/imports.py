@@ -33,12 +33,11 @@ take their names from them (`os` from `posix`, `socket` from `_socket`).
 
 
 class Imports:
-    """Finds modules in place of `PathFinder`, until it is closed."""
+    """Finds modules in place of `PathFinder`: those of the standard library, until it is closed."""
 
-    def __init__(self, path: Sequence[str], *, trusted: bool) -> None:
-        """`path` is for modules of no package. `trusted` adds what a configuration puts on `sys.path`."""
-        self._path = list(path)
-        self._trusted = trusted
+    def __init__(self, standard: Sequence[str]) -> None:
+        self._path: list[str] = [*standard]
+        self._is_trusting = False
         sys.meta_path[:] = [importlib.machinery.BuiltinImporter, importlib.machinery.FrozenImporter, self]
 
     def load(self) -> None:
@@ -48,6 +47,11 @@ class Imports:
             with contextlib.suppress(ImportError):
                 importlib.import_module(name)
 
+    def trust(self, folders: Sequence[str]) -> None:
+        """Finds modules there, too, and wherever a configuration puts them by `sys.path`."""
+        self._path += folders
+        self._is_trusting = True
+
     def close(self) -> None:
         """From now on only what is loaded can be imported."""
         sys.meta_path.clear()
@@ -56,5 +60,5 @@ class Imports:
         self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> importlib.machinery.ModuleSpec | None:
         if path is None:
-            path = [*self._path, *(sys.path if self._trusted else ())]
+            path = [*self._path, *(sys.path if self._is_trusting else ())]
         return importlib.machinery.PathFinder.find_spec(name, path, target)

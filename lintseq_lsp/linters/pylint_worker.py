@@ -44,7 +44,6 @@ from astroid.nodes._base_nodes import LookupMixIn
 from pylint.checkers import BaseChecker, BaseRawFileChecker, BaseTokenChecker
 from pylint.checkers.classes.class_checker import ClassChecker, ScopeAccessMap
 from pylint.checkers.clear_lru_cache import clear_lru_caches
-from pylint.checkers.imports import ImportsChecker
 from pylint.config.config_initialization import _config_initialization
 from pylint.config.find_default_config_files import find_default_config_files
 from pylint.lint import PyLinter
@@ -149,9 +148,10 @@ def main(standard: Sequence[str], own: Sequence[str]) -> None:
     told: Sequence[str] = ()
     if setup.search is not None:
         setup, told = _searched(setup, setup.search, own)
-    users = [*own, *setup.source_roots, *setup.site_packages] if trusted else []
-    imports = Imports([*standard, *users], trusted=trusted)
+    imports = Imports(standard)
     imports.load()
+    if trusted:
+        imports.trust([*own, *setup.source_roots, *setup.site_packages])
     opener = Opener(MOST_SOURCE)
     _confine(opener)
     session = Session(setup, standard, own)
@@ -442,7 +442,7 @@ def _searched(setup: Setup, search: Mapping[str, Any], own: Sequence[str]) -> tu
 
 
 def _confine(opener: Opener) -> None:
-    """Takes from astroid and pylint what they do with a name, other than to read the module that it names."""
+    """Leaves astroid and pylint, of what they do with a name, to read the module that it names."""
     # astroid asks for the specification of a dotted name, which imports the name's parents ...
     util = SimpleNamespace(find_spec=lambda name: getattr(sys.modules.get(name), "__spec__", None))
     spec.importlib = SimpleNamespace(machinery=importlib.machinery, util=util)
@@ -452,12 +452,6 @@ def _confine(opener: Opener) -> None:
     sys.modules["gi"] = None  # type: ignore[assignment]
     for name in READERS:
         vars(sys.modules[name])["open"] = opener
-    # No message of ours needs isort, which looks around in the current folder.
-    setattr(ImportsChecker, "isort_leave_module", _nothing)  # noqa: B010 - mypy knows it as a method
-
-
-def _nothing(_checker: ImportsChecker, _module: nodes.Module) -> None:
-    """In place of a method of pylint's."""
 
 
 def _compiled_module(name: str) -> Any:
