@@ -159,8 +159,9 @@ def _environment(settings: Settings, folder: Path | None) -> Line:
     found = find_environment(folder, settings.python)
     python = ".".join(map(str, found.python_version)) if found.python_version else "of unknown version"
     packages = ", ".join(map(str, found.site_packages)) or "no packages"
-    value = found.warning or f"imports resolve against Python {python} of the {found.origin}: {packages}"
-    return Line("environment", value, ok=found.warning is None, mend="set lintseq.python to an interpreter")
+    value = f"imports resolve against Python {python} of the {found.origin}: {packages}"
+    mend = "set lintseq.python to an interpreter, and mend or remove the files that are named"
+    return Line("environment", "; ".join([*found.warnings, value]), ok=not found.warnings, mend=mend)
 
 
 def _first_suggestion(settings: Settings, folder: Path | None) -> Line:

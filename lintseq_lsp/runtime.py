@@ -3,7 +3,6 @@
 Everything heavy is imported inside of the functions, so that importing this costs nothing.
 """
 
-import logging
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -14,8 +13,6 @@ from lintseq_lsp.gate import Gate, GatePolicy
 from lintseq_lsp.linters.base import Linter
 from lintseq_lsp.prompts import PromptFormat
 from lintseq_lsp.settings import UNMEASURED, Certainty, Settings
-
-_log = logging.getLogger(__name__)
 
 _SCRIPTED = "scripted:"
 _MARKS = (".git", "pyproject.toml", "setup.cfg", "setup.py", ".venv")
@@ -49,10 +46,10 @@ def open_engine(
 
 def workspace_of(file: Path) -> Path:
     """The project that a file belongs to: the nearest folder with a project's marks, else its own folder."""
+    from lintseq_lsp.linters.files import mode_of
+
     parents = Path(os.path.realpath(file)).parents  # which a loop of links does not stop
-    return next(
-        (folder for folder in parents if any((folder / mark).exists() for mark in _MARKS)), parents[0]
-    )
+    return next((folder for folder in parents if any(mode_of(folder / mark) for mark in _MARKS)), parents[0])
 
 
 def open_gate(settings: Settings, folder: Path | None = None) -> Gate:
@@ -63,14 +60,11 @@ def open_gate(settings: Settings, folder: Path | None = None) -> Gate:
 
 
 def open_linter(settings: Settings, folder: Path | None) -> Linter:
-    from lintseq_lsp.linters.environment import find_environment
+    from lintseq_lsp.linters.environment import Search
     from lintseq_lsp.linters.pool import PylintPool
 
-    environment = find_environment(folder, settings.python)
-    if environment.warning:
-        _log.warning("%s", environment.warning)
     pool = PylintPool(
-        environment,
+        Search(str(folder.absolute()) if folder else None, settings.python),
         memory_limit=settings.linter_memory * 1024 * 1024,
         trusted=settings.trusted,
         configuration_folder=folder,

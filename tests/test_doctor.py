@@ -96,6 +96,17 @@ def test_settings_that_cannot_be_followed(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("light")
+def test_a_file_of_the_environment_that_cannot_be_read(tmp_path: Path) -> None:
+    packages = tmp_path / ".venv" / "Lib" / "site-packages"
+    (packages / "folder.pth").mkdir(parents=True)
+    (tmp_path / ".venv" / "pyvenv.cfg").write_text("version = 3.12.1\n")
+    line = diagnosed(folder=tmp_path)["environment"]
+    assert not line.ok
+    assert "folder.pth" in line.value
+    assert "imports resolve against Python 3.12" in line.value
+
+
+@pytest.mark.usefixtures("light")
 @pytest.mark.skipif(sys.platform == "win32", reason="processes do not die by signals there")
 def test_a_llama_that_was_built_for_another_processor(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(doctor, "_PROBE", "import os, signal; os.kill(os.getpid(), signal.SIGILL)")

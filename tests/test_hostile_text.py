@@ -241,7 +241,7 @@ def test_a_hostile_line_has_a_verdict(pool: PylintPool, make: Callable[[int], st
 def test_a_pragma_is_found_wherever_pylint_finds_it(pool: PylintPool, comment: str) -> None:
     for source in (f"x = missing  {comment}\n", f"{comment}\nx = missing\n"):
         report = pool.submit(Check(source, timeout=PATIENCE)).result(2 * PATIENCE)
-        assert report == type(report)((), report.tier, milliseconds=report.milliseconds)
+        assert (list(report.findings), report.parsed, report.failure) == ([], True, None)
 
 
 @pytest.mark.parametrize(
@@ -301,5 +301,6 @@ def test_no_pattern_has_what_older_pythons_match_wrongly() -> None:
     found = dict(patterns())
     assert len(found) > 20
     for place, pattern in found.items():
-        parsed = set(map(str, operations(sre_parser.parse(pattern, re.VERBOSE))))
+        flags = re.VERBOSE if "\n" in pattern else 0  # of several lines are those with comments
+        parsed = set(map(str, operations(sre_parser.parse(pattern, flags))))
         assert not parsed & {str(sre.POSSESSIVE_REPEAT), str(sre.ATOMIC_GROUP)}, place

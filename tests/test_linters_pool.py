@@ -2,6 +2,7 @@
 
 import contextlib
 import importlib.machinery
+import importlib.util
 import os
 import subprocess
 import sys
@@ -14,12 +15,16 @@ from typing import Any
 import psutil
 import pytest
 
+from lintseq_lsp.linters import environment as environment_module
 from lintseq_lsp.linters import pool as pool_module
 from lintseq_lsp.linters.base import Check, Dependencies, Report, Tier
-from lintseq_lsp.linters.environment import Environment, find_environment, server_site_packages
+from lintseq_lsp.linters.environment import Environment, Search, find_environment, server_site_packages
+from lintseq_lsp.linters.imports import COMPILED
 from lintseq_lsp.linters.pool import PylintPool
 from lintseq_lsp.linters.protocol import stamp
 from lintseq_lsp.linters.sources import Sources
+from lintseq_lsp.runtime import open_linter
+from lintseq_lsp.settings import Settings
 
 OWN = Environment((), server_site_packages(), sys.version_info[:2])
 PATIENCE = 60.0  # seconds; generous, since nothing here measures speed
@@ -569,20 +574,167 @@ def test_nothing_of_the_workspace_runs(
     assert sorted(path.name for path in markers.iterdir()) == []
 
 
-def test_the_import_guard() -> None:
-    import pylint
+AUDIT = """
+import os, sys
+log = os.open({!r}, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+HARMLESS = {{"builtins.id", "compile", "os.listdir", "os.scandir", "object.__getattr__", "sys._getframe"}}
 
-    from lintseq_lsp.linters.pylint_worker import _ImportGuard
 
-    standard = [str(Path(os.__file__).parent)]
-    guard = _ImportGuard(standard, [])
-    assert guard.find_spec("colorsys") is not None
-    assert guard.find_spec("pylint.lint", pylint.__path__) is not None
-    assert guard.find_spec("hypothesis") is None
-    assert guard.find_spec("antigravity") is None
-    assert guard.find_spec("pylint.lint", ["/somewhere/else"]) is None
-    trusting = _ImportGuard(standard, [str(path) for path in server_site_packages()])
-    assert trusting.find_spec("hypothesis") is not None
+def hook(event, arguments):
+    if event in HARMLESS:
+        return
+    what = arguments[0] if arguments else ""
+    if event == "open" and not arguments[2] & (os.O_WRONLY | os.O_RDWR | os.O_CREAT):
+        return
+    if event == "import" and arguments[1] is None:
+        return  # looked for; what is found is a library that is loaded, or source that is executed
+    os.write(log, f"{{event}} {{what!r}}\\n".encode())
+
+
+sys.addaudithook(hook)
+"""
+"""Writes what the worker does, other than to read and to parse."""
+
+
+def hostile_documents() -> Iterator[str]:
+    for name in sorted(sys.stdlib_module_names):
+        yield f"import {name}.x, {name}.__main__.x\n"
+    for name in (
+        *("__hello__.x", "__phello__.spam.x", "idlelib.idle.x", "wsgiref.simple_server.x", "test.autotest.x"),
+        *("sys.venv.__main__.x", "sys.chain.x", "venv.chain", "encodings.x.y", "extension.x", "chain.x"),
+        *("pylint.__main__.x", "isort.__main__.x", "lintseq_lsp.__main__.x", "pip.__main__.x"),
+        *("gi.repository.Gtk", "numpy.core.x", "six.moves.x"),
+    ):
+        parent = name.rpartition(".")[0]
+        yield f"import {name}\nfrom {name} import *\nimport {parent} as parent\nprint(parent.x)\n"
+    yield "import chain\nfrom chain import *\nprint(venv.x)\n"
+    yield "import gi\ngi.require_version('Gtk', '3.0')\n"
+    yield "# pylint: enable=all\nimport sqlite3, os, chain\n"
+    yield "# pylint: load-plugins=chain\n# pylint: init-hook=import chain\n"
+    for codec in ("rot13", "idna", "mbcs", "cp1252", "chain"):
+        yield f"# coding: {codec}\nx = 1\n"
+
+
+def test_nothing_runs_because_a_text_names_it(
+    workspace: Path, start: Start, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    log = tmp_path / "audit"
+    monkeypatch.setattr(pool_module, "_BOOT", AUDIT.format(str(log)) + pool_module._BOOT)
+    (workspace / "chain.py").write_text("import venv.__main__.x\nimport unittest.__main__.x\n")
+    (workspace / "__main__.py").write_text("x = 1\n")
+    (workspace / f"extension{importlib.machinery.EXTENSION_SUFFIXES[0]}").write_bytes(b"no library")
+    pool = start(find_environment(workspace, environ={}), memory_limit=2**31)
+    assert report_of(pool, "x = 1\n").failure is None
+    process = pool.process_id()
+    started = log.read_text("utf-8").splitlines()
+    assert [line for line in started if line.startswith("exec")]  # the hook sees what there is to be seen
+    for text in hostile_documents():
+        report_of(pool, text, workspace / "a.py")
+    assert log.read_text("utf-8").splitlines()[len(started) :] == []
+    assert pool.process_id() == process
+
+
+def test_a_trusted_worker_imports_nothing_by_name_either(
+    workspace: Path, start: Start, tmp_path: Path
+) -> None:
+    marker = tmp_path / "ran"
+    (workspace / "gi" / "repository").mkdir(parents=True)
+    for file in ("gi/__init__.py", "_overlapped.py"):
+        (workspace / file).write_text(plant(workspace, marker))
+    # Of Windows' library, and compiled, as it seems; but what would be imported is the source.
+    suffix = importlib.machinery.EXTENSION_SUFFIXES[0]
+    theirs = suffix.replace(f"{sys.version_info[0]}{sys.version_info[1]}", "399")
+    (workspace / "src" / f"_overlapped{theirs}").write_bytes(b"no library")
+    environment = Environment((workspace / "src", workspace), (), (3, 99))
+    pool = start(environment, trusted=True, configuration_folder=workspace)
+    text = "import gi.repository.Gtk\nimport venv.__main__.x\nimport _overlapped\n"
+    findings = [line for line in found_in(pool, text) if "E0401" in line]
+    assert [line.split("'")[1] for line in findings] == [
+        "gi.repository.Gtk",
+        "venv.__main__.x",
+        "_overlapped",
+    ]
+    assert not marker.exists()
+
+
+def test_compiled_modules_are_known_by_what_is_in_them(pool: PylintPool) -> None:
+    text = "import {0}\n{0}.{1}\n{0}.no_such_name\n"
+    for module, name in (("math", "pi"), ("_socket", "AF_INET"), ("_asyncio", "Task"), ("zlib", "crc32")):
+        assert [line[:7] for line in found_in(pool, text.format(module, name))] == ["3 E1101"]
+    assert (
+        found_in(pool, "import _frozen_importlib, importlib._bootstrap, os.path, xml.etree.ElementTree\n")
+        == []
+    )
+
+
+def test_all_compiled_modules_of_the_standard_library_are_listed() -> None:
+    compiled = set()
+    for name in sys.stdlib_module_names:
+        found = importlib.util.find_spec(name) if name != "__main__" else None
+        is_extension = isinstance(found and found.loader, importlib.machinery.ExtensionFileLoader)
+        if found and (is_extension or found.origin == "built-in"):
+            compiled.add(name)
+    assert compiled <= COMPILED
+
+
+def test_a_package_may_have_a_part_called_distutils(start: Start, tmp_path: Path) -> None:
+    folder = tmp_path / "bundle" / "distutils"
+    folder.mkdir(parents=True)
+    for file in (folder.parent / "__init__.py", folder / "__init__.py", folder / "ours.py"):
+        file.write_text("x = 1\n")
+    text = "import bundle.distutils.ours\nbundle.distutils.ours.x\n"
+    assert found_in(start(Environment((), (tmp_path,), sys.version_info[:2])), text) == []
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes")
+def test_modules_that_are_no_files(workspace: Path, start: Start, caplog: pytest.LogCaptureFixture) -> None:
+    names = ("pipe", "device", "large", "circle", "folder", "marked")
+    os.mkfifo(workspace / "pipe.py")
+    (workspace / "device.py").symlink_to("/dev/null")
+    with (workspace / "large.py").open("wb") as stream:
+        stream.truncate(64 * 2**20)
+    (workspace / "circle.py").symlink_to("circle.py")
+    (workspace / "folder.py").mkdir()
+    (workspace / "marked").mkdir()
+    (workspace / "marked" / "__init__.pyi").write_text("")
+    os.mkfifo(workspace / "marked" / "__init__.py")
+    pool = start(find_environment(workspace, environ={}))
+    for name in names:
+        text = f"import {name}.part\nimport {name}\n"
+        assert [line[:7] for line in found_in(pool, text, workspace / "a.py")] == ["1 E0401", "2 E0401"], name
+    told = [record.getMessage() for record in caplog.records]
+    assert len(told) == 2
+    assert "large.py': not read: it has more than" in told[0]
+    assert "marked/__init__.py': not read: it is no regular file" in told[1]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes")
+def test_the_worker_searches_the_environment(
+    workspace: Path, start: Start, caplog: pytest.LogCaptureFixture
+) -> None:
+    packages = workspace / ".venv" / "lib" / "python3.11" / "site-packages"
+    os.mkfifo(packages / "pipe.pth")
+    pool = start(Search(str(workspace), "no-such-python"))
+    text = "import userlib, top\nimport hypothesis\n"
+    for _ in range(2):
+        assert found_in(pool, text, workspace / "a.py") == ["2 E0401 Unable to import 'hypothesis'"]
+    told = [record.getMessage() for record in caplog.records]
+    assert len(told) == 2
+    assert "no-such-python" in told[0]
+    assert "pipe.pth': not read" in told[1]
+
+
+def test_a_server_reads_nothing_of_the_environment(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def read(*_: object) -> None:
+        raise AssertionError("read by the server")
+
+    for name in ("read_file", "names_in"):
+        monkeypatch.setattr(environment_module, name, read)
+    linter = open_linter(Settings(), workspace)
+    check = Check("import userlib\nimport hypothesis\n", str(workspace / "a.py"), timeout=PATIENCE)
+    report = linter.submit(check).result(PATIENCE)
+    linter.close()
+    assert [finding.line for finding in report.findings] == [2]
 
 
 def test_a_trusted_configuration_counts(workspace: Path, start: Start, tmp_path: Path) -> None:
@@ -605,6 +757,24 @@ def test_a_trusted_configuration_counts(workspace: Path, start: Start, tmp_path:
     ]
     assert not report_of(pool, "x = (\n").parsed
     assert (tmp_path / "plugin-ran").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "failure"),
+    [
+        ("pyproject.toml", None),
+        ("setup.cfg", None),
+        (".pylintrc", "pylint could not be set up: SystemExit: 32"),
+    ],
+)
+def test_a_trusted_configuration_that_is_too_large(
+    workspace: Path, start: Start, caplog: pytest.LogCaptureFixture, name: str, failure: str | None
+) -> None:
+    with (workspace / name).open("wb") as stream:
+        stream.truncate(64 * 2**20)
+    pool = start(find_environment(workspace, environ={}), trusted=True, configuration_folder=workspace)
+    assert report_of(pool, "x = 1\n").failure == failure
+    assert f"{name}': not read: it has more than" in caplog.records[0].getMessage()
 
 
 def test_a_trusted_configuration_that_cannot_be_used_is_a_failure(workspace: Path, start: Start) -> None:

@@ -15,6 +15,7 @@ import tempfile
 import threading
 import time
 from collections import deque
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from typing import Any
 import psutil
 
 from lintseq_lsp.linters.base import Check, Dependencies, Finding, Report, Tier
-from lintseq_lsp.linters.environment import Environment, server_site_packages
+from lintseq_lsp.linters.environment import Environment, Search, server_site_packages
 from lintseq_lsp.linters.protocol import Setup, read_message, write_message
 
 _LOG = logging.getLogger(__name__)
@@ -31,6 +32,7 @@ MEMORY_LIMIT = 300 * 1024 * 1024
 START_TIMEOUT = 30.0
 LONGEST_PAUSE = 30.0
 _SURGE = 1.5  # of the limit: where a check is stopped in its middle
+_MOST_WARNINGS = 100
 _POLL = 0.2  # seconds between looks at the worker's memory while it works
 
 # -I: no PYTHON* variables, no user site, nothing of the working directory. -S: no .pth, no sitecustomize.
@@ -54,12 +56,13 @@ class PylintPool:
 
     The worker starts with the first check (or `warm`), and again after it died, hung or passed
     `memory_limit` (bytes, resident). With `trusted`, the pylint configuration that pylint finds from
-    `configuration_folder` counts; otherwise none does.
+    `configuration_folder` counts; otherwise none does. An environment that is still to be found is
+    searched for in the worker, each time that it starts: reading a workspace may take long, and more.
     """
 
     def __init__(
         self,
-        environment: Environment,
+        environment: Environment | Search,
         *,
         memory_limit: int = MEMORY_LIMIT,
         start_timeout: float = START_TIMEOUT,
@@ -67,12 +70,16 @@ class PylintPool:
         configuration_folder: Path | None = None,
         executable: str = sys.executable,
     ) -> None:
-        self._setup = Setup(
-            source_roots=[str(path) for path in environment.source_roots],
-            site_packages=[str(path) for path in environment.site_packages],
-            python_version=environment.python_version,
-            configuration_folder=str(configuration_folder) if trusted and configuration_folder else None,
-        )
+        configuration = str(configuration_folder) if trusted and configuration_folder else None
+        if isinstance(environment, Search):
+            self._setup = Setup(search=dataclasses.asdict(environment), configuration_folder=configuration)
+        else:
+            self._setup = Setup(
+                source_roots=[str(path) for path in environment.source_roots],
+                site_packages=[str(path) for path in environment.site_packages],
+                python_version=environment.python_version,
+                configuration_folder=configuration,
+            )
         self._memory_limit = memory_limit
         self._start_timeout = start_timeout
         self._executable = executable
@@ -83,6 +90,7 @@ class PylintPool:
         self._pause = 0.0
         self._not_before = 0.0
         self._last_failure = ""
+        self._warned: set[str] = set()
         self._thread = threading.Thread(target=self._serve, name="lintseq-linter", daemon=True)
         self._thread.start()
 
@@ -166,7 +174,7 @@ class PylintPool:
         if time.monotonic() < self._not_before:
             return self._last_failure
         try:
-            worker = _Worker(self._executable, self._setup)
+            worker = _Worker(self._executable, self._setup, self._warn)
         except OSError as error:
             return self._back_off(f"the linter worker could not start: {error}")
         with self._changed:
@@ -188,6 +196,12 @@ class PylintPool:
         _LOG.warning("%s", failure)
         return failure
 
+    def _warn(self, line: str) -> None:
+        """Logs what the worker could not read, once."""
+        if line not in self._warned and len(self._warned) < _MOST_WARNINGS:
+            self._warned.add(line)
+            _LOG.warning("%s", line)
+
     def _stop(self) -> None:
         worker, self._worker = self._worker, None
         if worker is not None:
@@ -197,10 +211,11 @@ class PylintPool:
 class _Worker:
     """A process and two threads on its pipes, which cannot be waited for with a time-out everywhere."""
 
-    def __init__(self, executable: str, setup: Setup) -> None:
+    def __init__(self, executable: str, setup: Setup, warn: Callable[[str], None]) -> None:
         """Raises OSError when there is no such executable."""
         own = [str(path) for path in server_site_packages()]
         package = str(Path(__file__).resolve().parents[2])
+        self._warn = warn
         self._questions: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
         self._answers: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
         self._modules: dict[str, str | None] = {}  # what the process has been told of
@@ -235,6 +250,7 @@ class _Worker:
         if answer is None:
             return f"the linter worker could not start: {self._last_complaint()}"
         self.process_id = answer["process"]  # another one than we started where that is a launcher (Windows)
+        self._tell(answer)
         failure: str | None = answer["failure"]
         return failure
 
@@ -255,6 +271,7 @@ class _Worker:
                 continue
             if answer is None:
                 return "linter worker died"
+            self._tell(answer)
             return Report(
                 findings=tuple(Finding(**finding) for finding in answer["findings"]),
                 tier=Tier(answer["tier"]),
@@ -283,6 +300,10 @@ class _Worker:
         if found != self._dependencies:
             self._dependencies = found
         return self._dependencies
+
+    def _tell(self, answer: Mapping[str, Any]) -> None:
+        for line in answer["warnings"]:
+            self._warn(line)
 
     def stop(self) -> None:
         self.process.kill()

@@ -25,6 +25,9 @@ class Setup:
     configuration_folder: str | None = None
     """Set in a trusted workspace only: where pylint's own configuration is looked for."""
 
+    search: Mapping[str, Any] | None = None
+    """Of an `environment.Search`: the worker looks for roots, packages and version itself."""
+
 
 def read_message(stream: IO[bytes]) -> dict[str, Any] | None:
     """The next message; None when the other side has closed, also in the middle of one."""

@@ -1,8 +1,8 @@
 """pylint, warm, on strings: what runs in the linter's own process, and the only importer of pylint.
 
-Nothing of the user's is executed here: user code is found and read as text by astroid, while real
-imports end at the standard library and at what is already loaded (see `_ImportGuard`); only a trusted
-workspace's pylint configuration may import more. Deliberately absent: policy, and time limits.
+Nothing of the user's is executed here, and nothing because the user's text names it: astroid finds
+modules and reads them as text (see `_confine`), and the process imports nothing after its start; only a
+trusted workspace's pylint configuration may import more. Deliberately absent: policy, and time limits.
 """
 
 import contextlib
@@ -18,13 +18,14 @@ import threading
 import tokenize
 import traceback
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import IO, Any, BinaryIO
 
+import astroid.manager
 from astroid import bases, builder, modutils, nodes
 from astroid.brain import brain_numpy_utils
 from astroid.builder import AstroidBuilder, open_source_file
@@ -34,7 +35,13 @@ from astroid.inference_tip import clear_inference_tip_cache
 from astroid.interpreter._import import spec, util
 from astroid.interpreter.objectmodel import ObjectModel
 from astroid.manager import AstroidManager
-from astroid.modutils import _cache_normalize_path_, _has_init, cached_os_path_isfile
+from astroid.modutils import (
+    _cache_normalize_path_,
+    _has_init,
+    cached_os_path_isfile,
+    is_module_name_part_of_extension_package_whitelist,
+    load_module_from_name,
+)
 from astroid.nodes._base_nodes import LookupMixIn
 from astroid.nodes.scoped_nodes import scoped_nodes
 from pylint.checkers import BaseChecker, BaseRawFileChecker, BaseTokenChecker
@@ -50,6 +57,9 @@ from pylint.utils import ASTWalker, FileState, LinterStats
 from lintseq_lsp.encoding import encode
 from lintseq_lsp.errors import LinterError
 from lintseq_lsp.linters.base import Check, Dependencies, Finding, Report, Stamp, Texts, Tier
+from lintseq_lsp.linters.environment import MOST_NAMES, find_environment
+from lintseq_lsp.linters.files import Opener, names_in
+from lintseq_lsp.linters.imports import COMPILED, Imports
 from lintseq_lsp.linters.protocol import Setup, read_message, stamp, write_message
 from lintseq_lsp.linters.sources import Sources
 from lintseq_lsp.linters.syntax import check_syntax, parse, syntax_finding
@@ -73,8 +83,18 @@ ALWAYS_MESSAGES = frozenset({"E0001"})
 # Hints ("maybe 'x'?") would make an old finding look new as soon as a similar name appears.
 OPTIONS = ("--unsafe-load-any-extension=no", "--missing-member-hint=no")
 
-# Importing them prints, or opens a browser; astroid imports the parents of dotted names.
-UNWELCOME_MODULES = frozenset({"antigravity", "this"})
+MOST_SOURCE = 4 * 1024 * 1024
+"""Bytes of a module's source. astroid's tree of it takes a hundred times as many."""
+
+READERS = (
+    "astroid.builder",
+    "astroid.interpreter._import.spec",
+    "astroid.nodes.scoped_nodes.scoped_nodes",
+    "configparser",
+    "pylint.config.config_file_parser",
+    "pylint.config.find_default_config_files",
+)
+"""The modules that open files which a workspace's names or configuration lead to."""
 
 UNNAMED = "untitled"
 WARM_UP = """\
@@ -136,14 +156,23 @@ def main(standard: Sequence[str], own: Sequence[str]) -> None:
     messages, answers = _private_pipes()
     setup = Setup(**(read_message(messages) or {}))
     trusted = setup.configuration_folder is not None
-    users = [*own, *setup.source_roots, *setup.site_packages] if trusted else []
-    guard = _ImportGuard(standard, users)
-    sys.meta_path[:] = [importlib.machinery.BuiltinImporter, importlib.machinery.FrozenImporter, guard]
     warnings.simplefilter("ignore")
+    told: Sequence[str] = ()
+    if setup.search is not None:
+        setup, told = _searched(setup, setup.search, own)
+    imports = Imports(standard)
+    imports.load()
+    if trusted:
+        imports.trust([*own, *setup.source_roots, *setup.site_packages])
+    opener = Opener(MOST_SOURCE)
+    _confine(opener)
     _look_through_sources()
     session = Session(setup, standard, own)
     failure = session.warm()
-    write_message(answers, {"failure": failure, "process": os.getpid()})
+    if not trusted:
+        imports.close()
+    told = [*told, *opener.take_refused()]
+    write_message(answers, {"failure": failure, "process": os.getpid(), "warnings": told})
     _silence_stderr()
     checks: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
     threading.Thread(target=_receive, args=(messages, checks), daemon=True).start()
@@ -159,7 +188,7 @@ def main(standard: Sequence[str], own: Sequence[str]) -> None:
             continue
         session.learn(asked["modules"], asked["dropped"])
         report = session.check(Check(asked["text"], asked["path"], Tier(asked["tier"])))
-        write_message(answers, _answer(report))
+        write_message(answers, {**_answer(report), "warnings": opener.take_refused()})
 
 
 def _answer(report: Report) -> dict[str, Any]:
@@ -550,31 +579,39 @@ class _Builder(AstroidBuilder):  # type: ignore[misc]
             values[:] = [value for value in values if value is not node]
 
 
-class _ImportGuard:
-    """Stands in for `PathFinder`: only the standard library and what is loaded already has submodules.
+def _searched(setup: Setup, search: Mapping[str, Any], own: Sequence[str]) -> tuple[Setup, tuple[str, ...]]:
+    """The setup with the environment that is found, and the search's warnings."""
+    folder, setting = search["workspace_folder"], search["setting"]
+    found = find_environment(folder and Path(folder), setting, own=map(Path, own))
+    return dataclasses.replace(
+        setup,
+        source_roots=[str(path) for path in found.source_roots],
+        site_packages=[str(path) for path in found.site_packages],
+        python_version=found.python_version,
+    ), found.warnings
 
-    astroid imports C extensions by the names it finds in the checked code, and some of its plugins
-    import `gi`; `sys.path` must name the user's folders, for that is where astroid looks for files.
-    """
 
-    def __init__(self, standard: Sequence[str], trusted: Sequence[str]) -> None:
-        self._standard = list(standard)
-        self._trusted = list(trusted)
-        packages = [getattr(module, "__path__", ()) for module in list(sys.modules.values())]
-        roots = (*standard, *(folder for path in packages for folder in path))
-        self._own = tuple(root + os.sep for root in roots)
+def _confine(opener: Opener) -> None:
+    """Leaves astroid and pylint, of what they do with a name, to read the module that it names."""
+    # astroid asks for the specification of a dotted name, which imports the name's parents ...
+    util = SimpleNamespace(find_spec=lambda name: getattr(sys.modules.get(name), "__spec__", None))
+    spec.importlib = SimpleNamespace(machinery=importlib.machinery, util=util)
+    # ... imports what is compiled ...
+    astroid.manager.load_module_from_name = _compiled_module
+    # ... and, in a plug-in, GTK.
+    sys.modules["gi"] = None  # type: ignore[assignment]
+    for name in READERS:
+        vars(sys.modules[name])["open"] = opener
 
-    def find_spec(
-        self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
-    ) -> importlib.machinery.ModuleSpec | None:
-        if name in UNWELCOME_MODULES:
-            return None
-        find = importlib.machinery.PathFinder.find_spec
-        if path is None:
-            hooked = sys.path if self._trusted else ()  # what a trusted init-hook has put there
-            return find(name, [*self._standard, *self._trusted, *hooked], target)
-        allowed = [folder for folder in path if self._trusted or (folder + os.sep).startswith(self._own)]
-        return find(name, allowed, target) if allowed else None
+
+def _compiled_module(name: str) -> Any:
+    """The module itself, for astroid to look at. Raises ImportError."""
+    allowed = MANAGER.extension_package_whitelist  # by a trusted configuration
+    if allowed and is_module_name_part_of_extension_package_whitelist(name, allowed):
+        return load_module_from_name(name)
+    if name not in COMPILED or name not in sys.modules:
+        raise ImportError(f"{name} is not imported because somebody names it", name=name)
+    return sys.modules[name]
 
 
 class _NewFolders(spec.Finder):  # type: ignore[misc]
@@ -698,8 +735,10 @@ def _suffixes(version: Sequence[int]) -> list[tuple[str, spec.ModuleType]]:
 def _numpy_version(folders: Sequence[str]) -> tuple[str, ...]:
     """As astroid wants it, read from a folder's name: astroid itself would import numpy."""
     for folder in folders:
-        for found in Path(folder).glob("numpy-*.dist-info"):
-            return tuple(found.name.removeprefix("numpy-").removesuffix(".dist-info").split("."))
+        with contextlib.suppress(OSError, ValueError):
+            for name in names_in(folder, MOST_NAMES):
+                if name.startswith("numpy-") and name.endswith(".dist-info"):
+                    return tuple(name.removeprefix("numpy-").removesuffix(".dist-info").split("."))
     return ("0", "0", "0")
 
 
