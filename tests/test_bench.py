@@ -155,7 +155,9 @@ def test_json_is_one_object(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_sections_over_a_real_server() -> None:
     chosen = [f"--only={section}" for section in ("start", "cached", "memory")]
-    answer = CliRunner().invoke(app, ["bench", "--json", "--quick", "--suggestions=10", *chosen])
+    answer = CliRunner().invoke(
+        app, ["bench", "--json", "--quick", "--suggestions=10", f"--model={SMALL_MODEL}", *chosen]
+    )
     assert answer.exit_code == 0, answer.output
     results = json.loads(answer.stdout)["results"]
     assert len(results) == 5
