@@ -24,7 +24,7 @@ from positions import HALF_TYPED, NEXT_EDIT, NEXT_LINE, Position, modules_of, po
 
 from lintseq_lsp.backends.base import Backend, Piece, Request, Usage
 from lintseq_lsp.engine import Engine
-from lintseq_lsp.linters.base import Check, Linter, Report
+from lintseq_lsp.linters.base import Check, Linter, Report, Tier
 from lintseq_lsp.suggestions import Memory, Outcome
 from lintseq_lsp.text import Document
 from lintseq_lsp.weights.gguf_header import verify
@@ -60,12 +60,13 @@ class RememberedLinter:
 
     def __init__(self, linter: Linter) -> None:
         self._linter = linter
-        self._known: dict[Check, Future[Report]] = {}
+        self._known: dict[tuple[str, str, Tier], Future[Report]] = {}
 
     def submit(self, check: Check) -> Future[Report]:
-        if check not in self._known:
-            self._known[check] = self._linter.submit(check)
-        return self._known[check]
+        key = check.text, check.path, check.tier
+        if key not in self._known:
+            self._known[key] = self._linter.submit(check)
+        return self._known[key]
 
     def forget(self) -> None:
         self._known.clear()
