@@ -304,10 +304,9 @@ class Gate:
         `early` lets the syntax check reject; without it a rejection lists all that the linter finds.
         """
         verdict: Future[Verdict] = Future()
-        stand_in = baseline.known.document.text if baseline.parsed else ""
         if baseline.failure:
             verdict.set_result(Verdict(Reason.LINTER_FAILED, detail=baseline.failure))
-        elif silences_more(before.text, candidate.text, stand_in):
+        elif silences_more(before.text, candidate.text, baseline.known.document.text):
             verdict.set_result(Verdict(Reason.PRAGMA))
         elif early and (broken := self._is_broken(candidate, baseline)) is not None:
             verdict.set_result(broken)

@@ -196,6 +196,18 @@ def test_a_pragma_of_the_line_that_is_typed_may_stay() -> None:
     assert gate.submit(before, after, found).result(timeout=0).reason is Reason.PRAGMA
 
 
+def test_a_pragma_elsewhere_does_not_silence_a_call_of_several_lines() -> None:
+    gate = python_gate()
+    gate.baseline(Document("import os  # noqa: F401\n"))
+    before = Document("import os  # noqa: F401\nprint(\n    1,\n    max(2\n")
+    found = gate.baseline(before, 3)
+    assert not found.parsed
+    after = "import os  # noqa: F401\nprint(\n    1,\n    max(2, 3))\n"
+    assert gate.submit(before, Document(after), found).result(timeout=0).accepted
+    silent = f"{after}x = y  # noqa: F821\n"
+    assert gate.submit(before, Document(silent), found).result(timeout=0).reason is Reason.PRAGMA
+
+
 # What an edit is compared with
 
 
