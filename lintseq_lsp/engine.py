@@ -510,9 +510,14 @@ class Engine:
             return None
         candidate = Document(apply(now.text, moved), now.version, now.path)
         baseline = self.gate.baseline(now, None, cancelled)
-        if not wait(self.gate.submit(now, candidate, baseline), cancelled).accepted:
+        verdict = wait(self.gate.submit(now, candidate, baseline), cancelled)
+        if not verdict.accepted:
             return None
-        return replace(suggestion, base=now, replacements=tuple(moved), judged=candidate.text)
+        earlier = suggestion.evidence
+        evidence = Evidence.of(verdict, earlier.states + 1, earlier.milliseconds)
+        return replace(
+            suggestion, base=now, replacements=tuple(moved), evidence=evidence, judged=candidate.text
+        )
 
     # Shared
 
