@@ -106,7 +106,7 @@ class Known:
 class Baseline:
     """What the text before an edit already had. `parsed` is false when nothing could be known of it.
 
-    `newer` says then why the text may be right all the same.
+    `newer` says then why the text may be right all the same. `stand_in` is the text that was linted.
     """
 
     known: Known
@@ -115,6 +115,7 @@ class Baseline:
     parsed: bool = True
     failure: str | None = None
     newer: str = ""
+    stand_in: str = ""
     dependencies: Dependencies = field(default_factory=Dependencies)
 
 
@@ -270,7 +271,8 @@ class Gate:
             if report.failure:
                 return Baseline(Known(), report.tier, failure=report.failure)
             if report.parsed:
-                known = Known(replace(document, text=text), report.findings)
+                # What `pass` has where the line is being typed, that line has: it keeps its own text.
+                known = Known(replace(document, text=text) if number == 2 else document, report.findings)
                 if number == 0:
                     self._remember(self._parsed, document.path, text)
                 elif line is not None:
@@ -279,12 +281,15 @@ class Gate:
                     # A line whose place no statement may have goes on with what is above.
                     known = _there_before(known, last, typed, decided=number == 1 and is_decided(typed))
                 quick_findings = quick.findings if quick else ()
-                return Baseline(known, report.tier, quick_findings, dependencies=report.dependencies)
+                return Baseline(
+                    known, report.tier, quick_findings, stand_in=text, dependencies=report.dependencies
+                )
             broken = broken or report
         last, dependencies = self._last_parsed(document, tier, cancelled)
         stopped = broken.findings[0].line if broken and broken.findings else 0
         newer = newer_syntax(document.lines[stopped - 1]) if 0 < stopped <= len(document.lines) else ""
-        return Baseline(last, tier, parsed=False, newer=newer, dependencies=dependencies)
+        stand_in = last.document.text
+        return Baseline(last, tier, parsed=False, newer=newer, stand_in=stand_in, dependencies=dependencies)
 
     def _last_parsed(
         self, document: Document, tier: Tier, cancelled: Callable[[], bool]
@@ -306,7 +311,7 @@ class Gate:
         verdict: Future[Verdict] = Future()
         if baseline.failure:
             verdict.set_result(Verdict(Reason.LINTER_FAILED, detail=baseline.failure))
-        elif silences_more(before.text, candidate.text, baseline.known.document.text):
+        elif silences_more(before.text, candidate.text, baseline.stand_in):
             verdict.set_result(Verdict(Reason.PRAGMA))
         elif early and (broken := self._is_broken(candidate, baseline)) is not None:
             verdict.set_result(broken)

@@ -196,6 +196,22 @@ def test_a_pragma_of_the_line_that_is_typed_may_stay() -> None:
     assert gate.submit(before, after, found).result(timeout=0).reason is Reason.PRAGMA
 
 
+def test_the_line_that_is_typed_keeps_what_its_stand_in_has() -> None:
+    """As with the indentation of a file of two spaces."""
+
+    def lint(text: str) -> Report:
+        lines = enumerate(text.split("\n"), 1)
+        found = [finding("odd", number, "bad-indentation") for number, line in lines if line.startswith("  ")]
+        return Report(found, Tier.PYLINT, parsed=check_syntax(text).parsed)
+
+    gate = Gate(ImmediateLinter(lint), check_syntax, GatePolicy())
+    before = Document("def f(x):\n  return max(\n")
+    found = gate.baseline(before, 1)
+    assert gate.submit(before, Document("def f(x):\n  return max(x, 1)\n"), found).result().accepted
+    more = Document("def f(x):\n  x += 1\n  return max(x, 1)\n")
+    assert [each.line for each in gate.submit(before, more, found).result().findings] == [2]
+
+
 def test_a_pragma_elsewhere_does_not_silence_a_call_of_several_lines() -> None:
     gate = python_gate()
     gate.baseline(Document("import os  # noqa: F401\n"))
