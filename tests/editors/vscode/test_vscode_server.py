@@ -42,7 +42,7 @@ def test_the_workspace_runs_nothing_by_the_way_programs_are_started(code, tmp_pa
     code.wait_for_status("ready")
     take_area(code, path)
     code.command("LintSeq: Choose the Model")
-    code.rows.filter(has_text="lintseq-6m").wait_for()
+    code.rows.filter(has_text="lintseq-120m").wait_for()
     assert not mark.exists()
 
 
@@ -115,7 +115,7 @@ def test_the_model_is_chosen_and_another_one_in_its_place(start, is_clean):
     text = "class Point:\n    def __init__(self, x, y):\n        self.x = x\n        self.y\n"
     code, path = start(text, AREA * 100, nextEdit=False)
     code.command("LintSeq: Choose the Model")
-    code.rows.filter(has_text="lintseq-6m").wait_for()
+    code.rows.filter(has_text="lintseq-120m").wait_for()
     code.shot("models")
     code.pick("A GGUF file…")
     broken = code.project / "broken.gguf"
