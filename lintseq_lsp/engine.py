@@ -414,7 +414,9 @@ class Engine:
         """
 
         def lint(text: str) -> Report:
-            report = wait(self.gate.check(text, document.path, baseline.tier), cancelled)
+            report = wait(
+                self.gate.check(text, document.path, baseline.tier, indent=baseline.indent), cancelled
+            )
             new = new_findings(baseline.known, replace(document, text=text), report.findings)
             return replace(report, findings=new)
 

@@ -444,6 +444,23 @@ def excused(gate: Gate, document: Document, line: int) -> list[str]:
     return messages(gate.baseline(document, line))
 
 
+@pytest.mark.parametrize("indent", ["  ", "   ", "\t", " " * 8])
+def test_an_edit_is_indented_as_its_file_is(pylint: Gate, indent: str) -> None:
+    text = f"def f(x):\n{indent}if x:\n{indent * 2}x += 1\n{indent}return x\n"
+    before = Document(text, path="indented.py")
+    found = pylint.baseline(before)
+
+    def judged(more: str) -> list[str]:
+        verdict = pylint.submit(before, Document(text + more, path=before.path), found).result(60.0)
+        return [f"{each.line} {each.symbol}" for each in verdict.findings]
+
+    assert judged(f"\n\ndef g(x):\n{indent}return x\n") == []
+    assert judged("\n\ndef g(x):\n    return x\n") == ["8 bad-indentation"]
+    typed = Document(f"{text}\n\ndef g(x):\n{indent}return f(\n", path=before.path)
+    done = Document(typed.text.replace("f(\n", "f(x)\n"), path=before.path)
+    assert pylint.submit(typed, done, pylint.baseline(typed, 7)).result(60.0).accepted
+
+
 @pytest.mark.parametrize("kind", WHOLE)
 def test_what_the_line_gave_is_not_missing_before(pylint: Gate, kind: str) -> None:
     whole = WHOLE[kind].replace("|", "")
