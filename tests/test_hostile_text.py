@@ -241,7 +241,7 @@ def test_a_hostile_line_has_a_verdict(pool: PylintPool, make: Callable[[int], st
 def test_a_pragma_is_found_wherever_pylint_finds_it(pool: PylintPool, comment: str) -> None:
     for source in (f"x = missing  {comment}\n", f"{comment}\nx = missing\n"):
         report = pool.submit(Check(source, timeout=PATIENCE)).result(2 * PATIENCE)
-        assert report == type(report)((), report.tier, milliseconds=report.milliseconds)
+        assert (report.findings, report.parsed, report.failure) == ((), True, None)
 
 
 @pytest.mark.parametrize(
