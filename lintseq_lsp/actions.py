@@ -116,7 +116,7 @@ def continuation(document: Document, action: Action) -> Insertion:
 def _stub_at(document: Document, line: int) -> Stub | None:
     """The innermost function around `line`, if it has no body but a docstring and a placeholder."""
     header = document.lines[line]
-    deeper = indentation(header) + "    "
+    deeper = indentation(header) + document.indent
     attempts = [(document, False)]
     if header.rstrip().endswith(":"):
         # A signature with nothing below it: a body makes it Python.

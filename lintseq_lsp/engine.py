@@ -414,7 +414,9 @@ class Engine:
         """
 
         def lint(text: str) -> Report:
-            report = wait(self.gate.check(text, document.path, baseline.tier), cancelled)
+            report = wait(
+                self.gate.check(text, document.path, baseline.tier, indent=baseline.indent), cancelled
+            )
             new = new_findings(baseline.known, replace(document, text=text), report.findings)
             return replace(report, findings=new)
 
@@ -510,9 +512,14 @@ class Engine:
             return None
         candidate = Document(apply(now.text, moved), now.version, now.path)
         baseline = self.gate.baseline(now, None, cancelled)
-        if not wait(self.gate.submit(now, candidate, baseline), cancelled).accepted:
+        verdict = wait(self.gate.submit(now, candidate, baseline), cancelled)
+        if not verdict.accepted:
             return None
-        return replace(suggestion, base=now, replacements=tuple(moved), judged=candidate.text)
+        earlier = suggestion.evidence
+        evidence = Evidence.of(verdict, earlier.states + 1, earlier.milliseconds)
+        return replace(
+            suggestion, base=now, replacements=tuple(moved), evidence=evidence, judged=candidate.text
+        )
 
     # Shared
 

@@ -106,7 +106,8 @@ class Known:
 class Baseline:
     """What the text before an edit already had. `parsed` is false when nothing could be known of it.
 
-    `newer` says then why the text may be right all the same.
+    `newer` says then why the text may be right all the same. `stand_in` is the text that was linted. An
+    edit is to be indented by `indent`, as the text before it.
     """
 
     known: Known
@@ -115,6 +116,8 @@ class Baseline:
     parsed: bool = True
     failure: str | None = None
     newer: str = ""
+    stand_in: str = ""
+    indent: str = "    "
     dependencies: Dependencies = field(default_factory=Dependencies)
 
 
@@ -233,7 +236,7 @@ def _indentation_at(document: Document, line: int) -> str:
     if document.lines[line] or line == 0:
         return indent
     above = next((text for text in reversed(document.lines[:line]) if text.strip()), "")
-    return indentation(above) + ("    " if above.rstrip().endswith(":") else "")
+    return indentation(above) + (document.indent if above.rstrip().endswith(":") else "")
 
 
 @dataclass
@@ -248,7 +251,7 @@ class Gate:
     syntax: Callable[[str], Report]
     policy: GatePolicy = field(default_factory=GatePolicy)
     workspace: Workspace = field(default_factory=OnDisk)
-    _baselines: OrderedDict[tuple[str, str, Tier], Report] = field(default_factory=OrderedDict)
+    _baselines: OrderedDict[tuple[str, str, Tier, str], Report] = field(default_factory=OrderedDict)
     _parsed: OrderedDict[str, str] = field(default_factory=OrderedDict)
 
     def baseline(
@@ -266,11 +269,12 @@ class Gate:
             if quick is not None and not quick.parsed:
                 broken = broken or quick
                 continue
-            report = self._report(text, document.path, tier, cancelled)
+            report = self._report(text, document, tier, cancelled)
             if report.failure:
                 return Baseline(Known(), report.tier, failure=report.failure)
             if report.parsed:
-                known = Known(replace(document, text=text), report.findings)
+                # What `pass` has where the line is being typed, that line has: it keeps its own text.
+                known = Known(replace(document, text=text) if number == 2 else document, report.findings)
                 if number == 0:
                     self._remember(self._parsed, document.path, text)
                 elif line is not None:
@@ -279,12 +283,27 @@ class Gate:
                     # A line whose place no statement may have goes on with what is above.
                     known = _there_before(known, last, typed, decided=number == 1 and is_decided(typed))
                 quick_findings = quick.findings if quick else ()
-                return Baseline(known, report.tier, quick_findings, dependencies=report.dependencies)
+                return Baseline(
+                    known,
+                    report.tier,
+                    quick_findings,
+                    stand_in=text,
+                    indent=document.indent,
+                    dependencies=report.dependencies,
+                )
             broken = broken or report
         last, dependencies = self._last_parsed(document, tier, cancelled)
         stopped = broken.findings[0].line if broken and broken.findings else 0
         newer = newer_syntax(document.lines[stopped - 1]) if 0 < stopped <= len(document.lines) else ""
-        return Baseline(last, tier, parsed=False, newer=newer, dependencies=dependencies)
+        return Baseline(
+            last,
+            tier,
+            parsed=False,
+            newer=newer,
+            stand_in=last.document.text,
+            indent=document.indent,
+            dependencies=dependencies,
+        )
 
     def _last_parsed(
         self, document: Document, tier: Tier, cancelled: Callable[[], bool]
@@ -293,7 +312,7 @@ class Gate:
         text = self._parsed.get(document.path)
         if text is None:
             return Known(), Dependencies()
-        report = self._report(text, document.path, tier, cancelled)
+        report = self._report(text, document, tier, cancelled)
         return Known(replace(document, text=text), report.findings), report.dependencies
 
     def submit(
@@ -304,23 +323,24 @@ class Gate:
         `early` lets the syntax check reject; without it a rejection lists all that the linter finds.
         """
         verdict: Future[Verdict] = Future()
-        stand_in = baseline.known.document.text if baseline.parsed else ""
         if baseline.failure:
             verdict.set_result(Verdict(Reason.LINTER_FAILED, detail=baseline.failure))
-        elif silences_more(before.text, candidate.text, stand_in):
+        elif silences_more(before.text, candidate.text, baseline.stand_in):
             verdict.set_result(Verdict(Reason.PRAGMA))
         elif early and (broken := self._is_broken(candidate, baseline)) is not None:
             verdict.set_result(broken)
         else:
-            report = self.check(candidate.text, candidate.path, baseline.tier)
+            report = self.check(candidate.text, candidate.path, baseline.tier, indent=baseline.indent)
             report.add_done_callback(lambda done: _settle(verdict, baseline, candidate, done))
         return verdict
 
-    def check(self, text: str, path: str, tier: Tier, timeout: float | None = None) -> Future[Report]:
+    def check(
+        self, text: str, path: str, tier: Tier, timeout: float | None = None, *, indent: str = "    "
+    ) -> Future[Report]:
         """The linter's own report, without a baseline. Some of pylint's checks want a file name."""
         seconds = self.policy.timeout if timeout is None else timeout
         modules = self.workspace.modules(path)
-        return self.linter.submit(Check(text, path or "untitled.py", tier, seconds, modules))
+        return self.linter.submit(Check(text, path or "untitled.py", tier, seconds, modules, indent))
 
     def holds(self, path: str, dependencies: Iterable[Dependencies]) -> bool:
         """Whether a verdict on the document at `path` would be the same now. Quick, and in any thread."""
@@ -342,11 +362,15 @@ class Gate:
         verdict = judge(replace(baseline, known=known), candidate, report)
         return None if verdict.accepted else verdict
 
-    def _report(self, text: str, path: str, tier: Tier, cancelled: Callable[[], bool]) -> Report:
-        key = (path, text, tier)
+    def _report(self, text: str, document: Document, tier: Tier, cancelled: Callable[[], bool]) -> Report:
+        """On `text`, which stands for `document` or is an earlier one."""
+        path, indent = document.path, document.indent
+        key = (path, text, tier, indent)
         report = self._baselines.get(key)
         if report is None or report.failure or not self.holds(path, (report.dependencies,)):
-            report = wait(self.check(text, path, tier, self.policy.baseline_timeout), cancelled)
+            report = wait(
+                self.check(text, path, tier, self.policy.baseline_timeout, indent=indent), cancelled
+            )
         self._remember(self._baselines, key, report)
         return report
 

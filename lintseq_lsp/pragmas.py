@@ -5,6 +5,7 @@ pylint's messages (`E0602` and `undefined-variable` count as two).
 """
 
 import ast
+import operator
 import re
 import tokenize
 from collections import Counter, defaultdict
@@ -72,19 +73,24 @@ def silences_more(before: str, after: str, stand_in: str = "") -> bool:
     """Whether `after`, an edit of `before`, silences a linter where it was not silenced, or changes
     the declared encoding.
 
-    Where the tokens of `before` cannot be read, those of `stand_in` count, line for line. An `after`
-    that cannot be read silences more, unless Python does not parse it anyway.
+    Where the tokens of `before` cannot be read, those of `stand_in` count: the same text but for one line,
+    or another one with lines of its own. An `after` that cannot be read silences more, unless Python does
+    not parse it anyway.
     """
     if before == after or not _may_have_any(after):
         return False
     new = _silence(after)
     if new is None:
         return _parses(after)
-    old = _silence(before) or _silence(stand_in) or _Silence()
     old_lines, new_lines = split_lines(before)[0], split_lines(after)[0]
     encoding = _encoding(new_lines)
     if encoding not in ("utf-8", _encoding(old_lines)):
         return True
+    old = _silence(before)
+    if old is None:
+        old, lines = _silence(stand_in) or _Silence(), split_lines(stand_in)[0]
+        if len(lines) != len(old_lines) or sum(map(operator.ne, lines, old_lines)) > 1:
+            old_lines = lines
     opened = {item for item in new.open if new.open[item] > max(old.open[item], 0)}
     if not _covers(old.file, new.file | opened):
         return True

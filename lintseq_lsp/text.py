@@ -9,7 +9,9 @@ from bisect import bisect_right
 from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 
+_INDENT = "    "
 _LINE_END = re.compile(r"\r\n|\n|\r")
 
 
@@ -61,6 +63,17 @@ class Document:
         """The line end that the document uses most; `\\n` when it has none."""
         ends = Counter(end for end in self._split[1] if end)
         return ends.most_common(1)[0][0] if ends else "\n"
+
+    @cached_property
+    def indent(self) -> str:
+        """What most blocks are indented by; four spaces where there are none."""
+        steps = Counter[str]()
+        lines = [line for line in self.lines if line.strip()]
+        for header, body in pairwise(lines):
+            outer, inner = indentation(header), indentation(body)
+            if header.rstrip().endswith(":") and inner != outer and inner.startswith(outer):
+                steps[inner.removeprefix(outer)] += 1
+        return max(steps, key=lambda step: (steps[step], step == _INDENT), default=_INDENT)
 
     def offset(self, line: int, column: int) -> int:
         """Offset of (line, column), both zero-based and in code points; clamped to the document."""

@@ -96,6 +96,10 @@ def test_the_docstring_is_the_instruction(line: int) -> None:
     assert stub(text, line) == (text.removesuffix("\n    pass"), 5, "    ", "The area of a circle.")
 
 
+def test_a_body_is_indented_as_the_file_is() -> None:
+    assert stub("if y:\n  z\ndef f(x):", 2) == ("if y:\n  z\ndef f(x):", 3, "  ", "f")
+
+
 def test_a_docstring_alone_is_a_stub() -> None:
     text = 'class A:\n\tdef f(self):\n\t\t"""Do."""\n\n\tx = 1\n'
     assert stub(text, 1) == (text, 3, "\t\t", "Do.")

@@ -773,6 +773,18 @@ def test_a_late_answer_moves_with_what_was_typed_elsewhere_and_is_judged_again()
     assert moved.base.version == 3
 
 
+def test_a_late_answer_has_the_evidence_of_the_text_that_it_is_for() -> None:
+    gate, workspace = moving_gate()
+    engine = engine_of(LineModel(["x = 1"]), gate)
+    (suggestion,) = complete(engine, "a\n|\nb\n").suggestions
+    workspace.state = "second"
+    moved = engine.rebase(suggestion, Document("bad\na\n\nb\n", 3, "a.py"))
+    assert moved is not None
+    assert (moved.evidence.before, moved.evidence.after) == (1, 1)
+    assert engine.holds(moved)
+    assert not engine.holds(suggestion)
+
+
 def test_a_late_answer_is_dropped_where_the_user_typed_or_when_both_are_not_clean() -> None:
     engine = engine_of(LineModel(["x = 1"]))
     (suggestion,) = complete(engine, "a\n|\nb\n").suggestions

@@ -196,6 +196,34 @@ def test_a_pragma_of_the_line_that_is_typed_may_stay() -> None:
     assert gate.submit(before, after, found).result(timeout=0).reason is Reason.PRAGMA
 
 
+def test_the_line_that_is_typed_keeps_what_its_stand_in_has() -> None:
+    """As with the indentation of a file of two spaces."""
+
+    def lint(text: str) -> Report:
+        lines = enumerate(text.split("\n"), 1)
+        found = [finding("odd", number, "bad-indentation") for number, line in lines if line.startswith("  ")]
+        return Report(found, Tier.PYLINT, parsed=check_syntax(text).parsed)
+
+    gate = Gate(ImmediateLinter(lint), check_syntax, GatePolicy())
+    before = Document("def f(x):\n  return max(\n")
+    found = gate.baseline(before, 1)
+    assert gate.submit(before, Document("def f(x):\n  return max(x, 1)\n"), found).result().accepted
+    more = Document("def f(x):\n  x += 1\n  return max(x, 1)\n")
+    assert [each.line for each in gate.submit(before, more, found).result().findings] == [2]
+
+
+def test_a_pragma_elsewhere_does_not_silence_a_call_of_several_lines() -> None:
+    gate = python_gate()
+    gate.baseline(Document("import os  # noqa: F401\n"))
+    before = Document("import os  # noqa: F401\nprint(\n    1,\n    max(2\n")
+    found = gate.baseline(before, 3)
+    assert not found.parsed
+    after = "import os  # noqa: F401\nprint(\n    1,\n    max(2, 3))\n"
+    assert gate.submit(before, Document(after), found).result(timeout=0).accepted
+    silent = f"{after}x = y  # noqa: F821\n"
+    assert gate.submit(before, Document(silent), found).result(timeout=0).reason is Reason.PRAGMA
+
+
 # What an edit is compared with
 
 
@@ -414,6 +442,23 @@ def pylint() -> Iterator[Gate]:
 def excused(gate: Gate, document: Document, line: int) -> list[str]:
     """What counts as there before, of a text that does not parse as it is."""
     return messages(gate.baseline(document, line))
+
+
+@pytest.mark.parametrize("indent", ["  ", "   ", "\t", " " * 8])
+def test_an_edit_is_indented_as_its_file_is(pylint: Gate, indent: str) -> None:
+    text = f"def f(x):\n{indent}if x:\n{indent * 2}x += 1\n{indent}return x\n"
+    before = Document(text, path="indented.py")
+    found = pylint.baseline(before)
+
+    def judged(more: str) -> list[str]:
+        verdict = pylint.submit(before, Document(text + more, path=before.path), found).result(60.0)
+        return [f"{each.line} {each.symbol}" for each in verdict.findings]
+
+    assert judged(f"\n\ndef g(x):\n{indent}return x\n") == []
+    assert judged("\n\ndef g(x):\n    return x\n") == ["8 bad-indentation"]
+    typed = Document(f"{text}\n\ndef g(x):\n{indent}return f(\n", path=before.path)
+    done = Document(typed.text.replace("f(\n", "f(x)\n"), path=before.path)
+    assert pylint.submit(typed, done, pylint.baseline(typed, 7)).result(60.0).accepted
 
 
 @pytest.mark.parametrize("kind", WHOLE)

@@ -167,6 +167,15 @@ def test_what_has_no_tokens() -> None:
     assert not silences_more(open_bracket, after, "pass\nb = 1  # noqa\n")
 
 
+def test_what_stands_in_may_have_other_lines() -> None:
+    last = "a = 1\nb = 1  # noqa\n"
+    before = "a = 1\nc = (\n    2,\n    (\nb = 1  # noqa\n"
+    after = "a = 1\nc = (\n    2,\n    ())\nb = 1  # noqa\n"
+    assert not silences_more(before, after, last)
+    assert silences_more(before, after.replace("())", "())  # noqa"), last)
+    assert silences_more(before, after.replace("c = (", "c = (  # noqa"), last)
+
+
 def test_more_than_anybody_means_is_not_read() -> None:
     few, many = ("".join(f"# pylint: disable=x{n}\nx = {n}\n" for n in range(count)) for count in (400, 600))
     assert not silences_more(few, f"{few}y = 1\n")

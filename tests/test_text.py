@@ -62,3 +62,20 @@ def test_indentation_is_white_space_of_the_language() -> None:
     assert indentation("\x0c    x") == "\x0c    "
     assert indentation("\u2028x") == ""
     assert indentation("   ") == "   "
+
+
+@pytest.mark.parametrize(
+    ("text", "indent"),
+    [
+        ("", "    "),
+        ("x = 1\n", "    "),
+        ("if x:\n  y\n", "  "),
+        ("if x:\n\n\ty\n\tif z:\n\t\ty\n", "\t"),
+        ("if x:\n  y\nif x:\n    y\n", "    "),
+        ("if x:\n   y\nif x:\n   y\nif x:\n    y\n", "   "),
+        ("x = f(1,\n  2)\n", "    "),
+        ("if x:\n\ty\n        z\n", "\t"),
+    ],
+)
+def test_the_indent_is_what_most_blocks_have(text: str, indent: str) -> None:
+    assert Document(text).indent == indent

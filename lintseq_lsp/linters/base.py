@@ -40,7 +40,7 @@ class Check:
 
     `path` names the module for messages and relative imports ("" for none); it need not exist and
     is never read. `tier` is the deepest one wanted. `timeout` is in seconds. `modules` are those others
-    that do not count as they are on disk.
+    that do not count as they are on disk. `indent` is what one level of blocks is indented by.
     """
 
     text: str
@@ -48,6 +48,7 @@ class Check:
     tier: Tier = Tier.PYLINT
     timeout: float = 2.0
     modules: Texts = field(default_factory=dict)
+    indent: str = "    "
 
 
 @dataclass(frozen=True, slots=True)

@@ -257,7 +257,13 @@ class _Worker:
     def ask(self, check: Check, memory_limit: int) -> Report | str:
         """The report, or why there is none; then the worker is not to be used again."""
         deadline = time.monotonic() + check.timeout
-        asked = {"text": check.text, "path": check.path, "tier": int(check.tier), **self._news(check)}
+        asked = {
+            "text": check.text,
+            "path": check.path,
+            "tier": int(check.tier),
+            "indent": check.indent,
+            **self._news(check),
+        }
         self._questions.put(asked)
         while True:
             left = deadline - time.monotonic()

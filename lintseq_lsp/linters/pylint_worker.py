@@ -187,7 +187,8 @@ def main(standard: Sequence[str], own: Sequence[str]) -> None:
                 gc.freeze()  # else every full collection walks the standard library's trees
             continue
         session.learn(asked["modules"], asked["dropped"])
-        report = session.check(Check(asked["text"], asked["path"], Tier(asked["tier"])))
+        check = Check(asked["text"], asked["path"], Tier(asked["tier"]), indent=asked["indent"])
+        report = session.check(check)
         write_message(answers, {**_answer(report), "warnings": opener.take_refused()})
 
 
@@ -251,7 +252,7 @@ class Session:
         try:
             if check.tier <= Tier.SYNTAX:
                 return check_syntax(text, check.path)
-            findings, parsed = self._lint(text, check.path, check.tier)
+            findings, parsed = self._lint(text, check.path, check.tier, check.indent)
         except Exception as error:  # noqa: BLE001 - the boundary: whatever it is, the gate rejects
             self._passes.clear()  # a checker that was left in the middle keeps a wrong state
             MANAGER.clear_cache()
@@ -262,7 +263,7 @@ class Session:
             return Report(tier=check.tier, failure=f"the linter crashed: {type(error).__name__} in {where}")
         return Report(findings, check.tier, parsed=parsed, dependencies=self._depends)
 
-    def _lint(self, text: str, path: str, tier: Tier) -> tuple[tuple[Finding, ...], bool]:
+    def _lint(self, text: str, path: str, tier: Tier, indent: str) -> tuple[tuple[Finding, ...], bool]:
         tree, broken = parse(text)
         if tree is None:
             return broken, False
@@ -271,6 +272,8 @@ class Session:
         except SyntaxError as error:
             return (syntax_finding(error),), False
         one_pass = self._pass(tier)
+        if self._setup.configuration_folder is None:  # else the project's configuration says it
+            one_pass.indent_by(indent)
         name, extra = self._module_name(path)
         self._forget_stale(name, extra)
         sys.path[:] = self._search_path(extra)
@@ -446,6 +449,10 @@ class _Pass:
                 checker.__class__ = _Indentation
             checker.open()
             self._walker.add_checker(checker)
+
+    def indent_by(self, indent: str) -> None:
+        """What one level is to be indented by from now on."""
+        self._linter.config.indent_string = indent
 
     def run(self, module: nodes.Module, name: str, path: str) -> tuple[Finding, ...]:
         linter = self._linter

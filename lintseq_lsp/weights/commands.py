@@ -57,7 +57,7 @@ def convert(
         PromptFormat, typer.Option(help="The history it was trained for.")
     ] = PromptFormat.PAPER,
 ) -> None:
-    """Make a GGUF file of an OLMo checkpoint with the token `<|diff|>`."""
+    """Make a GGUF file of an OLMo, Llama, Qwen2 or Qwen3 checkpoint with the token `<|diff|>`."""
     from lintseq_lsp.weights.convert import convert as convert_checkpoint
 
     with _errors_shown():
