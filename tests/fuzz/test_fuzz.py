@@ -89,9 +89,15 @@ def test_answers_finds_what_was_never_judged(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_gate_finds_a_gate_that_is_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = "def f(a):\n    return a\n\n\nprint(f(1))\n"
+    where = {"text": whole.replace("return a", "return "), "line": 1, "column": 11}
+    typing = {"kind": "ghost text", **where, "answers": [["    return b"], ["    return a"]]}
+    case = {"module": "shapes", "whole": whole, "tries": [typing]}
+    right = fuzz_gate.check([case])
+    assert (right.count, right.wrong) == (1, [])
     monkeypatch.setattr(gate, "new_findings", lambda *_: [])
-    monkeypatch.setattr(fuzz_gate, "TRIES", 3)
-    assert "undefined-variable" in found_by("gate", 1, batch=1)
+    ((_, what),) = fuzz_gate.check([case]).wrong
+    assert json.loads(what)["new"] == [["undefined-variable", "Undefined variable 'b'"]]
 
 
 def test_a_finding_is_kept_as_a_case(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
