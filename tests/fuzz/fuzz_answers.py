@@ -73,6 +73,7 @@ LINES = [
     *(
         "@property",
         "import os",
+        "from __future__ import annotations",
         "from os import *",
         "del a",
         "def f(a):",

@@ -15,7 +15,8 @@ import sysconfig
 import tempfile
 import warnings
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from random import Random
@@ -26,6 +27,7 @@ from fuzz_frame import Case, Fuzz, Result
 from lintseq_lsp.backends.base import Backend
 from lintseq_lsp.backends.scripted import ScriptedBackend
 from lintseq_lsp.engine import Engine
+from lintseq_lsp.gate import Gate
 from lintseq_lsp.generation import Step
 from lintseq_lsp.prompts import BOUNDARY, PromptFormat
 from lintseq_lsp.runtime import open_gate
@@ -50,6 +52,7 @@ EXTRAS = [
     "{}.{}({})",
     "pass",
 ]
+SILENCES = re.compile(r"#.*\b(?:pylint\s*:\s*(?:disable|skip-file)|noqa|type:\s*ignore)\b.*")
 NAME = re.compile(r"[^\W\d]\w*")
 TRIES = 12
 """In one module: the text before is judged once for all."""
@@ -204,82 +207,101 @@ def compiles(text: str) -> bool:
 # Trials
 
 
+@dataclass(frozen=True)
+class Shown:
+    """One state. `case` has the one try that led to it, `before` is the text that it is compared with."""
+
+    case: Case
+    before: str
+    after: str
+
+    @property
+    def module(self) -> str:
+        return str(self.case["module"])
+
+
 def check(cases: Sequence[Case]) -> Result:
     """Asks the engine first, and then judges all that was shown in one process."""
-    pairs = []  # case, text before, state shown
+    states: list[Shown] = []
+    result = Result()
     gate = open_gate(Settings(gate_timeout=20.0))
     try:
         for number, case in enumerate(cases):
             for one in case["tries"]:
-                engine = Engine(
-                    model_of(one),
-                    gate,
-                    prompt_format=PromptFormat.SUFFIX_FIRST,
-                    settings=Settings(strings_and_comments=True),
-                )
-                path = f"/nowhere/m{number}_{case['module']}.py"
+                alone = {**case, "tries": [one]}
                 before = one["text"] if compiles(one["text"]) else case["whole"]
-                pairs += [
-                    ({**case, "tries": [one]}, before, state) for state in shown(engine, case, one, path)
-                ]
+                try:
+                    texts = shown(gate, alone, f"/nowhere/m{number}_{case['module']}.py")
+                except Exception as error:  # noqa: BLE001 - whatever stands in a document, the engine answers
+                    result.wrong.append((alone, f"{type(error).__name__}: {error}"))
+                else:
+                    states += [Shown(alone, before, text) for text in texts]
     finally:
         gate.linter.close()
-    result = Result(len(pairs))
-    with tempfile.TemporaryDirectory() as folder:
-        known = findings(Path(folder), [(case["module"], text) for case, *both in pairs for text in both])
-    for case, before, after in pairs:
-        module = case["module"]
-        if known[module, after] - known[module, before]:
+    result.count = len(states)
+    said = findings([(state.module, text) for state in states for text in (state.before, state.after)])
+    for state in states:
+        new = said[state.module, state.after] - said[state.module, state.before]
+        if new:
             # An inference may depend on what the process inferred before: these two texts alone decide.
-            with tempfile.TemporaryDirectory() as folder:
-                alone = [findings(Path(folder), [(module, text)])[module, text] for text in (before, after)]
-            if new := alone[1] - alone[0]:
-                what = {"line": case["tries"][0]["line"], "shown": after, "new": [list(key) for key in new]}
-                result.wrong.append((case, json.dumps(what)))
+            pairs = [(state.module, text) for text in (state.before, state.after)]
+            before, after = (findings([pair])[pair] for pair in pairs)
+            new = after - before
+        if new := new or new_silence(state):
+            what = {"line": state.case["tries"][0]["line"], "shown": state.after, "new": [*map(list, new)]}
+            result.wrong.append((state.case, json.dumps(what)))
     return result
+
+
+def new_silence(state: Shown) -> Counter[tuple[str, str]]:
+    """Comments that silence a linter and were neither there before nor typed by the user."""
+    (one,) = state.case["tries"]
+    typed = one["text"].split("\n")[one["line"]]
+    comments = (Counter(SILENCES.findall(text)) for text in (state.after, state.before))
+    return Counter({("silenced", text): 1 for text in next(comments) - next(comments) if text not in typed})
 
 
 def model_of(one: Case) -> Backend:
     return LineModel(*one["answers"]) if "answers" in one else ScriptedBackend([one["stream"]], logprob=-0.01)
 
 
-def shown(engine: Engine, case: Case, one: Case, path: str) -> Iterator[str]:
+def shown(gate: Gate, case: Case, path: str) -> list[str]:
     """The texts that the user is shown, each once."""
+    (one,) = case["tries"]
+    settings = Settings(strings_and_comments=True)
+    engine = Engine(model_of(one), gate, prompt_format=PromptFormat.SUFFIX_FIRST, settings=settings)
     engine.prepare(Document(case["whole"], 1, path))
     document = Document(one["text"], 2, path)
     offset = document.offset(one["line"], one["column"])
-    states = []
     match one["kind"]:
         case "ghost text":
             states = [each.text for each in engine.complete(document, offset, candidates=3).suggestions]
         case "next edit":
             states = [each.text for each in engine.next_edit(document, offset).suggestions]
-        case "instruction":
+        case _:
             steps = [step for step in engine.edit(document, "Do.") if isinstance(step, Step)]
             states = [step.document.text for step in steps if step.verdict.accepted]
-    yield from dict.fromkeys(states)
+    return list(dict.fromkeys(states))
 
 
 Texts = Sequence[tuple[str, str]]
 
 
-def findings(folder: Path, texts: Texts) -> dict[tuple[str, str], Counter[tuple[str, str]]]:
+def findings(texts: Texts) -> dict[tuple[str, str], Counter[tuple[str, str]]]:
     """What plain pylint says of each (module, text), without places: (symbol, message), and how often."""
-    names: dict[str, tuple[str, str]] = {}
-    for number, (module, text) in enumerate(dict.fromkeys(texts)):
-        name = f"state_{number}_{module}.py"
-        (folder / name).write_text(text, "utf-8")
-        names[name] = module, text
+    names = {f"state_{number}_{pair[0]}.py": pair for number, pair in enumerate(dict.fromkeys(texts))}
     found = {pair: Counter[tuple[str, str]]() for pair in names.values()}
     if not names:
         return found
     command = [sys.executable, "-I", "-m", "pylint", f"--rcfile={os.devnull}", "--persistent=n", "--score=n"]
     command += ["--disable=all", "--enable=E,F,W0311,W0231", "--output-format=json", *names]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    with tempfile.TemporaryDirectory() as folder:
+        for name, (_, text) in names.items():
+            (Path(folder) / name).write_text(text, "utf-8")
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     for message in json.loads(done.stdout):
-        pair = names[Path(message["path"]).name]
         text = re.sub(r"\bline \d+", "line", message["message"]).replace(message["module"], "this module")
-        found[pair][message["symbol"], text] += 1
+        found[names[Path(message["path"]).name]][message["symbol"], text] += 1
     return found
 
 
