@@ -6,6 +6,7 @@ like it. Right is: in no state that is shown does plain pylint find what it did 
 the one that was sent, or the last one that could be compiled.
 """
 
+import io
 import json
 import os
 import re
@@ -13,6 +14,7 @@ import subprocess
 import sys
 import sysconfig
 import tempfile
+import tokenize
 import warnings
 from collections import Counter, defaultdict
 from collections.abc import Sequence
@@ -257,8 +259,15 @@ def new_silence(state: Shown) -> Counter[tuple[str, str]]:
     """Comments that silence a linter and were neither there before nor typed by the user."""
     (one,) = state.case["tries"]
     typed = one["text"].split("\n")[one["line"]]
-    comments = (Counter(SILENCES.findall(text)) for text in (state.after, state.before))
-    return Counter({("silenced", text): 1 for text in next(comments) - next(comments) if text not in typed})
+    new = silences(state.after) - silences(state.before)
+    return Counter({("silenced", text): 1 for text in new if text not in typed})
+
+
+def silences(text: str) -> Counter[str]:
+    tokens = tokenize.generate_tokens(io.StringIO(text).readline)
+    return Counter(
+        token.string for token in tokens if token.type == tokenize.COMMENT and SILENCES.match(token.string)
+    )
 
 
 def model_of(one: Case) -> Backend:
