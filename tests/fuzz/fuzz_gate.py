@@ -3,9 +3,10 @@
 Modules are those that are installed: the standard library's and the environment's own. The user types
 somewhere in one, in every kind of statement; a scripted model writes the rest of the real line, or something
 like it. Right is: in no state that is shown does plain pylint find what it did not find in the text before:
-the one that was sent, or the last one that could be compiled.
+the one that was sent, or the last one that could be parsed. Nor does one bring in a comment that silences.
 """
 
+import ast
 import io
 import json
 import os
@@ -54,7 +55,8 @@ EXTRAS = [
     "{}.{}({})",
     "pass",
 ]
-SILENCES = re.compile(r"#.*\b(?:pylint\s*:\s*(?:disable|skip-file)|noqa|type:\s*ignore)\b.*")
+FOR_BLOCKS = re.compile(r"\bpylint\s*:\s*(?:disable|skip-file)\b")
+FOR_LINES = re.compile(r"\b(?:noqa|type:\s*ignore)\b")
 NAME = re.compile(r"[^\W\d]\w*")
 TRIES = 12
 """In one module: the text before is judged once for all."""
@@ -197,10 +199,19 @@ def names_of(text: str) -> list[str]:
 
 
 def compiles(text: str) -> bool:
+    return _is_read(text, 0)
+
+
+def parses(text: str) -> bool:
+    """Also what has a tree and does not compile: a `return` in a module."""
+    return _is_read(text, ast.PyCF_ONLY_AST)
+
+
+def _is_read(text: str, flags: int) -> bool:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            compile(text, "text", "exec", dont_inherit=True)
+            compile(text, "text", "exec", flags, dont_inherit=True)
         except (SyntaxError, ValueError):
             return False
     return True
@@ -231,7 +242,7 @@ def check(cases: Sequence[Case]) -> Result:
         for number, case in enumerate(cases):
             for one in case["tries"]:
                 alone = {**case, "tries": [one]}
-                before = one["text"] if compiles(one["text"]) else case["whole"]
+                before = one["text"] if parses(one["text"]) else case["whole"]
                 try:
                     texts = shown(gate, alone, f"/nowhere/m{number}_{case['module']}.py")
                 except Exception as error:  # noqa: BLE001 - whatever stands in a document, the engine answers
@@ -249,6 +260,8 @@ def check(cases: Sequence[Case]) -> Result:
             pairs = [(state.module, text) for text in (state.before, state.after)]
             before, after = (findings([pair])[pair] for pair in pairs)
             new = after - before
+        if compiles(state.before) and not compiles(state.after):
+            new["syntax-error", "does not compile"] += 1
         if new := new or new_silence(state):
             what = {"line": state.case["tries"][0]["line"], "shown": state.after, "new": [*map(list, new)]}
             result.wrong.append((state.case, json.dumps(what)))
@@ -264,9 +277,14 @@ def new_silence(state: Shown) -> Counter[tuple[str, str]]:
 
 
 def silences(text: str) -> Counter[str]:
+    """Such comments. Those for one line say nothing where there is no code."""
     tokens = tokenize.generate_tokens(io.StringIO(text).readline)
+    comments = [token for token in tokens if token.type == tokenize.COMMENT]
     return Counter(
-        token.string for token in tokens if token.type == tokenize.COMMENT and SILENCES.match(token.string)
+        token.string
+        for token in comments
+        if FOR_BLOCKS.search(token.string)
+        or (FOR_LINES.search(token.string) and not token.line.lstrip().startswith("#"))
     )
 
 
