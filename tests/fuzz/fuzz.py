@@ -39,6 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     chosen = parser.parse_args(arguments)
     names = chosen.only or list(FUZZES)
     whole = sum(SHARES[name] for name in names)
+    say(f"seed {chosen.seed}")
     figures = []
     for name in names:
 

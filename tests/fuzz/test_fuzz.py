@@ -18,7 +18,7 @@ from lintseq_lsp.diffs import Diff, Hunk
 from lintseq_lsp.excerpt import Excerpt
 from lintseq_lsp.text import Document
 
-SHARES = {"protocol": (300, 1), "streams": (5000, 1000), "answers": (1500, 100), "gate": (1, 3)}
+SHARES = {"protocol": (300, 1), "streams": (5000, 1000), "answers": (1500, 100), "gate": (1, 2)}
 """How much of each, and how many cases in a batch."""
 KEPT = sorted(CASES.glob("*.json"))
 
