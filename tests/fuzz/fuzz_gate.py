@@ -242,7 +242,7 @@ def check(cases: Sequence[Case]) -> Result:
         for number, case in enumerate(cases):
             for one in case["tries"]:
                 alone = {**case, "tries": [one]}
-                before = one["text"] if parses(one["text"]) else case["whole"]
+                before = text_before(one, case["whole"])
                 try:
                     texts = shown(gate, alone, f"/nowhere/m{number}_{case['module']}.py")
                 except Exception as error:  # noqa: BLE001 - whatever stands in a document, the engine answers
@@ -266,6 +266,19 @@ def check(cases: Sequence[Case]) -> Result:
             what = {"line": state.case["tries"][0]["line"], "shown": state.after, "new": [*map(list, new)]}
             result.wrong.append((state.case, json.dumps(what)))
     return result
+
+
+def text_before(one: Case, whole: str) -> str:
+    """What a state is compared with: the text that was sent, else the last one that could be parsed.
+
+    Of a block whose only line the user has emptied, the text without it is what the user made: what was bound
+    there is gone.
+    """
+    lines = one["text"].split("\n")
+    typed = lines[one["line"]]
+    emptied = [*lines[: one["line"]], typed + "pass", *lines[one["line"] + 1 :]]
+    texts = [one["text"], *([] if typed.strip() else ["\n".join(emptied)])]
+    return next((text for text in texts if parses(text)), whole)
 
 
 def new_silence(state: Shown) -> Counter[tuple[str, str]]:
