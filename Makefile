@@ -6,9 +6,10 @@ SHELL := bash
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+MINUTES := 10
 export PYTHON VENV
 
-.PHONY: demo test check format bench acceptance wheel test-parity test-editors clean
+.PHONY: demo test check format bench acceptance fuzz wheel test-parity test-editors clean
 
 demo: $(READY)
 	@echo; echo "1. Finish a line that is half-typed: examples/geometry.py, line 54, behind \"bot\""
@@ -35,6 +36,10 @@ bench: $(READY)
 
 acceptance: $(READY)
 	$(BIN)/python benchmarks/acceptance.py $(ARGS)
+
+# Tries what should not be possible for MINUTES, and adds a row to tests/fuzz/TOTALS.md.
+fuzz: $(READY)
+	PYTHONPATH=tests $(BIN)/python tests/fuzz/fuzz.py --minutes $(MINUTES) $(ARGS)
 
 wheel: $(READY)
 	$(BIN)/python -m pip wheel --disable-pip-version-check --no-deps --no-build-isolation --wheel-dir dist .

@@ -99,6 +99,13 @@ def test_nesting_too_deep_for_pyflakes_is_a_failure() -> None:
     assert report.failure or report.findings
 
 
+def test_what_pyflakes_cannot_check_is_a_failure() -> None:
+    """It asserts that such an import stands in a module."""
+    report = check_syntax("def f():\n    from __future__ import annotations\n")
+    assert report.failure == "pyflakes cannot check the code: AssertionError"
+    assert [found.code for found in report.findings] == ["E0001"]
+
+
 def test_line_ends_and_form_feeds() -> None:
     expected = [("E0602", 3, "Undefined variable 'missing'")]
     for text in ("x = 1\r\n\x0c\r\nmissing\r\n", "x = 1\r\x0c\rmissing\r", "x = '\u2028'\n\x0c\nmissing"):

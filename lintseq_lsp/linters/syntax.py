@@ -32,8 +32,8 @@ def check_syntax(text: str, path: str = "") -> Report:
         return Report(broken, Tier.SYNTAX, parsed=False, milliseconds=_since(start))
     try:
         flaws = Checker(tree, filename=path or "<text>").messages
-    except RecursionError:
-        failure = "the code is nested too deeply to be checked"
+    except Exception as error:  # noqa: BLE001 - not made for all that ast takes: a __future__ import in a function
+        failure = f"pyflakes cannot check the code: {type(error).__name__}"
         return Report(broken, Tier.SYNTAX, failure=failure, milliseconds=_since(start))
     findings = (*broken, *_implied(flaws, tree, text))
     return Report(findings, Tier.SYNTAX, milliseconds=_since(start))
