@@ -263,7 +263,7 @@ def test_a_file_is_replaced_only_by_one_that_can_be_used(checkpoint: Path, tmp_p
 
 def test_ctrl_c_while_llama_cpp_works_ends_it_with_nothing_written(checkpoint: Path, tmp_path: Path) -> None:
     pending = [signal.SIGINT]
-    ignored = signal.signal(signal.SIGINT, signal.default_int_handler)  # by who starts tests in the background
+    before_us = signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in the background
 
     @llama_cpp.llama_log_callback
     def log(_level: int, _text: bytes, _data: object) -> None:
@@ -278,7 +278,7 @@ def test_ctrl_c_while_llama_cpp_works_ends_it_with_nothing_written(checkpoint: P
             convert(checkpoint, tmp_path / "m.gguf", name="m")
     finally:
         llama_cpp.llama_log_set(before, data)
-        signal.signal(signal.SIGINT, ignored)
+        signal.signal(signal.SIGINT, before_us)
     assert not pending
     assert list(tmp_path.iterdir()) == [checkpoint]
 
