@@ -20,7 +20,7 @@ from pathlib import Path
 from lintseq_lsp.errors import ModelError
 from lintseq_lsp.settings import Settings
 
-_SLOW = 2.5  # seconds from start to the first suggestion that nobody should wait for longer
+_SLOW = 5.0  # seconds from start to the first suggestion that nobody should wait for longer
 
 _REBUILD = (
     "build it for this machine: pip install --force-reinstall --no-cache-dir --no-binary llama-cpp-python "
