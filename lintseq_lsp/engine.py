@@ -32,7 +32,7 @@ from lintseq_lsp.suggestions import Evidence, Memory, Outcome, Suggestion
 from lintseq_lsp.text import Document, indentation
 
 EXCERPT_TOKENS = 600
-"""What the model sees of a document. More takes longer to read, and the one that ships writes no better."""
+"""What the model sees of a document. More takes longer to read."""
 
 _Cancelled = Callable[[], bool]
 _TOKENS_A_LINE = 24
