@@ -31,9 +31,11 @@ def last_pretoken(text: str, rule: str) -> int:
     pattern = _RULES.get(rule)
     if pattern is None:
         return line
-    last = max((match.start() for match in pattern.finditer(text, line)), default=line)
-    contraction = _CONTRACTION.search(text, last - 1 if last > line else line)
-    return min(last, contraction.start()) if contraction else last
+    starts = [match.start() for match in pattern.finditer(text, line)] or [line]
+    # A quote and a letter that are pre-tokens of their own may become a contraction.
+    if _CONTRACTION.search(text, line) and len(text) - 2 in starts:
+        return len(text) - 2
+    return starts[-1]
 
 
 def _line_begin(text: str) -> int:
