@@ -31,7 +31,7 @@ def last_pretoken(text: str, rule: str) -> int:
     pattern = _RULES.get(rule)
     if pattern is None:
         return line
-    starts = [match.start() for match in pattern.finditer(text, line)] or [line]
+    starts: list[int] = [match.start() for match in pattern.finditer(text, line)] or [line]
     # A quote and a letter that are pre-tokens of their own may become a contraction.
     if _CONTRACTION.search(text, line) and len(text) - 2 in starts:
         return len(text) - 2
