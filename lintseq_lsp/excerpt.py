@@ -115,7 +115,10 @@ def apply_diff(document: Document, excerpt: Excerpt, diff: Diff) -> tuple[Docume
         shift += len(hunk.added) - len(hunk.removed)
         done = end
     numbers += [number + shift for number in excerpt.numbers[done:]]
-    return replace_lines(document, changes), Excerpt(tuple(numbers))
+    after = replace_lines(document, changes)
+    if len(after.lines) != max(1, len(document.lines) + shift):  # a lone \r now stands in front of a \n
+        return Malformed("line ends of two kinds run together")
+    return after, Excerpt(tuple(numbers))
 
 
 LineChange = tuple[int, int, Sequence[str]]
@@ -130,6 +133,7 @@ def replace_lines(document: Document, changes: Iterable[LineChange]) -> Document
     text, newline = document.text, document.newline
     starts, count = [*document.starts, len(text)], len(document.lines)
     parts, done = [], 0
+    added: Sequence[str] = ()
     for first, removed, added in changes:
         parts.append(text[starts[done] : starts[first]])
         if done < first == count:
@@ -139,6 +143,8 @@ def replace_lines(document: Document, changes: Iterable[LineChange]) -> Document
     if done < count:
         parts.append(text[starts[done] :])
         changed = "".join(parts)
-    else:
+    elif added:
+        changed = "".join(parts).removesuffix(newline)
+    else:  # what the last line that is left ended with
         changed = re.sub(r"(?:\r\n|\n|\r)\Z", "", "".join(parts))
     return Document(changed, document.version, document.path)

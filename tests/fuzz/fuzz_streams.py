@@ -193,9 +193,11 @@ def edited(text: str, numbers: Sequence[int], hunks: Hunks) -> str | None:
             return None
         first = there[0] if there else numbers[above - 1] + 1 if above else numbers[0] if numbers else 0
         rows[first : first + len(removed)] = [[line, newline] for line in added]
-    return "".join(
+    whole = "".join(
         line + ("" if number == len(rows) else end or newline) for number, (line, end) in enumerate(rows, 1)
     )
+    # A lone \r that comes to stand in front of a \n would be one line end with it.
+    return whole if len(re.split("\r\n|\r|\n", whole)) == max(1, len(rows)) else None
 
 
 # Trials
