@@ -56,7 +56,7 @@ EXTRAS = [
     "pass",
 ]
 FOR_BLOCKS = re.compile(r"\bpylint\s*:\s*(?:disable|skip-file)\b")
-FOR_LINES = re.compile(r"\b(?:noqa|type:\s*ignore)\b")
+FOR_LINES = re.compile(r"#\s*(?:noqa|type:\s*ignore)\b")  # `# =type: ignore` is prose to every checker
 NAME = re.compile(r"[^\W\d]\w*")
 TRIES = 12
 """In one module: the text before is judged once for all."""
