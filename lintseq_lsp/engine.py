@@ -94,7 +94,7 @@ class Engine:
         """
         is_begun = bool(cursor_at(document, offset).typed.strip())
         own = self._certainty.half_typed_line if is_begun else self._certainty.new_line
-        floor = _floor(certainty if certainty >= 0 else own)
+        floor = _floor(certainty, own)
         return self._explain(
             document, lambda clock: self._complete(document, offset, candidates, floor, clock, cancelled)
         )
@@ -278,7 +278,7 @@ class Engine:
         what was measured for the model. `heard` gets the answer so far and the latest state, whenever one
         more is clean.
         """
-        floor = _floor(certainty if certainty >= 0 else self._certainty.next_edit)
+        floor = _floor(certainty, self._certainty.next_edit)
         return self._explain(
             document, lambda clock: self._next_edit(document, offset, floor, heard, clock, cancelled)
         )
@@ -594,9 +594,10 @@ class _Clock:
         return (time.perf_counter() - self._start) * 1000
 
 
-def _floor(certainty: float) -> float:
-    """The least log-probability."""
-    return math.log(certainty) if certainty else -math.inf
+def _floor(certainty: float, measured: float) -> float:
+    """The least log-probability, by what was `measured` for the model where `certainty` is negative."""
+    least = measured if certainty < 0 else certainty
+    return math.log(least) if least else -math.inf
 
 
 def _broken(baseline: Baseline) -> Outcome:
