@@ -95,6 +95,20 @@ def test_the_death_of_the_client_ends_the_server():
         client._finish()
 
 
+@pytest.mark.parametrize("name", [b"content-length:", b"CONTENT-LENGTH: ", b"Content-length:\t"])
+def test_names_of_header_fields_may_be_written_in_any_case(name):
+    with Client(FAKE, cwd=ROOT) as client:
+        client.initialize()
+        client.sent[77] = "lintseq/explain"
+        params = {"textDocument": {"uri": URI}}
+        body = json.dumps(
+            {"jsonrpc": "2.0", "id": 77, "method": "lintseq/explain", "params": params}
+        ).encode()
+        client.process.stdin.write(b"content-TYPE: text\r\n%b%d\r\n\r\n%b" % (name, len(body), body))
+        client.process.stdin.flush()
+        assert client.result(77) is None
+
+
 def test_standard_output_is_the_protocols_alone(client):
     # The fake engine prints when it is opened; Client fails for whatever is not a frame.
     wait_for_log(client, "open")
@@ -124,6 +138,8 @@ def test_standard_output_is_the_protocols_alone(client):
         ),
         ("codeAction/resolve", {"title": "x"}),
         ("codeAction/resolve", None),
+        ("codeAction/resolve", {"title": "x", "data": None}),
+        ("codeAction/resolve", {"title": "x", "data": {"uri": URI, "actions": []}}),
         ("codeAction/resolve", {"data": {"uri": URI, "version": 1, "actions": [{"kind": "nonsense"}]}}),
         (
             "codeAction/resolve",
@@ -138,6 +154,7 @@ def test_standard_output_is_the_protocols_alone(client):
         ("workspace/executeCommand", {"command": "lintseq.edit", "arguments": [{}]}),
         ("workspace/executeCommand", {"command": "lintseq.edit"}),
         ("workspace/executeCommand", {"command": "lintseq.action"}),
+        ("workspace/executeCommand", {"command": "lintseq.action", "arguments": [None]}),
         ("lintseq/edit", {"textDocument": {"uri": URI}}),
         ("lintseq/explain", {}),
     ],

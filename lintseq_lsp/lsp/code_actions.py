@@ -44,9 +44,7 @@ async def code_action(session: Session, params: CodeActionParams) -> list[types.
 
 async def resolve(session: Session, params: Json) -> Json:
     """The action with its edit; as it was when there is nothing to offer, and the user is told why."""
-    edit, proved = await _edit(
-        session, read(CodeActionData, params.get("data")), str(params.get("title", ""))
-    )
+    edit, proved = await _edit(session, _data(params.get("data")), str(params.get("title", "")))
     if edit is None:
         return params
     return {**params, "edit": edit, **({"isPreferred": True} if proved else {})}
@@ -54,9 +52,15 @@ async def resolve(session: Session, params: Json) -> Json:
 
 async def apply_action(session: Session, arguments: Sequence[Any]) -> bool:
     """The command `lintseq.action`: the same for clients that cannot resolve code actions."""
-    data = read(CodeActionData, arguments[0] if arguments else None)
-    edit, _ = await _edit(session, data, "LintSeq")
+    edit, _ = await _edit(session, _data(arguments[0] if arguments else None), "LintSeq")
     return edit is not None and await apply_edit(session, "LintSeq", edit)
+
+
+def _data(value: Any) -> CodeActionData:
+    data = None if value is None else read(CodeActionData, value)
+    if data is None or not data.actions:
+        raise JsonRpcInvalidParams("invalid parameters: there is no action of this server in it")
+    return data
 
 
 _Offered = tuple[str, str, tuple[Chosen, ...], types.Diagnostic | None]

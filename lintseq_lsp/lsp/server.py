@@ -46,6 +46,7 @@ class Server(LanguageServer):
         )
         self.exit_code: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self.session = Session(self)
+        self._client_process: int | None = None
         requests: dict[str, Callable[[Session, Any], Awaitable[Any]]] = {
             types.INITIALIZE: self._initialize,
             types.TEXT_DOCUMENT_INLINE_COMPLETION: inline.inline_completion,
@@ -102,7 +103,7 @@ class Server(LanguageServer):
                 return
             sync.lost(self.session, method, raw)
 
-        self.feature(method)(handle)
+        self.protocol.notifications[method] = handle
 
     async def serve(self, reader: asyncio.StreamReader, writer: StdoutWriter | asyncio.StreamWriter) -> int:
         """Serves until `exit` or the end of the stream; the process's exit status."""
@@ -143,13 +144,15 @@ class Server(LanguageServer):
             raise JsonRpcInvalidRequest("initialized already")
         self.protocol.initialized = True
         session.start(params)
-        if isinstance(params.get("processId"), int):
-            session.spawn(self._watch(params["processId"]))
+        process = params.get("processId")
+        self._client_process = process if isinstance(process, int) else None
         return types.InitializeResult(
             capabilities(session), types.ServerInfo(name=self.name, version=self.version)
         )
 
     def _on_initialized(self, session: Session, params: Any) -> None:  # noqa: ARG002
+        if self._client_process is not None:
+            session.spawn(self._watch(self._client_process))
         session.spawn(sync.register(session))
         session.spawn(session.configure())
 
@@ -157,11 +160,17 @@ class Server(LanguageServer):
         self._end()
 
     async def _watch(self, process: int) -> None:
-        """Ends the server when the client has died without a word."""
-        await asyncio.sleep(_WATCH_SECONDS)
+        """Ends the server when the client has died without a word.
+
+        What is not there from the beginning is the process of another machine or container.
+        """
         import psutil  # not before `initialize` is answered
 
-        while psutil.pid_exists(process):  # noqa: ASYNC110 - nothing tells of its death
+        try:
+            client = psutil.Process(process)
+        except (psutil.Error, ValueError, OverflowError):
+            return
+        while client.is_running():  # noqa: ASYNC110 - nothing tells of its death
             await asyncio.sleep(_WATCH_SECONDS)
         _log.warning("the client's process is gone")
         if not self.exit_code.done():
