@@ -25,7 +25,7 @@ from lintseq_lsp.lsp.documents import Documents, Snapshot, is_ignored, path_of
 from lintseq_lsp.lsp.feedback import Feedback
 from lintseq_lsp.lsp.progress import Progress
 from lintseq_lsp.lsp.worker import NoModel, Priority, Superseded, Worker
-from lintseq_lsp.settings import Settings
+from lintseq_lsp.settings import SETTINGS, Settings
 from lintseq_lsp.suggestions import Outcome, Suggestion
 from lintseq_lsp.text import Document
 
@@ -40,9 +40,6 @@ _LINE = 100  # characters that a line has at most in the mean, where the number 
 _MOST_MODULES = 500
 _ROOM_FOR_MODULES = 8_000_000  # characters
 _IDLE_AFTER = 0.4
-_LOADED_WITH = ("model", "threads", "python", "gate_timeout", "linter_memory", "trusted")
-"""Settings which the engine must be opened anew for."""
-
 
 UNREADABLE = Outcome(
     reason=Reason.STALE,
@@ -201,7 +198,7 @@ class Session:
 
     async def _load_as_set(self) -> None:
         settings, folder = self.settings, self._folder
-        wanted = (*(getattr(settings, name) for name in _LOADED_WITH), folder)
+        wanted = (*(getattr(settings, each.field) for each in SETTINGS if each.part is not None), folder)
         if not settings.enabled or wanted == self._loaded:
             return
         self._loaded = wanted
