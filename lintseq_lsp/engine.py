@@ -50,10 +50,11 @@ class Engine:
         prompt_format: PromptFormat,
         settings: Settings,
         certainty: Certainty = UNMEASURED,
+        memory: Memory | None = None,
     ) -> None:
         self.backend = backend
         self.gate = gate
-        self.memory = Memory()
+        self.memory = memory or Memory()
         self.settings = settings
         self._format = prompt_format
         self._certainty = certainty

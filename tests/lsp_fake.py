@@ -15,7 +15,6 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from lintseq_lsp.actions import Action
 from lintseq_lsp.diffs import Diff
@@ -24,6 +23,7 @@ from lintseq_lsp.errors import Cancelled, ModelError, ModelFileError
 from lintseq_lsp.gate import Reason, Verdict
 from lintseq_lsp.generation import Ended, Step
 from lintseq_lsp.linters.base import Tier
+from lintseq_lsp.lsp.engine import Engine
 from lintseq_lsp.settings import Settings
 from lintseq_lsp.suggestions import Evidence, Memory, Outcome, Suggestion
 from lintseq_lsp.text import Document
@@ -37,9 +37,9 @@ def log(text: str) -> None:
 
 
 class FakeEngine:
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, memory: Memory) -> None:
         self.settings = settings
-        self.memory = Memory()
+        self.memory = memory
 
     def close(self) -> None:
         log("close")
@@ -48,20 +48,16 @@ class FakeEngine:
         log(f"prepare {document.path} {line}")
 
     def recall(self, document: Document, offset: int) -> Outcome | None:
-        from lintseq_lsp.engine import Engine
-
-        return Engine.recall(self, document, offset)  # type: ignore[arg-type]
+        remembered = self.memory.recall_inline(document, offset)
+        known = [replace(entry, base=document, replacements=(left,)) for entry, left in remembered]
+        sound = tuple(filter(self.holds, known))
+        return Outcome(sound, Reason.ACCEPTED, cached=True) if sound else None
 
     def recall_next(self, document: Document) -> Suggestion | None:
         return self.memory.recall_next(document)
 
     def holds(self, suggestion: Suggestion) -> bool:
         return {"# out of date", "# wrong by now"}.isdisjoint(suggestion.base.lines)
-
-    def _remembered(self, document: Document, offset: int) -> Iterator[Suggestion]:
-        from lintseq_lsp.engine import Engine
-
-        return Engine._remembered(self, document, offset)  # type: ignore[arg-type]
 
     def complete(
         self,
@@ -121,7 +117,7 @@ class FakeEngine:
         if "# wrong by now" in now.lines:
             return None
         moved = rebase(suggestion.replacements, suggestion.base.text, now.text)
-        return moved and replace(suggestion, base=now, replacements=tuple(moved))
+        return replace(suggestion, base=now, replacements=tuple(moved)) if moved else None
 
     def resolve(self, document: Document, action: Action, *, cancelled: Callable[[], bool]) -> Outcome:
         log(f"resolve {action.kind.value} {action.first_line} {action.last_line}")
@@ -137,7 +133,7 @@ class FakeEngine:
         document: Document,
         instruction: str,
         *,
-        lines: tuple[int, int] | None = None,
+        lines: tuple[int, int] | None,
         cancelled: Callable[[], bool],
     ) -> Iterator[Step | Ended]:
         log(f"edit {instruction} {lines}")
@@ -190,22 +186,19 @@ def outcome(suggestions: tuple[Suggestion, ...]) -> Outcome:
     )
 
 
-def open_engine(
-    settings: Settings, folder: Path | None, opened: Callable[[], dict[str, str]], **_: object
-) -> Any:
-    del opened
+def open_engine(settings: Settings, folder: Path | None, *_: object, memory: Memory, **__: object) -> Engine:
     log(f"open {settings.model} {folder} {settings.trusted}")
     log(f"heavy {[name for name in HEAVY if name in sys.modules]}")
     log(f"standard input {os.read(0, 1)!r}")
     print("a library that writes to standard output")  # noqa: T201
     if settings.model == "broken":
         raise ModelFileError("the model broken is no model: choose another one")
-    return FakeEngine(settings)
+    return FakeEngine(settings, memory)
 
 
 if __name__ == "__main__":
     import lintseq_lsp.runtime
     from lintseq_lsp.lsp import start
 
-    lintseq_lsp.runtime.open_engine = open_engine
+    lintseq_lsp.runtime.open_engine = open_engine  # type: ignore[assignment]
     sys.exit(start.serve(sys.argv[1:]))

@@ -365,6 +365,15 @@ def test_loading_is_shown_where_the_client_can():
         client.wait_for("$/progress", lambda params: params["value"]["kind"] == "end")
 
 
+def test_what_was_declined_stays_declined_when_the_model_is_loaded_anew(client):
+    client.open(URI, "# next: 1 y = 1\nx = 1\n")
+    (edit,) = next_edits(client, URI, 1)
+    client.tell("lintseq/didReject", {"item": edit})
+    client.tell("workspace/didChangeConfiguration", {"settings": {"lintseq": {"model": "another"}}})
+    wait_for_log(client, "open another")
+    assert next_edits(client, URI, 1) == []
+
+
 def test_another_folder_opens_the_engine_anew(tmp_path):
     with started(folder=tmp_path / "one") as client:
         wait_for_log(client, f"open  {tmp_path / 'one'}")

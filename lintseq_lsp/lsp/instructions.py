@@ -15,7 +15,7 @@ from lsprotocol import types
 from lintseq_lsp.edits import Replacement, replacement_between
 from lintseq_lsp.errors import Cancelled, LintSeqError
 from lintseq_lsp.gate import Reason, Verdict
-from lintseq_lsp.lsp.changes import apply_edit, workspace_edit
+from lintseq_lsp.lsp.changes import workspace_edit
 from lintseq_lsp.lsp.convert import Json, lines_of, text_edit
 from lintseq_lsp.lsp.documents import Snapshot
 from lintseq_lsp.lsp.params import EditParams, read
@@ -44,7 +44,7 @@ async def edit(session: Session, params: EditParams) -> Json:
             "steps": 0,
             "reason": snapshot.value,
         }
-    running = Running(session, snapshot, params)
+    running = InstructedEdit(session, snapshot, params)
     encoding = session.documents.encoding
     async with running.at_work(params.work_done_token) as report:
         async for before, change, evidence in running.steps():
@@ -52,7 +52,7 @@ async def edit(session: Session, params: EditParams) -> Json:
             if params.partial_result_token is not None:
                 edits = [text_edit(before, change, encoding)]
                 value = {"step": running.count, "edits": edits, **evidence.record()}
-                session.server.progress(types.ProgressParams(params.partial_result_token, value))
+                session.client.report(params.partial_result_token, value)
     change_of_all = replacement_between(snapshot.own.text, running.own.text)
     return {
         "textDocument": {"uri": snapshot.uri, "version": snapshot.own.version},
@@ -71,9 +71,9 @@ async def edit_command(session: Session, arguments: Sequence[Any], token: Any) -
     params = read(EditParams, arguments[0] if arguments else None)
     snapshot = session.open_for(params.text_document)
     if isinstance(snapshot, Reason):
-        session.show(f"LintSeq: nothing to offer ({snapshot.value}).", kind=types.MessageType.Info)
+        session.client.show(f"nothing to offer ({snapshot.value}).", kind=types.MessageType.Info)
         return {"steps": 0, "reason": snapshot.value}
-    running = Running(session, snapshot, params)
+    running = InstructedEdit(session, snapshot, params)
     work = asyncio.ensure_future(_apply_all(session, running, token))
     session.spawn(work)
     ends: tuple[asyncio.Future[Any], ...] = (work, running.client_is_blocked)
@@ -88,7 +88,7 @@ async def edit_command(session: Session, arguments: Sequence[Any], token: Any) -
     return {"steps": running.count, "reason": None}
 
 
-async def _apply_all(session: Session, running: "Running", token: Any) -> int:
+async def _apply_all(session: Session, running: "InstructedEdit", token: Any) -> int:
     """How many steps the client has made."""
     applied = 0
     async with running.at_work(token) as report:
@@ -98,7 +98,7 @@ async def _apply_all(session: Session, running: "Running", token: Any) -> int:
                 break
             applied += 1
     if not applied:
-        session.show(f"LintSeq: nothing to offer ({running.reason.value}).", kind=types.MessageType.Info)
+        session.client.show(f"nothing to offer ({running.reason.value}).", kind=types.MessageType.Info)
     return applied
 
 
@@ -116,7 +116,7 @@ def _timed(items: "Iterator[Step | Ended]") -> "Iterator[tuple[Step | Ended, flo
         begun = time.perf_counter()
 
 
-class Running:
+class InstructedEdit:
     """One edit by instruction at work on a document. `own` is the client's document so far."""
 
     def __init__(self, session: Session, snapshot: Snapshot, params: EditParams) -> None:
@@ -146,19 +146,16 @@ class Running:
     @contextlib.asynccontextmanager
     async def at_work(self, token: Any) -> AsyncIterator[Callable[[str], None]]:
         """Shows the progress under `token`, listens to changes, and ends the work with the block."""
-        session, uri = self._session, self._snapshot.uri
-        session.running[uri] = self
-        shown = token if isinstance(token, int | str) else None
+        session = self._session
+        clients = token if isinstance(token, int | str) else None
+        progress = session.client.progress.display(self._title, clients, lambda: self.stop(Reason.CANCELLED))
         try:
-            async with session.progress.shown(
-                self._title, shown, lambda: self.stop(Reason.CANCELLED)
-            ) as report:
-                yield report
+            with session.watching(self):
+                async with progress as report:
+                    yield report
         finally:
             self._stream.stop()
-            if session.running.get(uri) is self:
-                del session.running[uri]
-            session.outcomes[uri] = Outcome(reason=self.reason, rejected=self._rejected)
+            session.outcomes[self._snapshot.uri] = Outcome(reason=self.reason, rejected=self._rejected)
 
     def stop(self, reason: Reason) -> None:
         """Ends the work; what is clean stays."""
@@ -167,14 +164,20 @@ class Running:
             self._stream.stop()
             self._arrived(False)
 
-    def document_changed(self, now: Document) -> bool:
+    def document_changed(self, snapshot: Snapshot) -> bool:
         """Whether the change is a clean step that the client has made. By any other one, the work ends."""
-        if now.text not in self._states:
+        if snapshot.uri != self._snapshot.uri:
+            return False
+        if snapshot.own.text not in self._states:
             self.stop(Reason.STALE)
             return False
-        if now.text == self.own.text:
+        if snapshot.own.text == self.own.text:
             self._arrived(True)
         return True
+
+    def document_closed(self, uri: str) -> None:
+        if uri == self._snapshot.uri:
+            self.stop(Reason.STALE)
 
     def _arrived(self, own: bool, /) -> None:
         if self._expected is not None and not self._expected.done():
@@ -229,7 +232,7 @@ class Running:
         label = f"{self._title} ({self.count})"
         self._expected = asyncio.get_running_loop().create_future()
         edit = workspace_edit(session, uri, now, [change], label, confirm=False)
-        if not await apply_edit(session, label, edit):
+        if not await session.client.apply(label, edit):
             self.stop(Reason.CANCELLED)
             return False
         try:
