@@ -44,21 +44,21 @@ async def edit(session: Session, params: EditParams) -> Json:
             "steps": 0,
             "reason": snapshot.value,
         }
-    running = InstructedEdit(session, snapshot, params)
+    job = InstructedEdit(session, snapshot, params)
     encoding = session.documents.encoding
-    async with running.at_work(params.work_done_token) as report:
-        async for before, change, evidence in running.steps():
-            report(f"step {running.count}")
+    async with job.at_work(params.work_done_token) as report:
+        async for before, change, evidence in job.steps():
+            report(f"step {job.count}")
             if params.partial_result_token is not None:
                 edits = [text_edit(before, change, encoding)]
-                value = {"step": running.count, "edits": edits, **evidence.record()}
+                value = {"step": job.count, "edits": edits, **evidence.record()}
                 session.client.report(params.partial_result_token, value)
-    change_of_all = replacement_between(snapshot.own.text, running.own.text)
+    change_of_all = replacement_between(snapshot.own.text, job.own.text)
     return {
         "textDocument": {"uri": snapshot.uri, "version": snapshot.own.version},
         "edits": [text_edit(snapshot.own, change_of_all, encoding)] if change_of_all else [],
-        "steps": running.count,
-        "reason": running.reason.value,
+        "steps": job.count,
+        "reason": job.reason.value,
     }
 
 
@@ -73,32 +73,32 @@ async def edit_command(session: Session, arguments: Sequence[Any], token: Any) -
     if isinstance(snapshot, Reason):
         session.client.show(f"nothing to offer ({snapshot.value}).", kind=types.MessageType.Info)
         return {"steps": 0, "reason": snapshot.value}
-    running = InstructedEdit(session, snapshot, params)
-    work = asyncio.ensure_future(_apply_all(session, running, token))
+    job = InstructedEdit(session, snapshot, params)
+    work = asyncio.ensure_future(_apply_all(session, job, token))
     session.spawn(work)
-    ends: tuple[asyncio.Future[Any], ...] = (work, running.client_is_blocked)
+    ends: tuple[asyncio.Future[Any], ...] = (work, job.client_is_blocked)
     try:
         await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
     except asyncio.CancelledError:
-        running.stop(Reason.CANCELLED)
+        job.stop(Reason.CANCELLED)
         raise
     if work.done():
-        return {"steps": work.result(), "reason": running.reason.value}
+        return {"steps": work.result(), "reason": job.reason.value}
     work.add_done_callback(_note_crash)
-    return {"steps": running.count, "reason": None}
+    return {"steps": job.count, "reason": None}
 
 
-async def _apply_all(session: Session, running: "InstructedEdit", token: Any) -> int:
+async def _apply_all(session: Session, job: "InstructedEdit", token: Any) -> int:
     """How many steps the client has made."""
     applied = 0
-    async with running.at_work(token) as report:
-        async for before, change, _ in running.steps():
-            report(f"step {running.count}")
-            if not await running.apply(before, change):
+    async with job.at_work(token) as report:
+        async for before, change, _ in job.steps():
+            report(f"step {job.count}")
+            if not await job.apply(before, change):
                 break
             applied += 1
     if not applied:
-        session.client.show(f"nothing to offer ({running.reason.value}).", kind=types.MessageType.Info)
+        session.client.show(f"nothing to offer ({job.reason.value}).", kind=types.MessageType.Info)
     return applied
 
 
