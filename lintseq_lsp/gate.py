@@ -7,14 +7,14 @@ Deliberately absent: how findings are found (linters/), and what silences them (
 import re
 from collections import Counter, OrderedDict, defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import Future
+from concurrent.futures import CancelledError, Future
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import TypeVar
 
 from lintseq_lsp.alignment import origins
 from lintseq_lsp.diffs import Malformed
-from lintseq_lsp.errors import Cancelled
+from lintseq_lsp.errors import Cancelled, Pending
 from lintseq_lsp.grammar import newer_syntax
 from lintseq_lsp.linters.base import Check, Dependencies, Finding, Linter, OnDisk, Report, Tier, Workspace
 from lintseq_lsp.pragmas import silences_more
@@ -251,7 +251,7 @@ class Gate:
     syntax: Callable[[str], Report]
     policy: GatePolicy = field(default_factory=GatePolicy)
     workspace: Workspace = field(default_factory=OnDisk)
-    _baselines: OrderedDict[tuple[str, str, Tier, str], Report] = field(default_factory=OrderedDict)
+    _baselines: OrderedDict[tuple[str, str, Tier, str], Future[Report]] = field(default_factory=OrderedDict)
     _parsed: OrderedDict[str, str] = field(default_factory=OrderedDict)
 
     def baseline(
@@ -261,6 +261,16 @@ class Gate:
 
         Waits for the linter when that is not known. Raises `Cancelled`.
         """
+        return self._baseline(document, line, lambda report: wait(report, cancelled))
+
+    def prepare(self, document: Document, line: int | None = None, *, patience: float | None = None) -> bool:
+        """Has the linter find out what `baseline` will be asked for; whether it could.
+
+        Raises `Pending` when that takes longer than `patience` seconds.
+        """
+        return self._baseline(document, line, lambda report: _soon(report, patience)).failure is None
+
+    def _baseline(self, document: Document, line: int | None, wait: "_Wait") -> Baseline:
         tier = self.policy.tier(len(document.lines))
         self.workspace.modules(document.path)  # what is known to be unchanged need not be linted again
         broken: Report | None = None
@@ -269,7 +279,7 @@ class Gate:
             if quick is not None and not quick.parsed:
                 broken = broken or quick
                 continue
-            report = self._report(text, document, tier, cancelled)
+            report = self._report(text, document, tier, wait)
             if report.failure:
                 return Baseline(Known(), report.tier, failure=report.failure)
             if report.parsed:
@@ -279,7 +289,7 @@ class Gate:
                     self._remember(self._parsed, document.path, text)
                 elif line is not None:
                     typed = document.lines[line]
-                    last, _ = self._last_parsed(document, tier, cancelled)
+                    last, _ = self._last_parsed(document, tier, wait)
                     # A line whose place no statement may have goes on with what is above.
                     known = _there_before(known, last, typed, decided=number == 1 and is_decided(typed))
                 quick_findings = quick.findings if quick else ()
@@ -292,7 +302,7 @@ class Gate:
                     dependencies=report.dependencies,
                 )
             broken = broken or report
-        last, dependencies = self._last_parsed(document, tier, cancelled)
+        last, dependencies = self._last_parsed(document, tier, wait)
         stopped = broken.findings[0].line if broken and broken.findings else 0
         newer = newer_syntax(document.lines[stopped - 1]) if 0 < stopped <= len(document.lines) else ""
         return Baseline(
@@ -305,14 +315,12 @@ class Gate:
             dependencies=dependencies,
         )
 
-    def _last_parsed(
-        self, document: Document, tier: Tier, cancelled: Callable[[], bool]
-    ) -> tuple[Known, Dependencies]:
+    def _last_parsed(self, document: Document, tier: Tier, wait: "_Wait") -> tuple[Known, Dependencies]:
         """What the last text of the document that parsed has now; nothing when there was none."""
         text = self._parsed.get(document.path)
         if text is None:
             return Known(), Dependencies()
-        report = self._report(text, document, tier, cancelled)
+        report = self._report(text, document, tier, wait)
         return Known(replace(document, text=text), report.findings), report.dependencies
 
     def submit(
@@ -362,17 +370,27 @@ class Gate:
         verdict = judge(replace(baseline, known=known), candidate, report)
         return None if verdict.accepted else verdict
 
-    def _report(self, text: str, document: Document, tier: Tier, cancelled: Callable[[], bool]) -> Report:
-        """On `text`, which stands for `document` or is an earlier one."""
+    def _report(self, text: str, document: Document, tier: Tier, wait: "_Wait") -> Report:
+        """On `text`, which stands for `document` or is an earlier one. The check may be under way."""
         path, indent = document.path, document.indent
         key = (path, text, tier, indent)
         report = self._baselines.get(key)
-        if report is None or report.failure or not self.holds(path, (report.dependencies,)):
-            report = wait(
-                self.check(text, path, tier, self.policy.baseline_timeout, indent=indent), cancelled
-            )
+        if report is None or not self._counts(report, path):
+            report = self.check(text, path, tier, self.policy.baseline_timeout, indent=indent)
         self._remember(self._baselines, key, report)
-        return report
+        try:
+            return wait(report)
+        except CancelledError:  # by who waited for it, too, and does not any more
+            return self._report(text, document, tier, wait)
+
+    def _counts(self, report: Future[Report], path: str) -> bool:
+        """Whether a report need not be asked for again: it is on the way, or still true."""
+        if not report.done():
+            return True
+        if report.cancelled() or report.exception() is not None:
+            return False
+        known = report.result()
+        return not known.failure and self.holds(path, (known.dependencies,))
 
     @staticmethod
     def _remember(memory: "OrderedDict[_K, _T]", key: _K, value: _T) -> None:
@@ -389,6 +407,16 @@ def _settle(verdict: Future[Verdict], baseline: Baseline, candidate: Document, d
         verdict.set_result(Verdict(Reason.LINTER_FAILED, detail=f"{type(error).__name__}: {error}"))
     else:
         verdict.set_result(judge(baseline, candidate, done.result()))
+
+
+_Wait = Callable[[Future[Report]], Report]
+
+
+def _soon(report: Future[Report], patience: float | None) -> Report:
+    try:
+        return report.result(timeout=patience)
+    except TimeoutError:
+        raise Pending(report) from None
 
 
 def wait(future: Future[_T], cancelled: Callable[[], bool]) -> _T:
