@@ -17,7 +17,7 @@ from lintseq_lsp.completion import Cursor, cursor_at
 from lintseq_lsp.diffs import Diff, Malformed
 from lintseq_lsp.edits import apply, at_line_start, rebase, replacement_between, unmap
 from lintseq_lsp.excerpt import Excerpt, excerpt_around, replace_lines
-from lintseq_lsp.gate import Baseline, Gate, Reason, Verdict, finding_key, malformed, new_findings, wait
+from lintseq_lsp.gate import Bar, Gate, wait
 from lintseq_lsp.generation import RESAMPLING, Ended, Limits, Proposal, State, Step, generate, propose
 from lintseq_lsp.linters.base import Finding, Report
 from lintseq_lsp.prompts import (
@@ -27,9 +27,11 @@ from lintseq_lsp.prompts import (
     instruction_fragment,
     open_block,
 )
+from lintseq_lsp.reasons import Reason
 from lintseq_lsp.settings import UNMEASURED, Certainty, Settings
 from lintseq_lsp.suggestions import Evidence, Memory, Outcome, Suggestion
 from lintseq_lsp.text import Document, indentation
+from lintseq_lsp.verdicts import Verdict, beyond, finding_key, malformed
 
 EXCERPT_TOKENS = 600
 """What the model sees of a document. More takes longer to read."""
@@ -65,12 +67,12 @@ class Engine:
         self.backend.close()
 
     def prepare(self, document: Document, line: int | None = None) -> None:
-        """Lints the document as it is, so that the next request finds its baseline known.
+        """Lints the document as it is, so that the next request finds it known what it has.
 
         Others that import it may see it as it is, too.
         """
         self.gate.workspace.modules("")
-        self.gate.baseline(document, line)
+        self.gate.against(document, line)
 
     def explain(self, path: str) -> Outcome | None:
         """The outcome of the last request for that document."""
@@ -120,12 +122,10 @@ class Engine:
             yield replace(suggestion, base=document, replacements=(left,))
 
     def _again(
-        self, suggestion: Suggestion, baseline: Baseline, clock: "_Clock", cancelled: _Cancelled
+        self, suggestion: Suggestion, bar: Bar, clock: "_Clock", cancelled: _Cancelled
     ) -> Suggestion | Verdict:
         """The suggestion with new evidence; or the rejection, since other modules are not what they were."""
-        base = suggestion.base
-        candidate = Document(suggestion.text, base.version, base.path)
-        verdict = wait(self.gate.submit(base, candidate, baseline), cancelled)
+        verdict = bar.judge(suggestion.base.with_text(suggestion.text), cancelled)
         if not verdict.accepted:
             return verdict
         return replace(suggestion, evidence=Evidence.of(verdict, 1, clock.milliseconds))
@@ -150,16 +150,16 @@ class Engine:
             return Outcome(reason=Reason.IN_STRING_OR_COMMENT)
         if completion.in_word(cursor):
             return Outcome(reason=Reason.NO_FIT, detail="inside of a word")
-        baseline = self.gate.baseline(document, cursor.line, cancelled)
-        if baseline.failure:
-            return Outcome(reason=Reason.LINTER_FAILED, detail=baseline.failure)
+        bar = self.gate.against(document, cursor.line, cancelled)
+        if bar.failure:
+            return Outcome(reason=Reason.LINTER_FAILED, detail=bar.failure)
         request = self._request(cursor)
         if request is None:
             return Outcome(reason=Reason.TOO_LONG, detail="the line does not fit the model's context")
         rejected: dict[str, Verdict] = {}
         for entry in self._remembered(document, offset):
             if entry.text not in found and entry.text not in rejected and len(found) < candidates:
-                again = self._again(entry, baseline, clock, cancelled)
+                again = self._again(entry, bar, clock, cancelled)
                 if isinstance(again, Suggestion):
                     found[again.text] = again
                     self.memory.remember_inline(again, offset)
@@ -173,7 +173,7 @@ class Engine:
         for attempt in range(2):
             for proposal in proposals:
                 if len(found) < candidates:
-                    answer = self._judged(cursor, proposal, floor, baseline, clock, rejected, cancelled)
+                    answer = self._judged(cursor, proposal, floor, bar, clock, rejected, cancelled)
                     if isinstance(answer, Reason):
                         reasons.append(answer)
                     else:
@@ -191,8 +191,8 @@ class Engine:
         verdicts = tuple(rejected.values())
         if not found:
             reason = reasons[0]
-            if reason is Reason.DOES_NOT_PARSE and not baseline.parsed:
-                return replace(_broken(baseline), rejected=verdicts, prompt_tokens_read=read)
+            if reason is Reason.DOES_NOT_PARSE and not bar.parsed:
+                return replace(_broken(bar), rejected=verdicts, prompt_tokens_read=read)
             return Outcome(reason=reason, rejected=verdicts, prompt_tokens_read=read)
         return Outcome(tuple(found.values()), Reason.ACCEPTED, rejected=verdicts, prompt_tokens_read=read)
 
@@ -218,7 +218,7 @@ class Engine:
         cursor: Cursor,
         proposal: Proposal,
         floor: float,
-        baseline: Baseline,
+        bar: Bar,
         clock: "_Clock",
         rejected: dict[str, Verdict],
         cancelled: _Cancelled,
@@ -250,8 +250,7 @@ class Engine:
                 return Reason.REJECTED_BEFORE
             verdict = rejected.get(final)
             if verdict is None:
-                candidate = Document(final, cursor.document.version, cursor.document.path)
-                verdict = wait(self.gate.submit(cursor.document, candidate, baseline), cancelled)
+                verdict = bar.judge(cursor.document.with_text(final), cancelled)
             if verdict.accepted:
                 evidence = Evidence.of(verdict, checked, clock.milliseconds)
                 return Suggestion(cursor.document, (replacement,), evidence, proposal.confidence)
@@ -298,13 +297,13 @@ class Engine:
             return Outcome(reason=Reason.REJECTED_BEFORE)
         if known is not None and self.holds(known):
             return Outcome((known,), Reason.ACCEPTED, cached=True)
-        baseline = self.gate.baseline(document, None, cancelled)
-        if baseline.failure:
-            return Outcome(reason=Reason.LINTER_FAILED, detail=baseline.failure)
-        if not baseline.parsed:
-            return _broken(baseline)
+        bar = self.gate.against(document, None, cancelled)
+        if bar.failure:
+            return Outcome(reason=Reason.LINTER_FAILED, detail=bar.failure)
+        if not bar.parsed:
+            return _broken(bar)
         if known is not None:
-            again = self._again(known, baseline, clock, cancelled)
+            again = self._again(known, bar, clock, cancelled)
             if isinstance(again, Suggestion):
                 self.memory.remember_next(document.text, again)
                 return Outcome((again,), Reason.ACCEPTED)
@@ -316,7 +315,7 @@ class Engine:
         rejected: list[Verdict] = []
         reason = Reason.COMPLETE
         states = 0
-        for item in generate(state, self.backend, self.gate, baseline, limits=limits, cancelled=cancelled):
+        for item in generate(state, self.backend, bar, limits=limits, cancelled=cancelled):
             if isinstance(item, Ended):
                 reason = Reason.NOTHING_NEW if item.accepted else item.reason
                 break
@@ -357,8 +356,8 @@ class Engine:
         With `lines` (zero-based, inclusive) the first one goes inside of those or right around them.
         """
         limits = Limits(steps=8, lines=max(self.settings.max_lines, 12), tries=self.settings.tries)
-        baseline = self.gate.baseline(document, None, cancelled)
-        if baseline.failure:
+        bar = self.gate.against(document, None, cancelled)
+        if bar.failure:
             yield Ended(Reason.LINTER_FAILED, document, 0, 0)
             return
         state = self._state(document, lines[1] if lines else len(document.lines) - 1, instruction, limits)
@@ -368,8 +367,7 @@ class Engine:
         yield from generate(
             state,
             self.backend,
-            self.gate,
-            baseline,
+            bar,
             limits=limits,
             places=places,
             sampling=sampling,
@@ -385,9 +383,9 @@ class Engine:
     def _resolve(self, document: Document, action: Action, clock: "_Clock", cancelled: _Cancelled) -> Outcome:
         if action.last_line >= len(document.lines):
             return Outcome(reason=Reason.STALE)
-        baseline = self.gate.baseline(document, action.first_line, cancelled)
-        if baseline.failure:
-            return Outcome(reason=Reason.LINTER_FAILED, detail=baseline.failure)
+        bar = self.gate.against(document, action.first_line, cancelled)
+        if bar.failure:
+            return Outcome(reason=Reason.LINTER_FAILED, detail=bar.failure)
         insertion: Insertion | Outcome | None
         proved = False
         match action.kind:
@@ -396,17 +394,17 @@ class Engine:
             case ActionKind.CONTINUE:
                 insertion = actions.continuation(document, action)
             case ActionKind.REWRITE | ActionKind.FIX:
-                baseline, proved = _without(baseline, action)
-                insertion = self._taken_out(document, action, baseline, cancelled)
+                bar, proved = _without(bar, action)
+                insertion = self._taken_out(document, action, bar, cancelled)
         if insertion is None:
             return Outcome(reason=Reason.NOTHING_NEW)
         if isinstance(insertion, Outcome):
             return insertion
-        outcome = self._inserted(document, insertion, baseline, clock, cancelled)
+        outcome = self._inserted(document, insertion, bar, clock, cancelled)
         return replace(outcome, proved=proved and bool(outcome.suggestions))
 
     def _taken_out(
-        self, document: Document, action: Action, baseline: Baseline, cancelled: _Cancelled
+        self, document: Document, action: Action, bar: Bar, cancelled: _Cancelled
     ) -> Insertion | Outcome:
         """The document without the lines of `action`, by LintSeq's backward step.
 
@@ -414,11 +412,7 @@ class Engine:
         """
 
         def lint(text: str) -> Report:
-            report = wait(
-                self.gate.check(text, document.path, baseline.tier, indent=baseline.indent), cancelled
-            )
-            new = new_findings(baseline.known, replace(document, text=text), report.findings)
-            return replace(report, findings=new)
+            return wait(bar.check(document.with_text(text)), cancelled)
 
         seeds = [
             number
@@ -427,7 +421,7 @@ class Engine:
         ]
         if not seeds:
             return Outcome(reason=Reason.STALE)
-        removed = lintseq.backward_step(document.lines, seeds, lint, max_checks=12)
+        removed = lintseq.backward_step(document.lines, seeds, beyond(bar.known, lint), max_checks=12)
         if isinstance(removed, lintseq.Failure):
             return Outcome(reason=Reason.LINTER_FAILED, detail=removed.reason)
         first = seeds[0]
@@ -442,7 +436,7 @@ class Engine:
         self,
         document: Document,
         insertion: Insertion,
-        baseline: Baseline,
+        bar: Bar,
         clock: "_Clock",
         cancelled: _Cancelled,
     ) -> Outcome:
@@ -461,8 +455,7 @@ class Engine:
             for item in generate(
                 state,
                 self.backend,
-                self.gate,
-                baseline,
+                bar,
                 limits=limits,
                 opening=opening,
                 sampling=sampling,
@@ -482,7 +475,7 @@ class Engine:
                 verdict = item.verdict
                 if final.text != item.document.text:
                     # The model was shown less, or without the blank lines around.
-                    verdict = wait(self.gate.submit(document, final, baseline), cancelled)
+                    verdict = bar.judge(final, cancelled)
                     states += 1
                 if not verdict.accepted:
                     rejected.append(verdict)
@@ -510,9 +503,8 @@ class Engine:
         moved = rebase(suggestion.replacements, suggestion.base.text, now.text)
         if moved is None:
             return None
-        candidate = Document(apply(now.text, moved), now.version, now.path)
-        baseline = self.gate.baseline(now, None, cancelled)
-        verdict = wait(self.gate.submit(now, candidate, baseline), cancelled)
+        candidate = now.with_text(apply(now.text, moved))
+        verdict = self.gate.against(now, None, cancelled).judge(candidate, cancelled)
         if not verdict.accepted:
             return None
         earlier = suggestion.evidence
@@ -600,23 +592,23 @@ def _floor(certainty: float, measured: float) -> float:
     return math.log(least) if least else -math.inf
 
 
-def _broken(baseline: Baseline) -> Outcome:
+def _broken(bar: Bar) -> Outcome:
     """Why nothing is offered for a text that does not parse."""
-    reason = Reason.NEWER_SYNTAX if baseline.newer else Reason.BASE_DOES_NOT_PARSE
-    return Outcome(reason=reason, detail=baseline.newer)
+    reason = Reason.NEWER_SYNTAX if bar.newer else Reason.BASE_DOES_NOT_PARSE
+    return Outcome(reason=reason, detail=bar.newer)
 
 
-def _without(baseline: Baseline, action: Action) -> tuple[Baseline, bool]:
-    """The baseline in which the finding that `action` is to fix is new, and whether it was found there.
+def _without(bar: Bar, action: Action) -> tuple[Bar, bool]:
+    """The bar in which the finding that `action` is to fix is new, and whether it was found there.
 
     Clients' messages are often longer than the linter's; a symbol alone must be unmistakable.
     """
     symbol, message = finding_key(Finding(action.symbol, "", action.message, action.first_line + 1))
-    known = baseline.known.findings
+    known = bar.known.findings
     said = [finding for finding in known if finding.message and finding_key(finding)[1] in message]
     alike = [finding for finding in known if finding.symbol == symbol]
     if not said and len(alike) != 1:
-        return baseline, False
+        return bar, False
     fixed = min(said or alike, key=lambda finding: abs(finding.line - action.first_line - 1))
     rest = [finding for finding in known if finding is not fixed]
-    return replace(baseline, known=replace(baseline.known, findings=rest)), True
+    return replace(bar, known=replace(bar.known, findings=rest)), True

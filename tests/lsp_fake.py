@@ -21,12 +21,13 @@ from lintseq_lsp.actions import Action
 from lintseq_lsp.diffs import Diff
 from lintseq_lsp.edits import Replacement, rebase
 from lintseq_lsp.errors import Cancelled, ModelError, ModelFileError
-from lintseq_lsp.gate import Reason, Verdict
 from lintseq_lsp.generation import Ended, Step
 from lintseq_lsp.linters.base import Tier
+from lintseq_lsp.reasons import Reason
 from lintseq_lsp.settings import Settings
 from lintseq_lsp.suggestions import Evidence, Memory, Outcome, Suggestion
 from lintseq_lsp.text import Document
+from lintseq_lsp.verdicts import Verdict
 
 HEAVY = ("pylint", "astroid", "llama_cpp", "numpy", "pyflakes", "psutil", "rich", "typer")
 

@@ -45,11 +45,13 @@ CORE = {
         "lintseq",
         "pragmas",
         "prompts",
+        "reasons",
         "repetition",
         "settings",
         "suggestions",
         "text",
         "typed",
+        "verdicts",
     )
 }
 UNKNOWN_TO_THE_CORE = {

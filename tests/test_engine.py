@@ -15,11 +15,12 @@ from lintseq_lsp.diffs import Diff, Hunk, render
 from lintseq_lsp.edits import apply
 from lintseq_lsp.engine import EXCERPT_TOKENS, Engine
 from lintseq_lsp.errors import Cancelled
-from lintseq_lsp.gate import Gate, Reason
+from lintseq_lsp.gate import Gate
 from lintseq_lsp.generation import Ended, Step
 from lintseq_lsp.linters.base import Dependencies, Report, Tier
 from lintseq_lsp.linters.workspace import EditorWorkspace
 from lintseq_lsp.prompts import END, PromptFormat
+from lintseq_lsp.reasons import Reason
 from lintseq_lsp.settings import Settings
 from lintseq_lsp.suggestions import Outcome
 from lintseq_lsp.text import Document
@@ -233,7 +234,7 @@ def test_what_nothing_depends_on_may_change() -> None:
     assert engine.recall(document, offset) is None  # until somebody has read it
     assert engine.complete(document, offset).cached
     opened["/w/b.py"] = "b = 3\n"
-    engine.gate.baseline(document)
+    engine.gate.against(document)
     assert len(linter.checks) == checks
 
 

@@ -20,7 +20,6 @@ import pytest
 from lintseq_lsp import actions, completion, edits, excerpt, grammar, lintseq, repetition, scenario, text
 from lintseq_lsp.diffs import DiffStream, parse, split_stream
 from lintseq_lsp.errors import PatchError
-from lintseq_lsp.gate import finding_key
 from lintseq_lsp.linters.base import Check, Finding
 from lintseq_lsp.linters.environment import Environment, server_site_packages
 from lintseq_lsp.linters.pool import PylintPool
@@ -28,6 +27,7 @@ from lintseq_lsp.linters.syntax import check_syntax
 from lintseq_lsp.patches import changes
 from lintseq_lsp.synthesis.sources import code_in
 from lintseq_lsp.text import Document
+from lintseq_lsp.verdicts import finding_key
 
 ROOT = Path(__file__).parents[1]
 PATIENCE = 60.0  # seconds
