@@ -51,10 +51,10 @@ from positions import (
     records,
 )
 
+from lintseq_lsp.asking.prompting import EXCERPT_TOKENS
 from lintseq_lsp.backends.base import CANDIDATES, Request, Stop
 from lintseq_lsp.backends.llama import LlamaBackend
 from lintseq_lsp.diffs import Diff
-from lintseq_lsp.engine import EXCERPT_TOKENS
 from lintseq_lsp.errors import LinterError
 from lintseq_lsp.excerpt import excerpt_around
 from lintseq_lsp.generation import RESAMPLING, Proposal, State, propose

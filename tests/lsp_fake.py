@@ -49,20 +49,15 @@ class FakeEngine:
         log(f"prepare {document.path} {line}")
 
     def recall(self, document: Document, offset: int) -> Outcome | None:
-        from lintseq_lsp.engine import Engine
+        from lintseq_lsp.asking.remembered import recall
 
-        return Engine.recall(self, document, offset)  # type: ignore[arg-type]
+        return recall(self.memory, self.holds, document, offset)
 
     def recall_next(self, document: Document) -> Suggestion | None:
         return self.memory.recall_next(document)
 
     def holds(self, suggestion: Suggestion) -> bool:
         return {"# out of date", "# wrong by now"}.isdisjoint(suggestion.base.lines)
-
-    def _remembered(self, document: Document, offset: int) -> Iterator[Suggestion]:
-        from lintseq_lsp.engine import Engine
-
-        return Engine._remembered(self, document, offset)  # type: ignore[arg-type]
 
     def complete(
         self,

@@ -13,7 +13,7 @@ import pytest
 from fuzz import FUZZES, TOTALS, rows_of, table_of, with_row
 from fuzz_frame import CASES, Case, Figure, keep, run
 
-from lintseq_lsp import edits, engine, gate, verdicts
+from lintseq_lsp import edits, gate, verdicts
 from lintseq_lsp.diffs import Diff, Hunk
 from lintseq_lsp.excerpt import Excerpt
 from lintseq_lsp.reasons import Reason
@@ -85,7 +85,9 @@ def test_answers_finds_a_gate_that_is_open(monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_answers_finds_what_was_never_judged(monkeypatch: pytest.MonkeyPatch) -> None:
     right = edits.apply
-    monkeypatch.setattr(engine, "apply", lambda text, changes: right(text, changes) + "\n")
+    monkeypatch.setattr(
+        "lintseq_lsp.asking.complete.apply", lambda text, changes: right(text, changes) + "\n"
+    )
     assert "without an accepted verdict" in found_by("answers", 500)
 
 
