@@ -38,10 +38,11 @@ class Engine:
         prompt_format: PromptFormat,
         settings: Settings,
         certainty: Certainty = UNMEASURED,
+        memory: Memory | None = None,
     ) -> None:
         self.backend = backend
         self.gate = gate
-        self.memory = Memory()
+        self.memory = memory or Memory()
         self.settings = settings
         self._prompting = Prompting(backend, prompt_format)
         self._certainty = certainty

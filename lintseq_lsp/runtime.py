@@ -13,6 +13,7 @@ from lintseq_lsp.gate import Gate, GatePolicy
 from lintseq_lsp.linters.base import Linter
 from lintseq_lsp.prompts import PromptFormat
 from lintseq_lsp.settings import UNMEASURED, Certainty, Settings
+from lintseq_lsp.suggestions import Memory
 
 _SCRIPTED = "scripted:"
 _MARKS = (".git", "pyproject.toml", "setup.cfg", "setup.py", ".venv")
@@ -23,11 +24,13 @@ def open_engine(
     folder: Path | None = None,
     opened: Callable[[], Mapping[str, str]] | None = None,
     *,
+    memory: Memory | None = None,
     model_folder: Path | None = None,
 ) -> Engine:
     """An engine for the workspace `folder`. The linter warms up while the model loads.
 
-    `opened` says what an editor has of modules, by path, and is asked in any thread. A relative path of the
+    `opened` says what an editor has of modules, by path, and is asked in any thread. `memory` is that of
+    an engine before, which is closed. A relative path of the
     model's begins at `model_folder`, else where this process was started. Raises `ModelError` when the
     model cannot be used.
     """
@@ -41,7 +44,14 @@ def open_engine(
     except BaseException:
         gate.linter.close()
         raise
-    return Engine(backend, gate, prompt_format=prompt_format, settings=settings, certainty=certainty)
+    return Engine(
+        backend,
+        gate,
+        prompt_format=prompt_format,
+        settings=settings,
+        certainty=certainty,
+        memory=memory,
+    )
 
 
 def workspace_of(file: Path) -> Path:

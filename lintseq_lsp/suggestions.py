@@ -110,6 +110,9 @@ class Memory:
     Keys are whole texts, so nothing can be found that belongs to another one. A suggestion through which the
     user types is found again: what is left of it leads to the same final text. Whether its evidence is
     still true is for who recalls it to ask.
+
+    Any thread may recall. One thread remembers and forgets suggestions; one, perhaps another, takes what
+    the user did not want.
     """
 
     def __init__(self, most: int = 64) -> None:

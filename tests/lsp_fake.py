@@ -15,14 +15,15 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from lintseq_lsp.actions import Action
+from lintseq_lsp.asking.remembered import recall
 from lintseq_lsp.diffs import Diff
 from lintseq_lsp.edits import Replacement, rebase
 from lintseq_lsp.errors import Cancelled, ModelError, ModelFileError
 from lintseq_lsp.generation import Ended, Step
 from lintseq_lsp.linters.base import Tier
+from lintseq_lsp.lsp.engine import Engine
 from lintseq_lsp.reasons import Reason
 from lintseq_lsp.settings import Settings
 from lintseq_lsp.suggestions import Evidence, Memory, Outcome, Suggestion
@@ -38,9 +39,9 @@ def log(text: str) -> None:
 
 
 class FakeEngine:
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, memory: Memory) -> None:
         self.settings = settings
-        self.memory = Memory()
+        self.memory = memory
 
     def close(self) -> None:
         log("close")
@@ -49,8 +50,6 @@ class FakeEngine:
         log(f"prepare {document.path} {line}")
 
     def recall(self, document: Document, offset: int) -> Outcome | None:
-        from lintseq_lsp.asking.remembered import recall
-
         return recall(self.memory, self.holds, document, offset)
 
     def recall_next(self, document: Document) -> Suggestion | None:
@@ -117,7 +116,7 @@ class FakeEngine:
         if "# wrong by now" in now.lines:
             return None
         moved = rebase(suggestion.replacements, suggestion.base.text, now.text)
-        return moved and replace(suggestion, base=now, replacements=tuple(moved))
+        return replace(suggestion, base=now, replacements=tuple(moved)) if moved else None
 
     def resolve(self, document: Document, action: Action, *, cancelled: Callable[[], bool]) -> Outcome:
         log(f"resolve {action.kind.value} {action.first_line} {action.last_line}")
@@ -133,7 +132,7 @@ class FakeEngine:
         document: Document,
         instruction: str,
         *,
-        lines: tuple[int, int] | None = None,
+        lines: tuple[int, int] | None,
         cancelled: Callable[[], bool],
     ) -> Iterator[Step | Ended]:
         log(f"edit {instruction} {lines}")
@@ -186,22 +185,19 @@ def outcome(suggestions: tuple[Suggestion, ...]) -> Outcome:
     )
 
 
-def open_engine(
-    settings: Settings, folder: Path | None, opened: Callable[[], dict[str, str]], **_: object
-) -> Any:
-    del opened
+def open_engine(settings: Settings, folder: Path | None, *_: object, memory: Memory, **__: object) -> Engine:
     log(f"open {settings.model} {folder} {settings.trusted}")
     log(f"heavy {[name for name in HEAVY if name in sys.modules]}")
     log(f"standard input {os.read(0, 1)!r}")
     print("a library that writes to standard output")  # noqa: T201
     if settings.model == "broken":
         raise ModelFileError("the model broken is no model: choose another one")
-    return FakeEngine(settings)
+    return FakeEngine(settings, memory)
 
 
 if __name__ == "__main__":
     import lintseq_lsp.runtime
     from lintseq_lsp.lsp import start
 
-    lintseq_lsp.runtime.open_engine = open_engine
+    lintseq_lsp.runtime.open_engine = open_engine  # type: ignore[assignment]
     sys.exit(start.serve(sys.argv[1:]))

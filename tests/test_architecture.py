@@ -10,6 +10,7 @@ import sys
 import tomllib
 from collections.abc import Iterator
 from functools import cache
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -164,6 +165,14 @@ def test_imports_run_downwards(module: str) -> None:
             assert height(imported) <= height(module), (
                 f"{module}:{line} ({layer(module)}) imports {imported} ({layer(imported)})"
             )
+
+
+def test_no_imports_go_in_a_circle() -> None:
+    """Not for types alone either: two modules that need each other are one."""
+    order = TopologicalSorter(
+        {module: {name for name, _ in imports(module) if name in MODULES} for module in MODULES}
+    )
+    order.prepare()  # raises CycleError, which names the circle
 
 
 @pytest.mark.parametrize("library", sorted(IMPORTERS))

@@ -95,6 +95,20 @@ def test_the_death_of_the_client_ends_the_server():
         client._finish()
 
 
+@pytest.mark.parametrize("name", [b"content-length:", b"CONTENT-LENGTH: ", b"Content-length:\t"])
+def test_names_of_header_fields_may_be_written_in_any_case(name):
+    with Client(FAKE, cwd=ROOT) as client:
+        client.initialize()
+        client.sent[77] = "lintseq/explain"
+        params = {"textDocument": {"uri": URI}}
+        body = json.dumps(
+            {"jsonrpc": "2.0", "id": 77, "method": "lintseq/explain", "params": params}
+        ).encode()
+        client.process.stdin.write(b"content-TYPE: text\r\n%b%d\r\n\r\n%b" % (name, len(body), body))
+        client.process.stdin.flush()
+        assert client.result(77) is None
+
+
 def test_standard_output_is_the_protocols_alone(client):
     # The fake engine prints when it is opened; Client fails for whatever is not a frame.
     wait_for_log(client, "open")
@@ -124,6 +138,8 @@ def test_standard_output_is_the_protocols_alone(client):
         ),
         ("codeAction/resolve", {"title": "x"}),
         ("codeAction/resolve", None),
+        ("codeAction/resolve", {"title": "x", "data": None}),
+        ("codeAction/resolve", {"title": "x", "data": {"uri": URI, "actions": []}}),
         ("codeAction/resolve", {"data": {"uri": URI, "version": 1, "actions": [{"kind": "nonsense"}]}}),
         (
             "codeAction/resolve",
@@ -138,6 +154,7 @@ def test_standard_output_is_the_protocols_alone(client):
         ("workspace/executeCommand", {"command": "lintseq.edit", "arguments": [{}]}),
         ("workspace/executeCommand", {"command": "lintseq.edit"}),
         ("workspace/executeCommand", {"command": "lintseq.action"}),
+        ("workspace/executeCommand", {"command": "lintseq.action", "arguments": [None]}),
         ("lintseq/edit", {"textDocument": {"uri": URI}}),
         ("lintseq/explain", {}),
     ],
@@ -346,6 +363,15 @@ def test_loading_is_shown_where_the_client_can():
         token = client.wait_for("window/workDoneProgress/create")["token"]
         client.wait_for("$/progress", lambda params: params["token"] == token)
         client.wait_for("$/progress", lambda params: params["value"]["kind"] == "end")
+
+
+def test_what_was_declined_stays_declined_when_the_model_is_loaded_anew(client):
+    client.open(URI, "# next: 1 y = 1\nx = 1\n")
+    (edit,) = next_edits(client, URI, 1)
+    client.tell("lintseq/didReject", {"item": edit})
+    client.tell("workspace/didChangeConfiguration", {"settings": {"lintseq": {"model": "another"}}})
+    wait_for_log(client, "open another")
+    assert next_edits(client, URI, 1) == []
 
 
 def test_another_folder_opens_the_engine_anew(tmp_path):

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from lsprotocol import types
 
@@ -17,15 +17,13 @@ from lintseq_lsp.lsp.convert import (
     with_line_feeds,
 )
 from lintseq_lsp.lsp.documents import Snapshot
+from lintseq_lsp.lsp.engine import Engine, IsCancelled
 from lintseq_lsp.lsp.params import InlineCompletionParams, PositionParams
 from lintseq_lsp.lsp.session import Session
 from lintseq_lsp.lsp.worker import Priority
 from lintseq_lsp.reasons import Reason
 from lintseq_lsp.suggestions import Outcome, Suggestion
 from lintseq_lsp.text import Document
-
-if TYPE_CHECKING:
-    from lintseq_lsp.engine import Engine
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,14 +53,16 @@ async def inline_completion(session: Session, params: InlineCompletionParams) ->
         return nothing
     manual = params.context.trigger_kind == types.InlineCompletionTriggerKind.Invoked
     outcome = await session.outcome(snapshot, _complete(session, snapshot.uri, place, manual=manual))
-    shown = list(_shown(place, outcome.suggestions))
-    if shown:
+    drawable = list(_drawable(place, outcome.suggestions))
+    if drawable:
         session.feedback.offered(
-            snapshot.uri, [suggestion for suggestion, _ in shown], place.document, place.cursor
+            snapshot.uri, [suggestion for suggestion, _ in drawable], place.document, place.cursor
         )
     elif outcome.suggestions:
         session.outcomes[snapshot.uri] = replace(outcome, suggestions=(), reason=Reason.NO_FIT)
-    return types.InlineCompletionList([_item(snapshot, *pair, session.documents.encoding) for pair in shown])
+    return types.InlineCompletionList(
+        [_item(snapshot, *pair, session.documents.encoding) for pair in drawable]
+    )
 
 
 async def completion(session: Session, params: PositionParams) -> types.CompletionList:
@@ -77,7 +77,7 @@ async def completion(session: Session, params: PositionParams) -> types.Completi
     place = place_at(snapshot, offset, None, encoding)
     assert place is not None  # nothing is selected
     outcome = await session.outcome(snapshot, _complete(session, snapshot.uri, place, manual=False))
-    for suggestion, change in _shown(place, outcome.suggestions):
+    for suggestion, change in _drawable(place, outcome.suggestions):
         typed = _word_before(snapshot.own, change.start)
         text = snapshot.own.text[change.start - typed : change.start] + change.text
         where = range_between(snapshot.own, change.start - typed, change.end, encoding)
@@ -144,7 +144,7 @@ async def _complete(session: Session, uri: str, place: Place, *, manual: bool) -
         session.worker.supersede(slot)
         return Outcome(reason=Reason.REJECTED_BEFORE)
 
-    def work(engine: "Engine", cancelled: Any) -> Outcome:
+    def work(engine: Engine, cancelled: IsCancelled) -> Outcome:
         begun = time.monotonic()
         outcome = engine.complete(
             place.document,
@@ -153,10 +153,10 @@ async def _complete(session: Session, uri: str, place: Place, *, manual: bool) -
             certainty=0.0 if manual else session.settings.certainty,
             cancelled=cancelled,
         )
-        session.took(time.monotonic() - begun)
+        session.pauses.measure(time.monotonic() - begun)
         return outcome
 
-    delay = 0.0 if manual else session.debounce(uri)
+    delay = 0.0 if manual else session.pauses.rest(uri, session.settings.debounce / 1000)
     outcome = await session.worker.run(Priority.INLINE, work, slot=slot, delay=delay)
     return _behind(known, outcome)
 
@@ -170,7 +170,7 @@ def _behind(known: Outcome | None, outcome: Outcome) -> Outcome:
     return replace(outcome, suggestions=known.suggestions + others, reason=Reason.ACCEPTED)
 
 
-def _shown(place: Place, suggestions: Sequence[Suggestion]) -> Iterator[tuple[Suggestion, Replacement]]:
+def _drawable(place: Place, suggestions: Sequence[Suggestion]) -> Iterator[tuple[Suggestion, Replacement]]:
     """The suggestions that ghost text can express, as replacements of the client's document."""
     for suggestion in suggestions:
         change = at_cursor(place.document, suggestion.replacements, place.cursor)

@@ -11,18 +11,15 @@ import threading
 from collections.abc import AsyncIterator, Callable, Hashable, Iterator
 from dataclasses import dataclass, field
 from enum import IntEnum
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from lintseq_lsp.errors import LintSeqError
-
-if TYPE_CHECKING:
-    from lintseq_lsp.engine import Engine
+from lintseq_lsp.lsp.engine import Engine, IsCancelled
 
 _log = logging.getLogger(__name__)
 
 _T = TypeVar("_T")
-IsCancelled = Callable[[], bool]
-Work = Callable[["Engine", IsCancelled], _T]
+Work = Callable[[Engine, IsCancelled], _T]
 
 
 class Priority(IntEnum):
@@ -71,7 +68,7 @@ class Worker:
         self._thread = threading.Thread(target=self._serve, name="inference", daemon=True)
         self._thread.start()
 
-    async def load(self, open_engine: "Callable[[], Engine]") -> None:
+    async def load(self, open_engine: Callable[[], Engine]) -> None:
         """Replaces the engine. Raises what `open_engine` raises; then there is none."""
         try:
             await self._run(Priority.LOAD, lambda _: self._load(open_engine))
@@ -175,12 +172,12 @@ class Worker:
         except RuntimeError:  # the loop has ended: nobody waits any more
             _log.debug("a job ended after the server")
 
-    def _ready(self) -> "Engine":
+    def _ready(self) -> Engine:
         if self.engine is None:
             raise NoModel
         return self.engine
 
-    def _load(self, open_engine: "Callable[[], Engine]") -> None:
+    def _load(self, open_engine: Callable[[], Engine]) -> None:
         self._unload()
         self.engine = open_engine()
 
@@ -199,7 +196,7 @@ class Stream(Generic[_T]):
         self._items: asyncio.Queue[Any] = asyncio.Queue()
         loop = asyncio.get_running_loop()
 
-        def pump(engine: "Engine", cancelled: IsCancelled) -> None:
+        def pump(engine: Engine, cancelled: IsCancelled) -> None:
             for item in work(engine, cancelled):
                 loop.call_soon_threadsafe(self._items.put_nowait, item)
 
