@@ -46,7 +46,7 @@ standard = list(sys.path)
 sys.path += [*own, package]
 import lintseq_lsp.linters
 sys.path[:] = [*standard, *own]
-from lintseq_lsp.linters.pylint_worker import main
+from lintseq_lsp.linters.worker.main import main
 main(standard, own)
 """
 
