@@ -82,7 +82,7 @@ UNKNOWN_TO_THE_CORE = {
 
 # Library: the only modules (or, with a dot at the end, packages) that import it.
 IMPORTERS = {
-    "astroid": ("lintseq_lsp.linters.pylint_worker",),
+    "astroid": ("lintseq_lsp.linters.worker.",),
     "attrs": ("lintseq_lsp.lsp.",),
     "cattrs": ("lintseq_lsp.lsp.",),
     "gguf": ("lintseq_lsp.weights.",),
@@ -96,7 +96,7 @@ IMPORTERS = {
     "lsprotocol": ("lintseq_lsp.lsp.",),
     "pyflakes": ("lintseq_lsp.linters.syntax",),
     "pygls": ("lintseq_lsp.lsp.",),
-    "pylint": ("lintseq_lsp.linters.pylint_worker",),
+    "pylint": ("lintseq_lsp.linters.worker.",),
     "unidiff": ("lintseq_lsp.patches",),
 }
 
