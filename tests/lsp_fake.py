@@ -28,7 +28,7 @@ from lintseq_lsp.settings import Settings
 from lintseq_lsp.suggestions import Evidence, Memory, Outcome, Suggestion
 from lintseq_lsp.text import Document
 
-HEAVY = ("pylint", "astroid", "llama_cpp", "numpy", "pyflakes", "psutil", "rich", "typer")
+HEAVY = ("IPython", "pylint", "astroid", "llama_cpp", "numpy", "pyflakes", "psutil", "rich", "typer")
 
 
 def log(text: str) -> None:
