@@ -141,12 +141,10 @@ class Memory:
             rest = shown.final[offset:]
             if below != _below(shown.suggestion.base, len(shown.before)) or not rest.endswith(below):
                 continue
-            text, end = rest[: len(rest) - len(below)], len(document.text) - len(below)
-            right = document.text[offset:end]
-            if text.endswith(right):
-                text, end = text[: len(text) - len(right)], offset
-            if text:
-                found.append((shown.suggestion, Replacement(offset, end, text)))
+            right = document.text[offset : len(document.text) - len(below)]
+            left = edits.beside(rest[: len(rest) - len(below)], right)
+            if left is not None and left[0]:
+                found.append((shown.suggestion, Replacement(offset, offset + left[1], left[0])))
         return found
 
     def remember_next(self, before: str, suggestion: Suggestion) -> None:

@@ -30,7 +30,7 @@ from lintseq_lsp.suggestions import Evidence, Memory, Outcome, Suggestion
 from lintseq_lsp.text import Document
 from lintseq_lsp.verdicts import Verdict
 
-HEAVY = ("pylint", "astroid", "llama_cpp", "numpy", "pyflakes", "psutil", "rich", "typer")
+HEAVY = ("IPython", "pylint", "astroid", "llama_cpp", "numpy", "pyflakes", "psutil", "rich", "typer")
 
 
 def log(text: str) -> None:
