@@ -147,4 +147,4 @@ def replace_lines(document: Document, changes: Iterable[LineChange]) -> Document
         changed = "".join(parts).removesuffix(newline)
     else:  # what the last line that is left ended with
         changed = re.sub(r"(?:\r\n|\n|\r)\Z", "", "".join(parts))
-    return Document(changed, document.version, document.path)
+    return document.with_text(changed)

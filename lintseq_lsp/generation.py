@@ -13,10 +13,12 @@ from dataclasses import dataclass, replace
 from lintseq_lsp.backends.base import Backend, Piece, Request, Sampling, Stop
 from lintseq_lsp.diffs import Diff, DiffStream, Malformed, render
 from lintseq_lsp.excerpt import Excerpt, apply_diff
-from lintseq_lsp.gate import Baseline, Gate, Reason, Verdict, malformed, wait
+from lintseq_lsp.gate import Bar, wait
 from lintseq_lsp.prompts import END, Opening, next_headers, open_block
+from lintseq_lsp.reasons import Reason
 from lintseq_lsp.repetition import Circles, repeated_from, repeats_neighbours
 from lintseq_lsp.text import Document
+from lintseq_lsp.verdicts import Verdict, malformed
 
 RESAMPLING = Sampling(temperature=0.7, top_p=0.95, min_p=0.02)
 """How a second answer is sampled, after the greedy one was rejected."""
@@ -211,8 +213,7 @@ class _Progress:
 def generate(
     start: State,
     backend: Backend,
-    gate: Gate,
-    baseline: Baseline,
+    bar: Bar,
     *,
     limits: Limits,
     opening: Opening | None = None,
@@ -271,7 +272,7 @@ def generate(
                 yield run.ended(Reason.MALFORMED)
                 return
         elif diff.hunks:
-            judged = gate.submit(run.state.document, after.document, baseline)
+            judged = bar.at(run.state.document).submit(after.document)
             run.pending = _Pending(proposal, diff, after, judged)
         elif run.state.ends:
             yield run.ended(Reason.COMPLETE)

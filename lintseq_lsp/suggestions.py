@@ -12,9 +12,10 @@ from typing import Any
 
 from lintseq_lsp import edits
 from lintseq_lsp.edits import Replacement
-from lintseq_lsp.gate import Reason, Verdict
 from lintseq_lsp.linters.base import Dependencies, Tier
+from lintseq_lsp.reasons import Reason
 from lintseq_lsp.text import Document
+from lintseq_lsp.verdicts import Verdict
 
 _ids = itertools.count(1)
 
@@ -140,12 +141,10 @@ class Memory:
             rest = shown.final[offset:]
             if below != _below(shown.suggestion.base, len(shown.before)) or not rest.endswith(below):
                 continue
-            text, end = rest[: len(rest) - len(below)], len(document.text) - len(below)
-            right = document.text[offset:end]
-            if text.endswith(right):
-                text, end = text[: len(text) - len(right)], offset
-            if text:
-                found.append((shown.suggestion, Replacement(offset, end, text)))
+            right = document.text[offset : len(document.text) - len(below)]
+            left = edits.beside(rest[: len(rest) - len(below)], right)
+            if left is not None and left[0]:
+                found.append((shown.suggestion, Replacement(offset, offset + left[1], left[0])))
         return found
 
     def remember_next(self, before: str, suggestion: Suggestion) -> None:

@@ -51,13 +51,12 @@ from positions import (
     records,
 )
 
+from lintseq_lsp.asking.prompting import EXCERPT_TOKENS
 from lintseq_lsp.backends.base import CANDIDATES, Request, Stop
 from lintseq_lsp.backends.llama import LlamaBackend
 from lintseq_lsp.diffs import Diff
-from lintseq_lsp.engine import EXCERPT_TOKENS
 from lintseq_lsp.errors import LinterError
 from lintseq_lsp.excerpt import excerpt_around
-from lintseq_lsp.gate import Reason, finding_key, wait
 from lintseq_lsp.generation import RESAMPLING, Proposal, State, propose
 from lintseq_lsp.linters.base import Check, Report, Tier
 from lintseq_lsp.prompts import (
@@ -68,10 +67,12 @@ from lintseq_lsp.prompts import (
     next_headers,
     open_block,
 )
+from lintseq_lsp.reasons import Reason
 from lintseq_lsp.repetition import repeated_from
 from lintseq_lsp.runtime import open_gate, open_linter
 from lintseq_lsp.settings import Settings
 from lintseq_lsp.text import Document
+from lintseq_lsp.verdicts import finding_key
 from lintseq_lsp.weights.registry import resolve_model
 
 PLACED_ONLY = ("ngram", "copy", "plain")  # they cannot tell where
@@ -134,9 +135,9 @@ class Judge:
 
     def reason(self, position: Position, document: Document) -> tuple[Reason, float]:
         """The gate's verdict, and the milliseconds that it took; the baseline is known by then."""
-        baseline = self.gate.baseline(position.base)
+        bar = self.gate.against(position.base)
         start = time.perf_counter()
-        verdict = wait(self.gate.submit(position.base, document, baseline), lambda: False)
+        verdict = bar.judge(document)
         if verdict.reason is Reason.LINTER_FAILED:
             raise LinterError(verdict.detail)
         return verdict.reason, (time.perf_counter() - start) * 1000
@@ -430,7 +431,7 @@ def evaluate(arguments: argparse.Namespace, path: Path) -> None:
                     continue
                 start = time.monotonic()
                 for position in positions(modules, task, missing, arguments.seed, judge.lint, known):
-                    judge.gate.baseline(position.base)  # known from idle time in the server
+                    judge.gate.against(position.base)  # known from idle time in the server
                     given = system(position)
                     file.write("".join(json.dumps(asdict(answer)) + "\n" for answer in given))
                     file.flush()

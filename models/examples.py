@@ -21,9 +21,9 @@ from statements import first_docstring_line, parse
 
 from lintseq_lsp.diffs import Diff
 from lintseq_lsp.engine import Engine
-from lintseq_lsp.gate import Reason
 from lintseq_lsp.generation import RESAMPLING, Step, propose
 from lintseq_lsp.prompts import PromptFormat
+from lintseq_lsp.reasons import Reason
 from lintseq_lsp.text import Document
 
 INSTRUCTION = "edit by instruction"

@@ -133,7 +133,7 @@ def write(backend: Backend, gate: Gate, instruction: str, sampling: Sampling) ->
     """The program that one sequence of diffs builds from the empty file."""
     document = Document("")
     state = State(document, Excerpt(()), (instruction_fragment(instruction),))
-    for item in generate(state, backend, gate, gate.baseline(document), limits=LIMITS, sampling=sampling):
+    for item in generate(state, backend, gate.against(document), limits=LIMITS, sampling=sampling):
         if isinstance(item, Step) and item.verdict.accepted and isinstance(item.diff, Diff):
             document = item.document
     return document.text

@@ -20,18 +20,20 @@ from dataclasses import replace
 from pathlib import Path
 
 from lintseq_lsp.actions import Action
+from lintseq_lsp.asking.remembered import recall
 from lintseq_lsp.diffs import Diff
 from lintseq_lsp.edits import Replacement, rebase
 from lintseq_lsp.errors import Cancelled, ModelError, ModelFileError, Pending
-from lintseq_lsp.gate import Reason, Verdict
 from lintseq_lsp.generation import Ended, Step
 from lintseq_lsp.linters.base import Tier
 from lintseq_lsp.lsp.engine import Engine
+from lintseq_lsp.reasons import Reason
 from lintseq_lsp.settings import Settings
 from lintseq_lsp.suggestions import Evidence, Memory, Outcome, Suggestion
 from lintseq_lsp.text import Document
+from lintseq_lsp.verdicts import Verdict
 
-HEAVY = ("pylint", "astroid", "llama_cpp", "numpy", "pyflakes", "psutil", "rich", "typer")
+HEAVY = ("IPython", "pylint", "astroid", "llama_cpp", "numpy", "pyflakes", "psutil", "rich", "typer")
 
 
 def log(text: str) -> None:
@@ -62,10 +64,7 @@ class FakeEngine:
             raise Pending(report)
 
     def recall(self, document: Document, offset: int) -> Outcome | None:
-        remembered = self.memory.recall_inline(document, offset)
-        known = [replace(entry, base=document, replacements=(left,)) for entry, left in remembered]
-        sound = tuple(filter(self.holds, known))
-        return Outcome(sound, Reason.ACCEPTED, cached=True) if sound else None
+        return recall(self.memory, self.holds, document, offset)
 
     def recall_next(self, document: Document) -> Suggestion | None:
         return self.memory.recall_next(document)

@@ -31,6 +31,14 @@ CORE = {
     for name in (
         "actions",
         "alignment",
+        "asking",
+        "asking.complete",
+        "asking.edit",
+        "asking.job",
+        "asking.next_edit",
+        "asking.prompting",
+        "asking.remembered",
+        "asking.resolve",
         "backends.base",
         "completion",
         "diffs",
@@ -46,11 +54,13 @@ CORE = {
         "lintseq",
         "pragmas",
         "prompts",
+        "reasons",
         "repetition",
         "settings",
         "suggestions",
         "text",
         "typed",
+        "verdicts",
     )
 }
 UNKNOWN_TO_THE_CORE = {
@@ -72,7 +82,8 @@ UNKNOWN_TO_THE_CORE = {
 
 # Library: the only modules (or, with a dot at the end, packages) that import it.
 IMPORTERS = {
-    "astroid": ("lintseq_lsp.linters.pylint_worker",),
+    "astroid": ("lintseq_lsp.linters.worker.",),
+    "IPython": ("lintseq_lsp.notebooks",),
     "attrs": ("lintseq_lsp.lsp.",),
     "cattrs": ("lintseq_lsp.lsp.",),
     "gguf": ("lintseq_lsp.weights.",),
@@ -86,7 +97,7 @@ IMPORTERS = {
     "lsprotocol": ("lintseq_lsp.lsp.",),
     "pyflakes": ("lintseq_lsp.linters.syntax",),
     "pygls": ("lintseq_lsp.lsp.",),
-    "pylint": ("lintseq_lsp.linters.pylint_worker",),
+    "pylint": ("lintseq_lsp.linters.worker.",),
     "unidiff": ("lintseq_lsp.patches",),
 }
 
@@ -97,7 +108,7 @@ OPTIONAL = {"torch"}
 # of lower ones.
 LAYERS = {
     "core": (),
-    "libraries": ("backends", "linters", "patches"),
+    "libraries": ("backends", "linters", "notebooks", "patches"),
     "stages": ("scenario", "synthesis", "weights"),
     "assembly": ("doctor", "runtime"),
     "protocol": ("lsp",),
@@ -181,7 +192,8 @@ def test_a_library_has_one_importer(library: str) -> None:
 def test_what_is_imported_is_what_is_required() -> None:
     project = tomllib.loads((PACKAGE.parent / "pyproject.toml").read_text("utf-8"))["project"]
     required = {re.split("[<>=]", name)[0].replace("-", "_") for name in project["dependencies"]}
-    required = {"llama_cpp" if name == "llama_cpp_python" else name for name in required}
+    other_names = {"llama_cpp_python": "llama_cpp", "ipython": "IPython"}
+    required = {other_names.get(name, name) for name in required}
     imported = {name.partition(".")[0] for module in MODULES for name, _ in imports(module)}
     assert imported - sys.stdlib_module_names - {"lintseq_lsp"} - OPTIONAL == required
 

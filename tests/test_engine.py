@@ -9,17 +9,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lintseq_lsp.actions import Action, ActionKind, Problem, actions_at
+from lintseq_lsp.asking.prompting import EXCERPT_TOKENS
 from lintseq_lsp.backends.base import Backend
 from lintseq_lsp.backends.scripted import ScriptedBackend
 from lintseq_lsp.diffs import Diff, Hunk, render
 from lintseq_lsp.edits import apply
-from lintseq_lsp.engine import EXCERPT_TOKENS, Engine
+from lintseq_lsp.engine import Engine
 from lintseq_lsp.errors import Cancelled
-from lintseq_lsp.gate import Gate, Reason
+from lintseq_lsp.gate import Gate
 from lintseq_lsp.generation import Ended, Step
 from lintseq_lsp.linters.base import Dependencies, Report, Tier
 from lintseq_lsp.linters.workspace import EditorWorkspace
 from lintseq_lsp.prompts import END, PromptFormat
+from lintseq_lsp.reasons import Reason
 from lintseq_lsp.settings import Settings
 from lintseq_lsp.suggestions import Outcome
 from lintseq_lsp.text import Document
@@ -233,7 +235,7 @@ def test_what_nothing_depends_on_may_change() -> None:
     assert engine.recall(document, offset) is None  # until somebody has read it
     assert engine.complete(document, offset).cached
     opened["/w/b.py"] = "b = 3\n"
-    engine.gate.baseline(document)
+    engine.gate.against(document)
     assert len(linter.checks) == checks
 
 
@@ -312,9 +314,6 @@ def test_cancelling() -> None:
     document, offset = place("x = |")
     with pytest.raises(Cancelled):
         engine.complete(document, offset, cancelled=lambda: bool(backend.requests))
-    explained = engine.explain("a.py")
-    assert explained is not None
-    assert explained.reason is Reason.CANCELLED
 
 
 def test_preparing_a_document_reads_what_others_may_import() -> None:
@@ -326,15 +325,10 @@ def test_preparing_a_document_reads_what_others_may_import() -> None:
     assert gate.workspace.modules("b.py") == {"a.py": "a = 1\n"}
 
 
-def test_explaining_the_last_request() -> None:
-    engine = engine_of(LineModel(["x = bad"], ["x = bad"]))
-    assert engine.explain("a.py") is None
-    outcome = complete(engine, "x = |")
-    explained = engine.explain("a.py")
-    assert explained == outcome
-    assert outcome.rejected[0].findings == [finding("x = bad")]
+def test_an_outcome_explains_itself() -> None:
+    outcome = complete(engine_of(LineModel(["x = bad"], ["x = bad"])), "x = |")
+    assert [verdict.findings for verdict in outcome.rejected] == [[finding("x = bad")]]
     assert outcome.milliseconds > 0
-    assert engine.explain("b.py") is None
 
 
 def test_a_long_file() -> None:
@@ -479,8 +473,9 @@ def test_a_next_edit_that_was_declined_is_so_whatever_else_is_written() -> None:
     engine = engine_of(ScriptedBackend([stream(insertion(1, "b"), END, END)]))
     engine.memory.decline(engine.next_edit(document, 0).suggestions[0])
     assert engine.next_edit(document, 0).reason is Reason.REJECTED_BEFORE
-    engine.backend = ScriptedBackend([stream(insertion(2, "b"), END, END)])
-    assert engine.next_edit(Document("z\na\n", 5, "a.py"), 0).reason is Reason.REJECTED_BEFORE
+    other = engine_of(ScriptedBackend([stream(insertion(2, "b"), END, END)]))
+    other.memory = engine.memory
+    assert other.next_edit(Document("z\na\n", 5, "a.py"), 0).reason is Reason.REJECTED_BEFORE
 
 
 def test_a_second_edit_that_was_declined_ends_the_sequence() -> None:
@@ -737,12 +732,6 @@ def test_an_action_whose_lines_are_gone() -> None:
         assert engine.resolve(Document("a = 1\n\n"), Action(kind, 1, 1, "")).reason is Reason.STALE
     text = "def f():\n    return 1\n"
     assert engine.resolve(Document(text), Action(ActionKind.IMPLEMENT, 0, 0, "")).reason is Reason.NOTHING_NEW
-
-
-def test_actions_are_explained() -> None:
-    engine = engine_of(LineModel(["a = 0"]), python_gate())
-    outcome = resolve(engine, "a = 1\nb = 2\n", ActionKind.REWRITE, 0, 1)
-    assert engine.explain("a.py") == outcome
 
 
 def test_preparing_makes_the_baseline_known() -> None:

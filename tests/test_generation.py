@@ -13,11 +13,13 @@ from lintseq_lsp.backends.scripted import ScriptedBackend
 from lintseq_lsp.diffs import Diff, Hunk, Malformed, parse, render
 from lintseq_lsp.errors import Cancelled
 from lintseq_lsp.excerpt import Excerpt
-from lintseq_lsp.gate import Baseline, Gate, Known, Reason, wait
+from lintseq_lsp.gate import Bar, Gate, wait
 from lintseq_lsp.generation import Ended, Limits, Proposal, State, Step, generate, propose
 from lintseq_lsp.linters.base import Report, Tier
 from lintseq_lsp.prompts import END, Opening, PromptFormat, history, instruction_fragment
+from lintseq_lsp.reasons import Reason
 from lintseq_lsp.text import Document
+from lintseq_lsp.verdicts import Known
 
 LIMITS = Limits()
 NUMBERED = [f"x{number}" for number in range(300)]
@@ -51,12 +53,11 @@ def generation(
     sampling: Sampling | None = None,
     cancelled: Callable[[], bool] = lambda: False,
 ) -> Iterator[Step | Ended]:
-    known = lint_bad(start.document.text).findings
+    known = Known(start.document, lint_bad(start.document.text).findings)
     return generate(
         start,
         backend,
-        gate,
-        Baseline(Known(start.document, known), Tier.PYLINT),
+        Bar(gate, start.document, known, Tier.PYLINT),
         limits=limits,
         opening=opening,
         places=places,
@@ -406,8 +407,7 @@ def test_cancelling_while_the_model_writes() -> None:
 
 def test_waiting_returns_what_is_there() -> None:
     linter = ManualLinter()
-    gate = gate_of(linter)
-    verdict = gate.submit(Document(""), Document("x"), Baseline(Known(), Tier.PYLINT))
+    verdict = Bar(gate_of(linter), Document(""), Known(), Tier.PYLINT).submit(Document("x"))
 
     def answer_when_asked() -> bool:
         linter.answer()

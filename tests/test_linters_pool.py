@@ -460,9 +460,12 @@ def test_a_module_that_stays_as_it_is_need_not_be_read_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Saved as it was typed, opened as it was saved, and closed."""
-    from lintseq_lsp.linters import pylint_worker as module
+    from lintseq_lsp.linters.worker import freshness as module
+    from lintseq_lsp.linters.worker import reading
 
-    monkeypatch.setattr(module, "SOURCES", sources := Sources())
+    sources = Sources()
+    for each in (module, reading):
+        monkeypatch.setattr(each, "SOURCES", sources)
     file = str(tmp_path / "a.py")
     sources.update({file: "x = 1\n"}, [])
     tracked = module._Tracked(file, sources.state(file), hash("x = 1\n"), frozenset())

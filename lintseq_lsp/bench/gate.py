@@ -92,9 +92,9 @@ def _five_steps(backend: RecordedLlama, gate: Gate, state: State, limits: Limits
         ]
     )
     backend.answer = lambda: next(diffs)
-    baseline = gate.baseline(state.document)
+    bar = gate.against(state.document)
     start = time.perf_counter()
-    items = list(generate(state, backend, gate, baseline, limits=limits))
+    items = list(generate(state, backend, bar, limits=limits))
     milliseconds = (time.perf_counter() - start) * 1000
     steps = [item for item in items if isinstance(item, Step)]
     verdicts = [step.verdict for step in steps]

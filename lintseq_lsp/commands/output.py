@@ -17,10 +17,11 @@ from rich.text import Text
 from lintseq_lsp.diffs import Diff, Malformed, render
 from lintseq_lsp.encoding import decode, encode
 from lintseq_lsp.errors import LintSeqError
-from lintseq_lsp.gate import Reason, Verdict
 from lintseq_lsp.generation import Step
 from lintseq_lsp.linters.base import Finding
+from lintseq_lsp.reasons import Reason
 from lintseq_lsp.text import Document
+from lintseq_lsp.verdicts import Verdict
 
 PATIENCE = 20.0
 """Seconds that one check may take where nobody is typing."""

@@ -8,7 +8,6 @@ from typing import Any
 from lsprotocol import types
 
 from lintseq_lsp.edits import Replacement
-from lintseq_lsp.gate import Reason
 from lintseq_lsp.lsp.convert import (
     Encoding,
     accept_command,
@@ -22,6 +21,7 @@ from lintseq_lsp.lsp.engine import Engine, IsCancelled
 from lintseq_lsp.lsp.params import InlineCompletionParams, PositionParams
 from lintseq_lsp.lsp.session import Session
 from lintseq_lsp.lsp.worker import Priority
+from lintseq_lsp.reasons import Reason
 from lintseq_lsp.suggestions import Outcome, Suggestion
 from lintseq_lsp.text import Document
 
@@ -30,15 +30,19 @@ from lintseq_lsp.text import Document
 class Place:
     """A cursor in the document that is worked on.
 
-    With an item selected in the client's pop-up, `document` has it inserted already, and the answer
+    With an item selected in the client's pop-up, `snapshot` has it inserted already, and the answer
     replaces [start, end) of the client's document by `begins` and what follows.
     """
 
-    document: Document
+    snapshot: Snapshot
     cursor: int
     start: int
     end: int
     begins: str = ""
+
+    @property
+    def document(self) -> Document:
+        return self.snapshot.document
 
 
 async def inline_completion(session: Session, params: InlineCompletionParams) -> types.InlineCompletionList:
@@ -117,17 +121,15 @@ def place_at(
     """Where to complete; None when the selected item does not go on from what is typed."""
     text = snapshot.own.text
     if selected is None:
-        return Place(snapshot.document, snapshot.shift + offset, offset, offset)
+        return Place(snapshot, snapshot.shift + offset, offset, offset)
     start = offset_at(snapshot.own, selected.range.start, encoding)
     end = offset_at(snapshot.own, selected.range.end, encoding)
     if not start <= offset <= end or not selected.text.startswith(text[start:offset]):
         return None
     if "\n" in text[start:end] or "\r" in text[start:end]:
         return None
-    above = snapshot.document.text[: snapshot.shift]
-    assumed = above + text[:start] + selected.text + text[end:]
-    document = Document(assumed, snapshot.document.version, snapshot.document.path)
-    return Place(document, snapshot.shift + start + len(selected.text), start, end, selected.text)
+    assumed = snapshot.with_own(text[:start] + selected.text + text[end:])
+    return Place(assumed, snapshot.shift + start + len(selected.text), start, end, selected.text)
 
 
 async def _complete(session: Session, uri: str, place: Place, *, manual: bool) -> Outcome:
@@ -175,7 +177,7 @@ def _drawable(place: Place, suggestions: Sequence[Suggestion]) -> Iterator[tuple
     """The suggestions that ghost text can express, as replacements of the client's document."""
     for suggestion in suggestions:
         change = at_cursor(place.document, suggestion.replacements, place.cursor)
-        if change is not None:
+        if change is not None and place.snapshot.moved(change) is not None:
             end = place.end + change.end - place.cursor
             yield suggestion, Replacement(place.start, end, place.begins + change.text)
 

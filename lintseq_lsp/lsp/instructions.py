@@ -12,17 +12,18 @@ from typing import TYPE_CHECKING, Any
 
 from lsprotocol import types
 
-from lintseq_lsp.edits import Replacement, replacement_between
+from lintseq_lsp.edits import Replacement, apply, replacement_between
 from lintseq_lsp.errors import Cancelled, LintSeqError
-from lintseq_lsp.gate import Reason, Verdict
 from lintseq_lsp.lsp.changes import workspace_edit
 from lintseq_lsp.lsp.convert import Json, lines_of, text_edit
 from lintseq_lsp.lsp.documents import Snapshot
 from lintseq_lsp.lsp.params import EditParams, read
 from lintseq_lsp.lsp.session import Session
 from lintseq_lsp.lsp.worker import NoModel, Stream, Superseded
+from lintseq_lsp.reasons import Reason
 from lintseq_lsp.suggestions import Evidence, Outcome
 from lintseq_lsp.text import Document
+from lintseq_lsp.verdicts import Verdict
 
 if TYPE_CHECKING:
     from lintseq_lsp.generation import Ended, Step
@@ -191,7 +192,7 @@ class InstructedEdit:
         """
         from lintseq_lsp.generation import Ended
 
-        snapshot = self._snapshot
+        state = self._snapshot
         states, milliseconds = 0, 0.0
         try:
             async for item, took in self._stream:
@@ -203,17 +204,19 @@ class InstructedEdit:
                 else:
                     evidence = Evidence.of(item.verdict, states, milliseconds)
                     states, milliseconds = 0, 0.0
-                    above = item.document.text[: snapshot.shift]
-                    if above != snapshot.document.text[: snapshot.shift]:
-                        self.stop(Reason.NO_FIT)  # it would change another cell
+                    made = replacement_between(state.document.text, item.document.text)
+                    if made is None:
+                        continue
+                    change = state.moved(made)
+                    if change is None:
+                        self.stop(Reason.NO_FIT)  # it would change another cell, or what is no Python
                         break
                     before = self.own
-                    self.own = Document(item.document.text[snapshot.shift :], before.version, before.path)
+                    state = state.with_own(apply(before.text, [change]))
+                    self.own = state.own
                     self._states.add(self.own.text)
-                    change = replacement_between(before.text, self.own.text)
-                    if change is not None:
-                        self.count += 1
-                        yield before, change, evidence
+                    self.count += 1
+                    yield before, change, evidence
         except Superseded:
             self.reason = Reason.SUPERSEDED
         except NoModel:

@@ -7,13 +7,13 @@ clients apply all of it, some the first edit only.
 import asyncio
 
 from lintseq_lsp.edits import Replacement
-from lintseq_lsp.gate import Reason
 from lintseq_lsp.lsp.convert import Json, accept_command, offset_at, text_edit, with_line_feeds
 from lintseq_lsp.lsp.documents import Snapshot
 from lintseq_lsp.lsp.engine import Engine, IsCancelled
 from lintseq_lsp.lsp.params import InlineEditParams
 from lintseq_lsp.lsp.session import Session
 from lintseq_lsp.lsp.worker import Priority, Worker
+from lintseq_lsp.reasons import Reason
 from lintseq_lsp.suggestions import Memory, Outcome, Suggestion
 from lintseq_lsp.text import Document
 

@@ -2,8 +2,8 @@
 
 from urllib.parse import urlsplit
 
-from lintseq_lsp.gate import Reason
 from lintseq_lsp.lsp.documents import Documents, Snapshot, is_ignored
+from lintseq_lsp.reasons import Reason
 from lintseq_lsp.settings import Settings
 
 _SCHEMES = ("file", "untitled", "vscode-notebook-cell")

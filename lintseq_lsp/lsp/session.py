@@ -14,7 +14,6 @@ from lsprotocol import types
 from pygls.lsp.server import LanguageServer
 
 from lintseq_lsp.errors import Cancelled, LintSeqError
-from lintseq_lsp.gate import Reason
 from lintseq_lsp.lsp import served
 from lintseq_lsp.lsp.client import Client
 from lintseq_lsp.lsp.configuration import Configuration
@@ -23,6 +22,7 @@ from lintseq_lsp.lsp.documents import Documents, Snapshot
 from lintseq_lsp.lsp.feedback import Feedback
 from lintseq_lsp.lsp.idle import Pauses
 from lintseq_lsp.lsp.worker import PATIENCE, NoModel, Priority, Superseded, Worker
+from lintseq_lsp.reasons import Reason
 from lintseq_lsp.settings import Settings
 from lintseq_lsp.suggestions import Memory, Outcome
 

@@ -16,15 +16,17 @@ from lintseq_lsp.actions import actions_at
 from lintseq_lsp.backends.base import Piece, Request, Stop, Usage
 from lintseq_lsp.edits import apply
 from lintseq_lsp.engine import Engine
-from lintseq_lsp.gate import Gate, GatePolicy, Reason, Verdict
+from lintseq_lsp.gate import Bar, Gate, GatePolicy
 from lintseq_lsp.generation import Ended
 from lintseq_lsp.linters.base import Report
 from lintseq_lsp.linters.syntax import check_syntax
 from lintseq_lsp.lsp.convert import at_cursor
 from lintseq_lsp.prompts import PromptFormat
+from lintseq_lsp.reasons import Reason
 from lintseq_lsp.settings import Settings
 from lintseq_lsp.suggestions import Outcome, Suggestion
 from lintseq_lsp.text import Document
+from lintseq_lsp.verdicts import Verdict
 
 DOCUMENTS = [
     "",
@@ -175,11 +177,17 @@ class Witness(Gate):
         super().__init__(linter, check_syntax, GatePolicy())
         self.accepted: set[str] = set()
 
-    def submit(self, before, candidate, baseline, *, early=True):  # type: ignore[no-untyped-def]
-        verdict = super().submit(before, candidate, baseline, early=early)
+    def against(self, *given, **named):  # type: ignore[no-untyped-def]
+        return _WitnessBar(**vars(super().against(*given, **named)))
+
+
+class _WitnessBar(Bar):
+    def submit(self, candidate, *, early=True):  # type: ignore[no-untyped-def]
+        verdict = super().submit(candidate, early=early)
         result: Verdict = verdict.result()
         if result.accepted:
-            self.accepted.add(candidate.text)
+            assert isinstance(self.gate, Witness)
+            self.gate.accepted.add(candidate.text)
         return verdict
 
 

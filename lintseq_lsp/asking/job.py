@@ -1,0 +1,104 @@
+"""One request while it is answered: the document, the bar for its edits, and what was tried so far."""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+from lintseq_lsp.asking.prompting import Prompting
+from lintseq_lsp.backends.base import Backend, Sampling
+from lintseq_lsp.gate import Bar
+from lintseq_lsp.generation import Ended, Limits, State, Step, generate
+from lintseq_lsp.prompts import Opening
+from lintseq_lsp.reasons import Reason
+from lintseq_lsp.settings import Settings
+from lintseq_lsp.suggestions import Evidence, Memory, Outcome, Suggestion
+from lintseq_lsp.text import Document
+from lintseq_lsp.verdicts import Verdict
+
+Cancelled = Callable[[], bool]
+
+
+class Clock:
+    """Milliseconds since a request began."""
+
+    def __init__(self) -> None:
+        self._start = time.perf_counter()
+
+    @property
+    def milliseconds(self) -> float:
+        return (time.perf_counter() - self._start) * 1000
+
+
+@dataclass
+class Job:
+    """`states` counts what was judged of what the model wrote; `rejected` are the verdicts against it."""
+
+    document: Document
+    bar: Bar
+    backend: Backend
+    memory: Memory
+    settings: Settings
+    prompting: Prompting
+    cancelled: Cancelled
+    clock: Clock
+    rejected: list[Verdict] = field(default_factory=list)
+    states: int = 0
+    _verdicts: dict[str, Verdict] = field(default_factory=dict)
+
+    def judge(self, candidate: Document) -> Verdict:
+        """The verdict on an edit of the document. The same text is judged once."""
+        verdict = self._verdicts.get(candidate.text)
+        if verdict is None:
+            verdict = self.bar.judge(candidate, self.cancelled)
+            self.note(candidate.text, verdict)
+        return verdict
+
+    def note(self, text: str, verdict: Verdict) -> None:
+        """Keeps the verdict on a text, or on what the model wrote where that is no edit."""
+        if text not in self._verdicts and not verdict.accepted:
+            self.rejected.append(verdict)
+        self._verdicts[text] = verdict
+
+    def steps(
+        self,
+        start: State,
+        limits: Limits,
+        *,
+        opening: Opening | None = None,
+        places: Sequence[int] | None = None,
+        sampling: Sampling | None = None,
+    ) -> Iterator[Step | Ended]:
+        """Every step from `start` on, as `generate` yields them, counted."""
+        for item in generate(
+            start,
+            self.backend,
+            self.bar,
+            limits=limits,
+            opening=opening,
+            places=places,
+            sampling=sampling,
+            cancelled=self.cancelled,
+        ):
+            if isinstance(item, Step):
+                self.states += 1
+                if not item.verdict.accepted:
+                    self.rejected.append(item.verdict)
+            yield item
+
+    def evidence(self, verdict: Verdict, states: int | None = None) -> Evidence:
+        """Of an accepted verdict, the last one on `states` states; without a number, on all so far."""
+        return Evidence.of(verdict, self.states if states is None else states, self.clock.milliseconds)
+
+    def outcome(self, reason: Reason, suggestions: Sequence[Suggestion] = (), detail: str = "") -> Outcome:
+        return Outcome(
+            tuple(suggestions),
+            reason,
+            detail,
+            tuple(self.rejected),
+            self.clock.milliseconds,
+        )
+
+    def broken(self) -> Outcome:
+        """Why nothing is offered for a document that does not parse."""
+        reason = Reason.NEWER_SYNTAX if self.bar.newer else Reason.BASE_DOES_NOT_PARSE
+        return self.outcome(reason, detail=self.bar.newer)
