@@ -20,6 +20,8 @@ from lsp_editor import (
     wait_for_log,
 )
 
+from lintseq_lsp.reasons import Reason
+
 # Code actions
 
 
@@ -106,10 +108,10 @@ def test_an_action_that_comes_to_nothing_says_so():
         client.open(URI, FUNCTION.replace("# resolve", "# else"))
         (action,) = actions(client, 1)
         assert client.ask("codeAction/resolve", action) == action
-        assert "nothing-new" in client.wait_for("window/showMessage")["message"]
+        assert Reason.NOTHING_NEW.sentence in client.wait_for("window/showMessage")["message"]
         client.change(URI, 2, insert(0, 0, "\n"))
         assert client.ask("codeAction/resolve", action) == action
-        client.wait_for("window/showMessage", lambda params: "stale" in params["message"])
+        client.wait_for("window/showMessage", lambda params: Reason.STALE.sentence in params["message"])
 
 
 def test_clients_that_cannot_resolve_get_commands():
@@ -149,6 +151,7 @@ def test_an_edit_by_instruction_is_reported_step_by_step(client):
     result = client.ask("lintseq/edit", params)
     assert apply_to(STEPS, result["edits"]) == STEPS + "a = 1\nb = 2\n"
     assert (result["steps"], result["reason"]) == (2, "complete")
+    assert result["message"] == Reason.COMPLETE.sentence
     assert result["textDocument"] == {"uri": URI, "version": 1}
     progress = client.all_of("$/progress")
     partial = [entry["value"] for entry in progress if entry["token"] == "p"]
@@ -279,5 +282,5 @@ def test_nothing_to_edit_is_said():
         argument = {"textDocument": {"uri": URI}, "instruction": "add"}
         command = {"command": "lintseq.edit", "arguments": [argument]}
         assert client.ask("workspace/executeCommand", command) == {"steps": 0, "reason": "complete"}
-        assert "complete" in client.wait_for("window/showMessage")["message"]
+        assert Reason.COMPLETE.sentence in client.wait_for("window/showMessage")["message"]
         assert len(explain(client)["rejected"]) == 1

@@ -31,6 +31,8 @@ from lsp_editor import (
 from lsprotocol import types
 from lsprotocol.converters import get_converter
 
+from lintseq_lsp.reasons import Reason
+
 # Start and end
 
 
@@ -396,6 +398,8 @@ def test_what_explain_says(client):
     assert answer["milliseconds"] == 2.0
     assert answer["suggestions"][0]["newFindings"] == 0
     assert answer["rejected"][0]["reason"] == "new-findings"
+    assert answer["message"] == Reason.ACCEPTED.sentence
+    assert answer["rejected"][0]["message"] == Reason.NEW_FINDINGS.sentence
 
 
 def test_idle_time_prepares_the_document(client):

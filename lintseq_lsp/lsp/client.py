@@ -13,6 +13,7 @@ from pygls.lsp.server import LanguageServer
 
 from lintseq_lsp.lsp.convert import Json
 from lintseq_lsp.lsp.progress import Progress
+from lintseq_lsp.reasons import Reason
 
 _ANSWER_TIMEOUT = 2.0
 
@@ -45,6 +46,10 @@ class Client:
 
     def show(self, message: str, *, kind: types.MessageType = types.MessageType.Warning) -> None:
         self._server.window_show_message(types.ShowMessageParams(kind, f"LintSeq: {message}"))
+
+    def show_nothing(self, reason: Reason) -> None:
+        """Tells a user who waits for something."""
+        self.show(f"nothing to offer. {reason.sentence}", kind=types.MessageType.Info)
 
     def warn_once(self, message: str) -> None:
         if message not in self._warned:

@@ -121,7 +121,7 @@ async def _edit(
     """What the actions come to as one edit, and whether all of it was proved to fix what it should."""
     snapshot = session.open_for(types.OptionalVersionedTextDocumentIdentifier(data.uri, data.version))
     if isinstance(snapshot, Reason):
-        session.client.show(f"nothing to offer ({snapshot.value}).", kind=types.MessageType.Info)
+        session.client.show_nothing(snapshot)
         return None, False
     last = len(snapshot.own.lines) - 1
     if not all(0 <= chosen.first_line <= chosen.last_line <= last for chosen in data.actions):
@@ -137,7 +137,7 @@ async def _edit(
     snapshot = session.documents.snapshot(data.uri) or snapshot
     change = snapshot.moved(outcome.suggestions[0].replacements[0]) if outcome.suggestions else None
     if change is None:
-        session.client.show(f"nothing to offer ({outcome.reason.value}).", kind=types.MessageType.Info)
+        session.client.show_nothing(outcome.reason)
         return None, False
     fixes = all(chosen.kind == "fix" for chosen in data.actions)
     edit = workspace_edit(session, data.uri, snapshot.own, [change], label, confirm=not fixes)

@@ -10,13 +10,12 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from lsprotocol import types
-
 from lintseq_lsp.edits import Replacement, apply, replacement_between
 from lintseq_lsp.errors import Cancelled, LintSeqError
 from lintseq_lsp.lsp.changes import workspace_edit
 from lintseq_lsp.lsp.convert import Json, lines_of, text_edit
 from lintseq_lsp.lsp.documents import Snapshot
+from lintseq_lsp.lsp.explain import in_words
 from lintseq_lsp.lsp.params import EditParams, read
 from lintseq_lsp.lsp.session import Session
 from lintseq_lsp.lsp.worker import NoModel, Stream, Superseded
@@ -43,7 +42,7 @@ async def edit(session: Session, params: EditParams) -> Json:
             "textDocument": {"uri": params.text_document.uri},
             "edits": [],
             "steps": 0,
-            "reason": snapshot.value,
+            **in_words(snapshot),
         }
     job = InstructedEdit(session, snapshot, params)
     encoding = session.documents.encoding
@@ -59,7 +58,7 @@ async def edit(session: Session, params: EditParams) -> Json:
         "textDocument": {"uri": snapshot.uri, "version": snapshot.own.version},
         "edits": [text_edit(snapshot.own, change_of_all, encoding)] if change_of_all else [],
         "steps": job.count,
-        "reason": job.reason.value,
+        **in_words(job.reason),
     }
 
 
@@ -72,7 +71,7 @@ async def edit_command(session: Session, arguments: Sequence[Any], token: Any) -
     params = read(EditParams, arguments[0] if arguments else None)
     snapshot = session.open_for(params.text_document)
     if isinstance(snapshot, Reason):
-        session.client.show(f"nothing to offer ({snapshot.value}).", kind=types.MessageType.Info)
+        session.client.show_nothing(snapshot)
         return {"steps": 0, "reason": snapshot.value}
     job = InstructedEdit(session, snapshot, params)
     work = asyncio.ensure_future(_apply_all(session, job, token))
@@ -99,7 +98,7 @@ async def _apply_all(session: Session, job: "InstructedEdit", token: Any) -> int
                 break
             applied += 1
     if not applied:
-        session.client.show(f"nothing to offer ({job.reason.value}).", kind=types.MessageType.Info)
+        session.client.show_nothing(job.reason)
     return applied
 
 
