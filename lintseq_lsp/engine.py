@@ -51,13 +51,18 @@ class Engine:
         self.gate.linter.close()
         self.backend.close()
 
-    def prepare(self, document: Document, line: int | None = None) -> None:
-        """Lints the document as it is, so that the next request need not wait for that.
+    def prepare(self, document: Document, line: int | None = None, *, patience: float | None = None) -> bool:
+        """Lints the document as it is, so that the next request need not wait for that; whether it could.
 
-        Others that import it may see it as it is, too.
+        Raises `Pending` when that takes longer than `patience` seconds. Others that import the document
+        may see it as it is, too.
         """
         self.gate.workspace.modules("")
-        self.gate.against(document, line)
+        return self.gate.prepare(document, line, patience=patience)
+
+    def lint(self, document: Document, line: int | None = None, *, patience: float) -> None:
+        """Raises `Pending` when a request for `document` would wait longer than that for the linter."""
+        self.gate.prepare(document, line, patience=patience)
 
     # What stands at the cursor
 

@@ -4,15 +4,18 @@ Run as a script. Comment lines of a document are orders: `# offer: TEXT` (at the
 end), `# below: TEXT` (a line below the cursor's), `# next: LINE TEXT` (a line inserted there),
 `# wait next: FILE` (behind each of those, until the file exists), `# resolve: TEXT` (instead of the
 action's line), `# step: TEXT` and `# bad step` (for an instruction), `# block` (until cancelled),
-`# wait: FILE` (until the file exists), `# crash`, `# model error`, `# out of date` (to be
+`# wait: FILE` (until the file exists), `# lint: FILE` (the linter is busy until then),
+`# crash`, `# model error`, `# out of date` (to be
 judged again), `# wrong by now` (and then rejected).
 Every call is a line of standard error.
 """
 
 import os
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,7 +23,7 @@ from lintseq_lsp.actions import Action
 from lintseq_lsp.asking.remembered import recall
 from lintseq_lsp.diffs import Diff
 from lintseq_lsp.edits import Replacement, rebase
-from lintseq_lsp.errors import Cancelled, ModelError, ModelFileError
+from lintseq_lsp.errors import Cancelled, ModelError, ModelFileError, Pending
 from lintseq_lsp.generation import Ended, Step
 from lintseq_lsp.linters.base import Tier
 from lintseq_lsp.lsp.engine import Engine
@@ -46,8 +49,19 @@ class FakeEngine:
     def close(self) -> None:
         log("close")
 
-    def prepare(self, document: Document, line: int | None = None) -> None:
+    def prepare(self, document: Document, line: int | None, *, patience: float) -> bool:
         log(f"prepare {document.path} {line}")
+        self.lint(document, line, patience=patience)
+        return True
+
+    def lint(self, document: Document, line: int | None, *, patience: float) -> None:
+        files = [Path(name) for name in orders(document, "lint")]
+        if not all(file.exists() for file in files):
+            assert patience < 1
+            log(f"lint {document.path} {line}")
+            report: Future[None] = Future()
+            threading.Thread(target=finish, args=(files, report), daemon=True).start()
+            raise Pending(report)
 
     def recall(self, document: Document, offset: int) -> Outcome | None:
         return recall(self.memory, self.holds, document, offset)
@@ -163,6 +177,15 @@ class FakeEngine:
                 log("cancelled")
                 raise Cancelled
             time.sleep(0.002)
+
+
+def finish(files: list[Path], report: Future[None]) -> None:
+    while not all(file.exists() for file in files):
+        if report.cancelled():
+            log("lint given up")
+            return
+        time.sleep(0.002)
+    report.set_result(None)
 
 
 def orders(document: Document, name: str) -> list[str]:

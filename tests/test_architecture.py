@@ -214,7 +214,7 @@ def test_the_walk_sees_what_it_is_for() -> None:
     listed = {f"lintseq_lsp.{name}" for names in LAYERS.values() for name in names}
     assert not listed - set(MODULES)
     assert "lintseq_lsp.linters.base" in inner_imports("lintseq_lsp.gate")
-    assert "lintseq_lsp.lsp.next_edit" in inner_imports("lintseq_lsp.lsp.session")  # for types only
+    assert "lintseq_lsp.actions" in inner_imports("lintseq_lsp.lsp.engine")  # for types only
     order = ["cli", "lsp.server", "engine", "asking.job", "generation", "gate", "text"]
     heights = [height(f"lintseq_lsp.{name}") for name in order]
     assert heights == sorted(set(heights), reverse=True)

@@ -405,6 +405,28 @@ def test_idle_time_prepares_the_document(client):
     wait_for_log(client, "prepare /project/a.py 1")
 
 
+@pytest.mark.parametrize("asked", [False, True])
+def test_a_document_that_the_linter_is_busy_with_keeps_no_other_waiting(client, tmp_path, asked):
+    go = tmp_path / "go"
+    client.open(URI, f"# lint: {go}\n# offer: 1\nx = \n")
+    number = client.begin("textDocument/inlineCompletion", inline(URI, 2, 4)) if asked else None
+    wait_for_log(client, "lint /project/a.py")
+    client.open(OTHER, "# offer: 2\ny = \n")
+    assert ask_inline(client, OTHER, 1, 4)[0]["insertText"] == "2"
+    assert client.ask("lintseq/edit", {"textDocument": {"uri": OTHER}, "instruction": "x"})["steps"] == 0
+    if asked:
+        assert client.responses(number) == []
+        go.touch()
+        assert client.result(number)["items"][0]["insertText"] == "1"
+
+
+def test_a_check_that_nobody_waits_for_any_more_is_given_up(client, tmp_path):
+    client.open(URI, f"# lint: {tmp_path / 'go'}\nx = \n")
+    wait_for_log(client, "lint /project/a.py")
+    client.change(URI, 2, insert(1, 4, "1"))
+    wait_for_log(client, "lint given up")
+
+
 # The protocol's types, from an independent source
 
 CAPABLE = {

@@ -22,7 +22,7 @@ def now(monkeypatch):
 
 def with_pauses(check):
     async def run():
-        pauses = Pauses(lambda *_: None)
+        pauses = Pauses(None)
         pauses.document_changed(URI)
         check(pauses)
         pauses.close()
@@ -54,6 +54,54 @@ def test_the_adaptive_debounce_follows_the_measured_latency():
         assert pauses.rest(URI, -1) == pytest.approx(0.3)
 
     with_pauses(check)
+
+
+def test_what_cannot_be_prepared_is_left_alone_for_longer(monkeypatch):
+    results, slept = [False] * 5 + [True, True], []
+
+    async def sleep(seconds):
+        slept.append(seconds)
+
+    monkeypatch.setattr(idle.asyncio, "sleep", sleep)
+
+    async def prepare(uri, line):
+        assert (uri, line) == (URI, 3)
+        return results.pop(0)
+
+    async def run():
+        pauses = Pauses(prepare)
+        for _ in range(len(results)):
+            pauses.document_changed(URI, 3)
+            await pauses._preparing[URI]
+
+    asyncio.run(run())
+    assert slept == [0.4, 3.0, 30.0, 300.0, 300.0, 300.0, 0.4]
+
+
+def test_a_change_ends_the_preparation_of_what_the_document_was():
+    ended = []
+
+    async def run():
+        begun = asyncio.Event()
+
+        async def prepare(uri, _line):
+            begun.set()
+            try:
+                await asyncio.Event().wait()
+            finally:
+                ended.append(uri)
+
+        pauses = Pauses(prepare)
+        for leave in (pauses.document_changed, pauses.document_closed):
+            pauses.document_changed(URI)
+            await begun.wait()
+            begun.clear()
+            leave(URI)
+            await asyncio.sleep(0)
+        pauses.close()
+
+    asyncio.run(run())
+    assert ended == [URI, URI]
 
 
 def test_only_so_many_modules_that_may_be_read(monkeypatch):

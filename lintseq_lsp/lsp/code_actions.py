@@ -127,9 +127,11 @@ async def _edit(
     if not all(0 <= chosen.first_line <= chosen.last_line <= last for chosen in data.actions):
         raise JsonRpcInvalidParams("invalid parameters: there are no such lines")
     todo = [_action(chosen, snapshot.lines_above) for chosen in data.actions]
-    base = snapshot.document
+    base, lowest = snapshot.document, max(action.first_line for action in todo)
     answer = session.worker.run(
-        Priority.DEMAND, lambda engine, cancelled: _resolved(engine, base, todo, cancelled)
+        Priority.DEMAND,
+        lambda engine, cancelled: _resolved(engine, base, todo, cancelled),
+        linted=(base, lowest),
     )
     outcome = await session.outcome(snapshot, answer, catch_up=True)
     snapshot = session.documents.snapshot(data.uri) or snapshot

@@ -5,34 +5,39 @@ Deliberately absent: what is prepared, and how.
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Awaitable, Callable
 
-PREPARE_AFTER = 0.4
-"""Seconds of quiet after which a document is prepared."""
+PREPARE_AFTER = (0.4, 3.0, 30.0, 300.0)
+"""Seconds of quiet after which a document is prepared: the more, the more often it could not be."""
 _LONGEST_DEBOUNCE = 0.3
 
 
 class Pauses:
-    """When each document was changed last. `prepare` is called with its URI and the line that was changed."""
+    """When each document was changed last.
 
-    def __init__(self, prepare: Callable[[str, int | None], None]) -> None:
+    `prepare` gets its URI and the line that was changed, and says whether it went well; a change ends it.
+    """
+
+    def __init__(self, prepare: Callable[[str, int | None], Awaitable[bool]]) -> None:
         self._prepare = prepare
         self._changed_at: dict[str, float] = {}
-        self._timers: dict[str, asyncio.TimerHandle] = {}
+        self._preparing: dict[str, asyncio.Task[None]] = {}
+        self._failures: Counter[str] = Counter()
         self._latency = 0.0
 
     def document_changed(self, uri: str, line: int | None = None) -> None:
         self._changed_at[uri] = time.monotonic()
         self._stop(uri)
-        loop = asyncio.get_running_loop()
-        self._timers[uri] = loop.call_later(PREPARE_AFTER, self._prepare, uri, line)
+        self._preparing[uri] = asyncio.ensure_future(self._prepare_later(uri, line))
 
     def document_closed(self, uri: str) -> None:
         self._stop(uri)
         self._changed_at.pop(uri, None)
+        self._failures.pop(uri, None)
 
     def close(self) -> None:
-        for uri in list(self._timers):
+        for uri in list(self._preparing):
             self._stop(uri)
 
     def rest(self, uri: str, wanted: float) -> float:
@@ -50,5 +55,12 @@ class Pauses:
         self._latency = seconds if not self._latency else 0.8 * self._latency + 0.2 * seconds
 
     def _stop(self, uri: str) -> None:
-        if (timer := self._timers.pop(uri, None)) is not None:
-            timer.cancel()
+        if (task := self._preparing.pop(uri, None)) is not None:
+            task.cancel()
+
+    async def _prepare_later(self, uri: str, line: int | None) -> None:
+        await asyncio.sleep(PREPARE_AFTER[min(self._failures[uri], len(PREPARE_AFTER) - 1)])
+        if await self._prepare(uri, line):
+            self._failures.pop(uri, None)
+        else:
+            self._failures[uri] += 1

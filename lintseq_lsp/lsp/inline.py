@@ -159,7 +159,8 @@ async def _complete(session: Session, uri: str, place: Place, *, manual: bool) -
         return outcome
 
     delay = 0.0 if manual else session.pauses.rest(uri, session.settings.debounce / 1000)
-    outcome = await session.worker.run(Priority.INLINE, work, slot=slot, delay=delay)
+    linted = place.document, place.document.position(place.cursor)[0]
+    outcome = await session.worker.run(Priority.INLINE, work, linted=linted, slot=slot, delay=delay)
     return _behind(known, outcome)
 
 

@@ -141,6 +141,7 @@ class InstructedEdit:
             lambda engine, cancelled: _timed(
                 engine.edit(snapshot.document, params.instruction, lines=lines, cancelled=cancelled)
             ),
+            linted=snapshot.document,
             slot=("edit", snapshot.uri),
         )
 

@@ -101,7 +101,9 @@ class Chain:
 
             return engine.next_edit(document, cursor, certainty=certainty, heard=on_clean, cancelled=is_over)
 
-        self._job = asyncio.ensure_future(worker.run(Priority.NEXT_EDIT, work, slot=slot))
+        self._job = asyncio.ensure_future(
+            worker.run(Priority.NEXT_EDIT, work, linted=(document, None), slot=slot)
+        )
         self._job.add_done_callback(self._end)
 
     async def answer(self) -> Outcome:

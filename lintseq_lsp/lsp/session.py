@@ -21,7 +21,7 @@ from lintseq_lsp.lsp.convert import Json, negotiated
 from lintseq_lsp.lsp.documents import Documents, Snapshot
 from lintseq_lsp.lsp.feedback import Feedback
 from lintseq_lsp.lsp.idle import Pauses
-from lintseq_lsp.lsp.worker import NoModel, Priority, Superseded, Worker
+from lintseq_lsp.lsp.worker import PATIENCE, NoModel, Priority, Superseded, Worker
 from lintseq_lsp.reasons import Reason
 from lintseq_lsp.settings import Settings
 from lintseq_lsp.suggestions import Memory, Outcome
@@ -53,7 +53,7 @@ class Session:
         self.documents = Documents()
         self.memory = Memory()
         self.feedback = Feedback(self.memory.reject, self.memory.decline)
-        self.pauses = Pauses(lambda uri, line: self.spawn(self._prepare(uri, line)))
+        self.pauses = Pauses(self._prepare)
         self.outcomes: dict[str, Outcome] = {}
         self.worker = Worker(self._on_busy)
         self.configuration = Configuration(
@@ -138,16 +138,22 @@ class Session:
     def _modules(self) -> dict[str, str]:
         return served.modules(self.documents, self.settings)
 
-    async def _prepare(self, uri: str, line: int | None) -> None:
+    async def _prepare(self, uri: str, line: int | None) -> bool:
+        """Has the document linted, while nothing else is to be done; whether the linter could."""
         snapshot = self.documents.snapshot(uri)
         if snapshot is None or self.refusal(snapshot) is not None:
-            return
+            return True
         document = snapshot.document
         typed = None if line is None else line + snapshot.lines_above
-        with contextlib.suppress(Superseded, NoModel, Cancelled):
-            await self.worker.run(
-                Priority.IDLE, lambda engine, _: engine.prepare(document, typed), slot=("idle", uri)
+        try:
+            return await self.worker.run(
+                Priority.IDLE, lambda engine, _: engine.prepare(document, typed, patience=PATIENCE)
             )
+        except NoModel:
+            return True
+        except Exception as error:  # noqa: BLE001 - nobody asked for it; its text may be the user's
+            _log.error("a document could not be prepared: %s", type(error).__name__)
+            return False
 
     # Answers
 
@@ -194,6 +200,7 @@ class Session:
             moved = await self.worker.run(
                 Priority.DEMAND,
                 lambda engine, cancelled: engine.rebase(late, now.document, cancelled=cancelled),
+                linted=(now.document, None),
             )
         if moved is None or not self.is_current(now):
             return Outcome(reason=Reason.STALE)
