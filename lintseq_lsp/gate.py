@@ -118,16 +118,16 @@ class Gate:
 
         Waits for the linter when it is not known what the document has. Raises `Cancelled`.
         """
-        return self._bar(document, line, lambda report: wait(report, cancelled))
+        return self._against(document, line, lambda report: wait(report, cancelled))
 
     def prepare(self, document: Document, line: int | None = None, *, patience: float | None = None) -> bool:
-        """Has the linter find out what `against` will be asked for; whether it could.
+        """Has the linter find out what `against` will ask for; whether it could.
 
         Raises `Pending` when that takes longer than `patience` seconds.
         """
-        return self._bar(document, line, lambda report: _soon(report, patience)).failure is None
+        return self._against(document, line, lambda report: _soon(report, patience)).failure is None
 
-    def _bar(self, document: Document, line: int | None, wait: "_Wait") -> "Bar":
+    def _against(self, document: Document, line: int | None, wait: "_Wait") -> "Bar":
         tier = self.policy.tier(len(document.lines))
         self.workspace.modules(document.path)  # what is known to be unchanged need not be linted again
         broken: Report | None = None

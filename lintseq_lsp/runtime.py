@@ -5,6 +5,7 @@ Everything heavy is imported inside of the functions, so that importing this cos
 
 import os
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from pathlib import Path
 
 from lintseq_lsp.backends.base import Backend
@@ -16,6 +17,8 @@ from lintseq_lsp.settings import UNMEASURED, Certainty, Settings
 from lintseq_lsp.suggestions import Memory
 
 _SCRIPTED = "scripted:"
+_TEXTS = 16
+"""Whose syntax check is remembered: what stands for a document is the same while a line of it is typed."""
 _MARKS = (".git", "pyproject.toml", "setup.cfg", "setup.py", ".venv")
 
 
@@ -66,7 +69,8 @@ def open_gate(settings: Settings, folder: Path | None = None) -> Gate:
     """The gate alone, its linter starting in the background."""
     from lintseq_lsp.linters.syntax import check_syntax
 
-    return Gate(open_linter(settings, folder), check_syntax, GatePolicy(timeout=settings.gate_timeout))
+    syntax = lru_cache(_TEXTS)(check_syntax)
+    return Gate(open_linter(settings, folder), syntax, GatePolicy(timeout=settings.gate_timeout))
 
 
 def open_linter(settings: Settings, folder: Path | None) -> Linter:
