@@ -12,7 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from lintseq_lsp.commands import app
-from lintseq_lsp.patches import FileChange, changes
+from lintseq_lsp.patches.applying import FileChange, changes
 
 SOURCE = """import math
 

@@ -83,7 +83,8 @@ def _files(gate: Gate, file: Path, against: Path | None) -> Iterator[Judged]:
 
 def _patch(gate: Gate, patch: str, root: Path) -> Iterator[Judged]:
     from lintseq_lsp.linters.workspace import GivenWorkspace
-    from lintseq_lsp.patches import changes, decode_patch
+    from lintseq_lsp.patches.applying import changes
+    from lintseq_lsp.patches.reading import decode_patch
 
     try:
         data = sys.stdin.buffer.read() if patch == "-" else Path(patch).read_bytes()
