@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from lintseq_lsp.commands.files import read_document
 from lintseq_lsp.commands.output import (
     PATIENCE,
     clear_errors,
@@ -15,7 +16,6 @@ from lintseq_lsp.commands.output import (
     errors,
     finding_record,
     print_json,
-    read_document,
 )
 from lintseq_lsp.errors import LintSeqError, PatchError
 from lintseq_lsp.gate import Baseline, Gate, Verdict
