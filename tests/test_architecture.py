@@ -101,7 +101,7 @@ IMPORTERS = {
     "pyflakes": ("lintseq_lsp.linters.syntax",),
     "pygls": ("lintseq_lsp.lsp.",),
     "pylint": ("lintseq_lsp.linters.worker.",),
-    "unidiff": ("lintseq_lsp.patches",),
+    "unidiff": ("lintseq_lsp.patches.reading",),
 }
 
 # Imported where it is there, for what only it can do.
