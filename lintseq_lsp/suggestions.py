@@ -1,7 +1,7 @@
 """What a client may be shown: replacements of one base document, with the evidence that they are clean.
 
 Also what was shown before: a cache by document state, and what the user did not want. Deliberately
-absent: how suggestions come about (engine.py), and how a protocol writes them (lsp/convert.py).
+absent: how suggestions come about (asking/), and how a protocol writes them (lsp/convert.py).
 """
 
 import itertools

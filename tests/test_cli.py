@@ -7,12 +7,13 @@ import shlex
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
 
-from lintseq_lsp.commands import app
-from lintseq_lsp.patches import FileChange, changes
+from lintseq_lsp.commands import app, edit, files
+from lintseq_lsp.patches.applying import FileChange, changes
 
 SOURCE = """import math
 
@@ -126,6 +127,74 @@ def test_write_replaces_the_file_and_keeps_its_mode(source: Path, model: str) ->
     assert source.read_bytes().decode() == EDITED
     assert os.stat(source).st_mode & 0o777 == 0o640  # noqa: PTH116
     assert sorted(path.name for path in source.parent.iterdir()) == ["circle.py", "stream.txt"]
+
+
+def write_double(file: Path, model: str) -> tuple[int, str]:
+    return run("edit", str(file), "--instruction", "Double.", "--write", "--model", model)
+
+
+def test_what_changed_meanwhile_is_not_written_over(
+    source: Path, model: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also when it is gone, which is not for us to undo."""
+    sample = edit._sample
+    for meanwhile, message in (
+        ("mine = 1\n", "has changed since it was read: nothing is written"),
+        (None, "is gone: nothing is written"),
+    ):
+
+        def slow(*arguments: Any, text: str | None = meanwhile, **options: Any) -> edit.Sequence:
+            source.unlink() if text is None else source.write_text(text)
+            return sample(*arguments, **options)
+
+        monkeypatch.setattr(edit, "_sample", slow)
+        source.write_text(SOURCE)
+        code, output = write_double(source, model)
+        assert (code, message in " ".join(output.split())) == (2, True)
+        assert (source.read_text() if source.exists() else None) == meanwhile
+        assert {path.name for path in source.parent.iterdir()} <= {"circle.py", "stream.txt"}
+
+
+def test_links_lead_to_the_same_file_as_before(source: Path, model: str) -> None:
+    link, name = source.parent / "link.py", source.parent / "name.py"
+    link.symlink_to(source.name)
+    name.hardlink_to(source)
+    assert write_double(link, model)[0] == 0
+    assert link.is_symlink()
+    assert source.read_text() == name.read_text() == EDITED
+    assert source.samefile(name)
+    assert {path.name for path in source.parent.iterdir()} == {
+        "circle.py",
+        "link.py",
+        "name.py",
+        "stream.txt",
+    }
+
+
+@pytest.mark.skipif(os.name == "nt" or os.geteuid() != 0, reason="only root gives files away")
+def test_the_owner_stays(source: Path, model: str) -> None:
+    os.chown(source, 1234, 2345)
+    source.chmod(0o2640)
+    assert write_double(source, model)[0] == 0
+    found = source.stat()
+    assert (found.st_uid, found.st_gid, found.st_mode & 0o7777) == (1234, 2345, 0o2640)
+
+
+def test_a_file_whose_owner_cannot_be_kept_is_written_over(
+    source: Path, model: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(files, "_dress_up", lambda *_: False)
+    number = source.stat().st_ino
+    assert write_double(source, model)[0] == 0
+    assert (source.read_text(), source.stat().st_ino) == (EDITED, number)
+    assert sorted(path.name for path in source.parent.iterdir()) == ["circle.py", "stream.txt"]
+
+
+@pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="root may write everywhere")
+def test_a_file_that_may_not_be_written_stays(source: Path, model: str) -> None:
+    source.chmod(0o440)
+    assert write_double(source, model)[0] == 2
+    assert source.read_text() == SOURCE
 
 
 def test_a_diff_of_a_file_with_a_byte_order_mark_applies_from_its_folder(

@@ -161,6 +161,14 @@ def test_what_is_malformed_is_said() -> None:
     assert outcome.rejected[0].detail
 
 
+def test_what_the_model_wrote_beyond_what_is_wanted_is_not_among_the_rejected() -> None:
+    broken = "1 @@\nno plus\n<|diff|>"
+    backend = ScriptedBackend(["1 @@\n+bad\n<|diff|>1 @@\n+x\n<|diff|>" + broken * 3])
+    outcome = complete(engine_of(backend), "|")
+    assert outcome.suggestions[0].text == "x"
+    assert [verdict.reason for verdict in outcome.rejected] == [Reason.NEW_FINDINGS]
+
+
 def test_when_the_first_is_rejected_several_are_sampled_and_the_likeliest_clean_one_wins() -> None:
     backend = LineModel(["x = bad"], ["x = bad"], ["x = 1"], ["x = 2"], ["x = 3"])
     outcome = complete(engine_of(backend), "x = |")

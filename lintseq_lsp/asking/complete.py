@@ -115,13 +115,13 @@ class _Found:
         """Judges answers until there are enough. Returns why those that gave nothing did not."""
         reasons = []
         for answer in answers:
-            if self.enough:
-                break
             judged = self._judged(answer)
             if isinstance(judged, Reason):
                 reasons.append(judged)
-            else:
-                self.suggestions.setdefault(judged.text, judged)
+                continue
+            self.suggestions.setdefault(judged.text, judged)
+            if self.enough:
+                break
         return reasons
 
     def _judged(self, answer: _Answer) -> Suggestion | Reason:

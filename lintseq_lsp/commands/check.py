@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from lintseq_lsp.commands.files import read_document
 from lintseq_lsp.commands.output import (
     PATIENCE,
     clear_errors,
@@ -15,7 +16,6 @@ from lintseq_lsp.commands.output import (
     errors,
     finding_record,
     print_json,
-    read_document,
 )
 from lintseq_lsp.errors import LintSeqError, PatchError
 from lintseq_lsp.gate import Bar, Gate
@@ -84,7 +84,8 @@ def _files(gate: Gate, file: Path, against: Path | None) -> Iterator[Judged]:
 
 def _patch(gate: Gate, patch: str, root: Path) -> Iterator[Judged]:
     from lintseq_lsp.linters.workspace import GivenWorkspace
-    from lintseq_lsp.patches import changes, decode_patch
+    from lintseq_lsp.patches.applying import changes
+    from lintseq_lsp.patches.reading import decode_patch
 
     try:
         data = sys.stdin.buffer.read() if patch == "-" else Path(patch).read_bytes()
