@@ -157,6 +157,12 @@ class Gate:
         newer = newer_syntax(document.lines[stopped - 1]) if 0 < stopped <= len(document.lines) else ""
         return Bar(self, document, last, tier, parsed=False, newer=newer, stand_in=last.document.text)
 
+    def replace_linter(self, linter: Linter, policy: GatePolicy) -> None:
+        """Has another one from now on. What the last one reported counts no more."""
+        self.linter.close()
+        self.linter, self.policy = linter, policy
+        self._reports.clear()
+
     def check(
         self, text: str, path: str, tier: Tier, timeout: float | None = None, *, indent: str = "    "
     ) -> Future[Report]:

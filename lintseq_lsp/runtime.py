@@ -4,7 +4,7 @@ Everything heavy is imported inside of the functions, so that importing this cos
 """
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from functools import lru_cache
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from lintseq_lsp.engine import Engine
 from lintseq_lsp.gate import Gate, GatePolicy
 from lintseq_lsp.linters.base import Linter
 from lintseq_lsp.prompts import PromptFormat
-from lintseq_lsp.settings import UNMEASURED, Certainty, Settings
+from lintseq_lsp.settings import UNMEASURED, Certainty, Part, Settings
 from lintseq_lsp.suggestions import Memory
 
 _SCRIPTED = "scripted:"
@@ -54,6 +54,39 @@ def open_engine(
         settings=settings,
         certainty=certainty,
         memory=memory,
+    )
+
+
+def reopen(
+    engine: Engine,
+    parts: Collection[Part],
+    settings: Settings,
+    folder: Path | None = None,
+    *,
+    model_folder: Path | None = None,
+) -> Engine:
+    """The engine with those parts of it opened anew; `engine` is not to be used any more.
+
+    Raises `ModelError` when the model cannot be used: then all of it is closed.
+    """
+    gate, backend = engine.gate, engine.backend
+    if Part.LINTER in parts:
+        gate.replace_linter(open_linter(settings, folder), GatePolicy(timeout=settings.gate_timeout))
+    if Part.MODEL not in parts:
+        return engine
+    backend.close()  # there may not be room for two
+    try:
+        backend, prompt_format, certainty = open_backend(settings, model_folder)
+    except BaseException:
+        gate.linter.close()
+        raise
+    return Engine(
+        backend,
+        gate,
+        prompt_format=prompt_format,
+        settings=settings,
+        certainty=certainty,
+        memory=engine.memory,
     )
 
 

@@ -119,7 +119,9 @@ class Settings:
     )
 
 
-SETTINGS = tuple(Setting(entry.name, entry.default, **entry.metadata) for entry in fields(Settings))
+SETTINGS: tuple[Setting, ...] = tuple(
+    Setting(entry.name, entry.default, **entry.metadata) for entry in fields(Settings)
+)
 
 
 @dataclass(frozen=True, slots=True)

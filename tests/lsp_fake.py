@@ -14,7 +14,7 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import Future
 from dataclasses import replace
 from pathlib import Path
@@ -28,7 +28,7 @@ from lintseq_lsp.generation import Ended, Step
 from lintseq_lsp.linters.base import Tier
 from lintseq_lsp.lsp.engine import Engine
 from lintseq_lsp.reasons import Reason
-from lintseq_lsp.settings import Settings
+from lintseq_lsp.settings import Part, Settings
 from lintseq_lsp.suggestions import Evidence, Memory, Outcome, Suggestion
 from lintseq_lsp.text import Document
 from lintseq_lsp.verdicts import Verdict
@@ -218,9 +218,17 @@ def open_engine(settings: Settings, folder: Path | None, *_: object, memory: Mem
     return FakeEngine(settings, memory)
 
 
+def reopen(
+    engine: FakeEngine, parts: Collection[Part], settings: Settings, *_: object, **__: object
+) -> FakeEngine:
+    log(f"reopen {' '.join(sorted(part.value for part in parts))} {settings.model}")
+    return engine
+
+
 if __name__ == "__main__":
     import lintseq_lsp.runtime
     from lintseq_lsp.lsp import start
 
     lintseq_lsp.runtime.open_engine = open_engine  # type: ignore[assignment]
+    lintseq_lsp.runtime.reopen = reopen  # type: ignore[assignment]
     sys.exit(start.serve(sys.argv[1:]))

@@ -372,11 +372,28 @@ def test_what_was_declined_stays_declined_when_the_model_is_loaded_anew(client):
     (edit,) = next_edits(client, URI, 1)
     client.tell("lintseq/didReject", {"item": edit})
     client.tell("workspace/didChangeConfiguration", {"settings": {"lintseq": {"model": "another"}}})
-    wait_for_log(client, "open another")
+    wait_for_log(client, "reopen model another")
     assert next_edits(client, URI, 1) == []
 
 
-def test_another_folder_opens_the_engine_anew(tmp_path):
+@pytest.mark.parametrize(
+    ("changed", "parts"),
+    [
+        ({"model": "another"}, "model another"),
+        ({"python": "/usr/bin/python3"}, "linter "),
+        ({"python": "/usr/bin/python3", "threads": 1}, "linter model "),
+    ],
+)
+def test_only_what_depends_on_a_setting_is_opened_anew(client, changed, parts):
+    wait_for_log(client, "open")
+    for settings in ({"maxLines": 3}, {**changed, "maxLines": 3}):
+        client.tell("workspace/didChangeConfiguration", {"settings": {"lintseq": settings}})
+    wait_for_log(client, f"reopen {parts}\n")
+    client.shutdown()
+    assert client.stderr.count(b"fake: open") == client.stderr.count(b"fake: reopen") == 1
+
+
+def test_another_folder_opens_no_model_anew(tmp_path):
     with started(folder=tmp_path / "one") as client:
         wait_for_log(client, f"open  {tmp_path / 'one'}")
         event = {
@@ -384,8 +401,7 @@ def test_another_folder_opens_the_engine_anew(tmp_path):
             "removed": [{"uri": (tmp_path / "one").as_uri(), "name": "one"}],
         }
         client.tell("workspace/didChangeWorkspaceFolders", {"event": event})
-        wait_for_log(client, f"open  {tmp_path / 'two'}")
-        wait_for_log(client, "close")
+        wait_for_log(client, "reopen linter")
 
 
 def test_what_explain_says(client):

@@ -5,7 +5,7 @@ Deliberately absent: how values are read (settings.py), and what the settings do
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from lintseq_lsp.lsp.documents import path_of
 from lintseq_lsp.lsp.engine import Engine
 from lintseq_lsp.lsp.settings import SECTION, parse, section
 from lintseq_lsp.lsp.worker import Worker
-from lintseq_lsp.settings import SETTINGS, Settings
+from lintseq_lsp.settings import SETTINGS, Part, Settings
 from lintseq_lsp.suggestions import Memory
 
 _log = logging.getLogger(__name__)
@@ -50,7 +50,7 @@ class Configuration:
         self._initial: Json = {}
         self._later: Json = {}
         self._trusted = False
-        self._opened: tuple[Any, ...] | None = None
+        self._opened: dict[Part, tuple[Any, ...]] = {}
 
     def start(self, params: Json) -> None:
         """Takes what `initialize` says."""
@@ -95,15 +95,30 @@ class Configuration:
         path = path_of(self._folders[0]) if self._folders else ""
         return Path(path) if path else None
 
+    def _wanted(self) -> dict[Part, tuple[Any, ...]]:
+        """What each part is opened with."""
+        folder = self._folder
+        values = {
+            part: [getattr(self.settings, each.field) for each in SETTINGS if each.part is part]
+            for part in Part
+        }
+        # The embedded model lies in no folder.
+        of_model = folder if self.settings.model else None
+        return {Part.MODEL: (*values[Part.MODEL], of_model), Part.LINTER: (*values[Part.LINTER], folder)}
+
     async def _open(self) -> None:
-        """Opens the engine anew if what it was opened with is not what is wanted."""
-        settings, folder = self.settings, self._folder
-        wanted = (*(getattr(settings, each.field) for each in SETTINGS if each.part is not None), folder)
-        if not settings.enabled or wanted == self._opened:
+        """Opens anew what was not opened with what is wanted now."""
+        wanted = self._wanted()
+        parts = {part for part in Part if wanted[part] != self._opened.get(part)}
+        if not self.settings.enabled or not parts:
             return
         self._opened = wanted
-        opening = asyncio.ensure_future(self._worker.load(lambda: self._new_engine(settings, folder)))
-        async with self._client.progress.display("LintSeq: loading the model"):
+        settings, folder = self.settings, self._folder
+        opening = asyncio.ensure_future(
+            self._worker.load(lambda before: self._new_engine(before, parts, settings, folder))
+        )
+        what = "the model" if Part.MODEL in parts else "the linter"
+        async with self._client.progress.display(f"LintSeq: loading {what}"):
             try:
                 await opening
             except Exception as error:  # noqa: BLE001 - whatever a library raises, the server lives on
@@ -117,8 +132,13 @@ class Configuration:
                     self._worker.engine.settings = self.settings
         self._on_change()
 
-    def _new_engine(self, settings: Settings, folder: Path | None) -> Engine:
-        from lintseq_lsp.runtime import open_engine  # not before `initialize` is answered
+    def _new_engine(
+        self, before: Engine | None, parts: Collection[Part], settings: Settings, folder: Path | None
+    ) -> Engine:
+        from lintseq_lsp import runtime  # not before `initialize` is answered
 
         # The process may be started anywhere: relative paths are the workspace's.
-        return open_engine(settings, folder, self._modules, memory=self._memory, model_folder=folder)
+        if before is not None:
+            mine: Any = before  # from here, whatever its class
+            return runtime.reopen(mine, parts, settings, folder, model_folder=folder)
+        return runtime.open_engine(settings, folder, self._modules, memory=self._memory, model_folder=folder)

@@ -83,8 +83,11 @@ class Worker:
         self._thread = threading.Thread(target=self._serve, name="inference", daemon=True)
         self._thread.start()
 
-    async def load(self, open_engine: Callable[[], Engine]) -> None:
-        """Replaces the engine. Raises what `open_engine` raises; then there is none."""
+    async def load(self, open_engine: Callable[[Engine | None], Engine]) -> None:
+        """Replaces the engine. `open_engine` gets the one before, to close it or to take it over.
+
+        Raises what `open_engine` raises; then there is none.
+        """
         try:
             await self._run(Priority.LOAD, lambda _: self._load(open_engine))
         finally:
@@ -212,9 +215,9 @@ class Worker:
             raise NoModel
         return self.engine
 
-    def _load(self, open_engine: Callable[[], Engine]) -> None:
-        self._unload()
-        self.engine = open_engine()
+    def _load(self, open_engine: Callable[[Engine | None], Engine]) -> None:
+        before, self.engine = self.engine, None
+        self.engine = open_engine(before)
 
     def _unload(self) -> None:
         engine, self.engine = self.engine, None
