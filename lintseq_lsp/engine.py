@@ -120,7 +120,7 @@ class Engine:
         offset: int,
         *,
         certainty: float = 0.0,
-        heard: Callable[[Outcome, Document], None] = lambda *_: None,
+        on_clean: Callable[[Outcome, Document], None] = lambda *_: None,
         cancelled: Cancelled = lambda: False,
     ) -> Outcome:
         """The edits that the model would make next, in sequence order.
@@ -128,7 +128,7 @@ class Engine:
         The document is clean after the first, after the first two, and so on; all are in offsets of
         `document` and none overlap. What is further along waits in the memory. Each edit, location
         included, has a probability of at least `certainty ** lines`; -1 for what was measured for the
-        model. `heard` gets the answer so far and the latest state, whenever one more is clean.
+        model. `on_clean` gets the answer so far and the latest state, whenever one more is clean.
         """
         self.gate.workspace.modules(document.path)
         known = self.memory.recall_next(document)
@@ -138,7 +138,10 @@ class Engine:
             return Outcome((known,), Reason.ACCEPTED, cached=True)
         floor = _floor(certainty, self._certainty.next_edit)
         return self._answer(
-            document, None, cancelled, lambda job: next_edit(job, offset, known, floor=floor, heard=heard)
+            document,
+            None,
+            cancelled,
+            lambda job: next_edit(job, offset, known, floor=floor, on_clean=on_clean),
         )
 
     # On demand

@@ -98,7 +98,7 @@ class FakeEngine:
         offset: int,
         *,
         certainty: float,
-        heard: Callable[[Outcome, Document], None],
+        on_clean: Callable[[Outcome, Document], None],
         cancelled: Callable[[], bool],
     ) -> Outcome:
         log(f"next_edit {document.path} {offset} {certainty}")
@@ -116,7 +116,7 @@ class FakeEngine:
                 alone = replace(change, base=state, replacements=tuple(moved))
                 self.memory.remember_next(state.text, alone)
                 state = Document(alone.text, None, document.path)
-            heard(outcome(tuple(found)), state)
+            on_clean(outcome(tuple(found)), state)
             self._obey(
                 Document("\n".join(f"# wait: {name}" for name in orders(document, "wait next"))), cancelled
             )

@@ -499,7 +499,7 @@ def test_the_sequence_so_far_is_told_as_it_grows() -> None:
     backend = ScriptedBackend([stream(insertion(1, "b"), insertion(0, "bad"), insertion(2, "c"), END, END)])
     heard: list[tuple[int, str]] = []
     engine_of(backend).next_edit(
-        document, 0, heard=lambda outcome, state: heard.append((len(outcome.suggestions), state.text))
+        document, 0, on_clean=lambda outcome, state: heard.append((len(outcome.suggestions), state.text))
     )
     assert heard == [(1, "a\nb\n"), (1, "a\nb\nc\n")]
 

@@ -44,7 +44,7 @@ class Engine(Protocol):
         offset: int,
         *,
         certainty: float,
-        heard: Callable[[Outcome, Document], None],
+        on_clean: Callable[[Outcome, Document], None],
         cancelled: IsCancelled,
     ) -> Outcome: ...
 

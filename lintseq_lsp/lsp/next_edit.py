@@ -99,7 +99,9 @@ class Chain:
             def on_clean(outcome: Outcome, state: Document) -> None:
                 loop.call_soon_threadsafe(self._note, outcome, state)
 
-            return engine.next_edit(document, cursor, certainty=certainty, heard=on_clean, cancelled=is_over)
+            return engine.next_edit(
+                document, cursor, certainty=certainty, on_clean=on_clean, cancelled=is_over
+            )
 
         self._job = asyncio.ensure_future(
             worker.run(Priority.NEXT_EDIT, work, linted=(document, None), slot=slot)
