@@ -191,7 +191,7 @@ class Engine:
         verdicts = tuple(rejected.values())
         if not found:
             reason = reasons[0]
-            if reason is Reason.DOES_NOT_PARSE and not baseline.parsed:
+            if reason in (Reason.DOES_NOT_PARSE, Reason.NEWER_SYNTAX) and not baseline.parsed:
                 return replace(_broken(baseline), rejected=verdicts, prompt_tokens_read=read)
             return Outcome(reason=reason, rejected=verdicts, prompt_tokens_read=read)
         return Outcome(tuple(found.values()), Reason.ACCEPTED, rejected=verdicts, prompt_tokens_read=read)

@@ -15,7 +15,6 @@ from typing import TypeVar
 from lintseq_lsp.alignment import origins
 from lintseq_lsp.diffs import Malformed
 from lintseq_lsp.errors import Cancelled
-from lintseq_lsp.grammar import newer_syntax
 from lintseq_lsp.linters.base import Check, Dependencies, Finding, Linter, OnDisk, Report, Tier, Workspace
 from lintseq_lsp.pragmas import silences_more
 from lintseq_lsp.text import Document, indentation
@@ -77,7 +76,8 @@ class Verdict:
     """Accepted, or rejected for `reason`, with the findings that are new.
 
     `before` and `after` count all findings, of the text before the edit and of the one that was judged.
-    It holds while nothing of `dependencies` changes.
+    It holds while nothing of `dependencies` changes. `unknown` has what would be findings if that were
+    known to be true.
     """
 
     reason: Reason
@@ -88,6 +88,7 @@ class Verdict:
     before: int = 0
     after: int = 0
     dependencies: Sequence[Dependencies] = ()
+    unknown: Sequence[str] = ()
 
     @property
     def accepted(self) -> bool:
@@ -170,8 +171,9 @@ def judge(baseline: Baseline, candidate: Document, report: Report) -> Verdict:
         detail = report.failure or baseline.failure or ""
         return Verdict(Reason.LINTER_FAILED, (), report.tier, report.milliseconds, detail)
     if not report.parsed:
-        detail = report.findings[0].message if report.findings else ""
-        return Verdict(Reason.DOES_NOT_PARSE, report.findings, report.tier, report.milliseconds, detail)
+        detail = report.newer or (report.findings[0].message if report.findings else "")
+        reason = Reason.NEWER_SYNTAX if report.newer else Reason.DOES_NOT_PARSE
+        return Verdict(reason, report.findings, report.tier, report.milliseconds, detail)
     new = new_findings(baseline.known, candidate, report.findings)
     reason = Reason.NEW_FINDINGS if new else Reason.ACCEPTED
     before, after = len(baseline.known.findings), len(report.findings)
@@ -184,6 +186,7 @@ def judge(baseline: Baseline, candidate: Document, report: Report) -> Verdict:
         before=before,
         after=after,
         dependencies=depends[:1] if depends[0] == depends[1] else depends,
+        unknown=report.unknown,
     )
 
 
@@ -293,13 +296,11 @@ class Gate:
                 )
             broken = broken or report
         last, dependencies = self._last_parsed(document, tier, cancelled)
-        stopped = broken.findings[0].line if broken and broken.findings else 0
-        newer = newer_syntax(document.lines[stopped - 1]) if 0 < stopped <= len(document.lines) else ""
         return Baseline(
             last,
             tier,
             parsed=False,
-            newer=newer,
+            newer=broken.newer if broken else "",
             stand_in=last.document.text,
             indent=document.indent,
             dependencies=dependencies,

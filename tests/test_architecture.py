@@ -40,7 +40,6 @@ CORE = {
         "excerpt",
         "gate",
         "generation",
-        "grammar",
         "linters.base",
         "lintseq",
         "pragmas",

@@ -3,6 +3,7 @@
 import contextlib
 import re
 import tokenize
+from collections.abc import Sequence
 from typing import Any
 
 from astroid import nodes
@@ -18,6 +19,7 @@ from pylint.utils import ASTWalker, FileState, LinterStats
 from lintseq_lsp.errors import LinterError
 from lintseq_lsp.linters.base import Finding, Tier
 from lintseq_lsp.linters.protocol import Setup
+from lintseq_lsp.linters.worker.doubts import DOUBTED, Doubts
 
 EXTRA_MESSAGES = frozenset({"W0311", "W0231"})
 NAMES_MESSAGES = frozenset({"E0001", "E0601", "E0602", "E0603", "E0606"})
@@ -34,11 +36,12 @@ OPTIONS = ("--unsafe-load-any-extension=no", "--missing-member-hint=no")
 class Pass:
     """One PyLinter with the messages of a tier, and its walker, which costs more to build than to run."""
 
-    def __init__(self, tier: Tier, setup: Setup) -> None:
+    def __init__(self, tier: Tier, setup: Setup, doubts: Doubts) -> None:
         self._linter = linter = _linter(setup)
         self._messages = linter.wanted = _messages(linter, tier)
         for definition in linter.msgs_store.messages:
             linter._msgs_state[definition.msgid] = definition.msgid in self._messages
+        linter.doubts = doubts
         linter.initialize()
         self._walker = ASTWalker(linter)
         self._checkers: list[BaseChecker] = linter.prepare_checkers()
@@ -48,13 +51,20 @@ class Pass:
             checker.open()
             self._walker.add_checker(checker)
 
+    @property
+    def unknown(self) -> tuple[str, ...]:
+        """What the last run would have found, if that were known to be true, with the reasons."""
+        return tuple(dict.fromkeys(self._linter.withheld))
+
     def indent_by(self, indent: str) -> None:
         """What one level is to be indented by from now on."""
         self._linter.config.indent_string = indent
 
     def run(self, module: nodes.Module, name: str, path: str) -> tuple[Finding, ...]:
+        """The findings; what is in `unknown` is none of them."""
         linter = self._linter
         linter.reporter.messages = []
+        linter.withheld = []
         linter.stats = LinterStats()
         linter._by_id_managed_msgs.clear()
         linter.set_current_module(name, path)
@@ -86,6 +96,27 @@ class _Linter(PyLinter):
     """Takes pragmas as pylint does, without the work that only other messages than `wanted` need."""
 
     wanted: frozenset[str] = frozenset()
+    doubts: Doubts | None = None
+    withheld: Sequence[str] = ()
+
+    def add_message(
+        self,
+        msgid: str,
+        line: int | None = None,
+        node: nodes.NodeNG | None = None,
+        args: Any | None = None,
+        *rest: Any,
+        **options: Any,
+    ) -> None:
+        """Keeps back what is not known to be true, with the reason."""
+        if self.doubts is not None and msgid in DOUBTED and node is not None:
+            doubt = self.doubts.about(msgid, node, args)
+            if doubt is not None:
+                msgid = "no-member" if msgid == "c-extension-no-member" else msgid  # without its advice
+                message = self.msgs_store.get_message_definitions(msgid)[0].msg
+                self.withheld = [*self.withheld, f"{message % args if args else message}: {doubt}"]
+                return
+        super().add_message(msgid, line, node, args, *rest, **options)
 
     def process_tokens(self, tokens: list[tokenize.TokenInfo]) -> None:
         super().process_tokens([_pragma_alone(token) for token in tokens])
