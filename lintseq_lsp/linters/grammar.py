@@ -13,8 +13,8 @@ import tokenize
 from collections.abc import Callable, Iterator
 
 Version = tuple[int, int]
-OLDEST = (3, 7)
-"""The oldest version that `feature_version` is of use for."""
+OLDEST = (3, 9)
+"""The oldest version that `feature_version` is right for: before, `with (a):` would be an error."""
 
 _F_STRING = re.compile(r"""\b[fF][rR]?(["'])(?=([^"']*))""")
 
@@ -62,7 +62,7 @@ def later_syntax(tree: ast.Module, text: str, python: Version) -> SyntaxError | 
     return SyntaxError(f"{what} came with Python {_name(since)}", ("<unknown>", line, 1, None))
 
 
-def _later(node: ast.AST) -> Iterator[tuple[Version, str, "ast.expr | ast.stmt"]]:
+def _later(node: ast.AST) -> Iterator[tuple[Version, str, "ast.expr | ast.stmt | ast.arg"]]:
     match node:
         case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
             for each in node.decorator_list:
@@ -77,6 +77,10 @@ def _later(node: ast.AST) -> Iterator[tuple[Version, str, "ast.expr | ast.stmt"]
             # in parentheses it always was right: then the tuple begins in front of its first item
             if any(isinstance(item, ast.Starred) for item in items) and _is_bare(loop):
                 yield (3, 9), "a star in what a loop goes over", loop
+        case ast.NamedExpr():
+            yield (3, 8), "an assignment expression", node
+        case ast.arguments(posonlyargs=[first, *_]):
+            yield (3, 8), "a parameter that is positional alone", first
         case ast.Return(value=ast.Tuple(elts=items) as value):
             if any(isinstance(item, ast.Starred) for item in items) and _is_bare(value):
                 yield (3, 8), "a star in what is returned", value

@@ -49,14 +49,14 @@ def parse(text: str, python: Version | None = None) -> tuple[ast.Module | None, 
     Both can be there: `return` at module level has a tree, yet no interpreter takes it. There is none of
     what is later than `python`, (major, minor); None and what is newer than the server's are the server's.
     """
-    older = python if python is not None and OLDEST <= python < sys.version_info[:2] else None
+    older = python if python is not None and python < sys.version_info[:2] else None
     tree = None
     # The lock keeps our own threads from restoring each other's filters; compile() warns of
     # doubtful literals, which is neither an error nor for our stderr.
     with _compiling, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            tree = ast.parse(text, feature_version=older)
+            tree = ast.parse(text, feature_version=older and max(older, OLDEST))
             if older is not None and (later := later_syntax(tree, text, older)) is not None:
                 return None, (syntax_finding(later),)
             compile(tree, "<unknown>", "exec", dont_inherit=True)

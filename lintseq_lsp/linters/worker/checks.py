@@ -20,7 +20,7 @@ from lintseq_lsp.linters.syntax import check_syntax, parse, syntax_finding, why_
 from lintseq_lsp.linters.worker.doubts import Doubts
 from lintseq_lsp.linters.worker.freshness import Modules
 from lintseq_lsp.linters.worker.library import Library
-from lintseq_lsp.linters.worker.passes import Pass
+from lintseq_lsp.linters.worker.passes import Pass, forget_builtins
 from lintseq_lsp.linters.worker.reading import ASKED, MANAGER, SOURCES, Builder
 
 UNNAMED = "untitled"
@@ -73,6 +73,7 @@ class Session:
         self._depends = Dependencies()
         self._library = library
         self._doubts = Doubts(library)
+        forget_builtins(library.missing_builtins)
         self._withheld: tuple[str, ...] = ()
         version = _numpy_version(setup.site_packages)
         brain_numpy_utils._get_numpy_version = lambda: version

@@ -42,6 +42,9 @@ _MEMBERS = frozenset(
 _LEFT_OUT = ("nt", "pyexpat")
 """What the table does not say of all versions that have it."""
 
+_COMPILED = "lib-dynload"
+"""The folder of what is compiled. It is never loaded but for the server's, which stands for the project's."""
+
 _HACK = "distutils-precedence.pth"
 """By which setuptools brings `distutils` back."""
 
@@ -75,7 +78,8 @@ class Library:
         """Folders of modules."""
         if self.folder is None:
             return self._standard
-        return (self.folder, str(Path(self.folder, "lib-dynload")))
+        compiled = [folder for folder in self._standard if Path(folder).name == _COMPILED]
+        return (self.folder, str(Path(self.folder, _COMPILED)), *compiled)
 
     def lacks(self, name: str) -> bool:
         """Whether a module is known not to be in this version, where other versions have it."""
@@ -88,7 +92,7 @@ class Library:
 
     def is_unknown(self, name: str) -> bool:
         """Whether it is a module of this version that the server's Python has not got."""
-        return name in self._names and self.folder is None
+        return name in self._names
 
     def is_unread(self, module: nodes.NodeNG) -> bool:
         """Whether what stands for a module is that of another Python."""

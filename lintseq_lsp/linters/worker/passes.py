@@ -3,11 +3,11 @@
 import contextlib
 import re
 import tokenize
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from astroid import nodes
-from pylint.checkers import BaseChecker, BaseRawFileChecker, BaseTokenChecker
+from pylint.checkers import BaseChecker, BaseRawFileChecker, BaseTokenChecker, utils
 from pylint.checkers.classes.class_checker import ClassChecker, ScopeAccessMap
 from pylint.checkers.format import FormatChecker
 from pylint.config.config_initialization import _config_initialization
@@ -183,6 +183,12 @@ class _Indentation(FormatChecker):
 
     def check_indent_level(self, string: str, expected: int, line_num: int) -> None:
         super().check_indent_level(string[: self._DEEPEST], expected, line_num)
+
+
+def forget_builtins(names: Iterable[str]) -> None:
+    """Those that the project's Python has not."""
+    for name in names:
+        utils.builtins.pop(name, None)  # type: ignore[attr-defined]
 
 
 def _linter(setup: Setup) -> _Linter:
