@@ -288,7 +288,7 @@ class Gate:
                 quick_findings = quick.findings if quick else ()
                 return Baseline(
                     known,
-                    report.tier,
+                    tier,
                     quick_findings,
                     stand_in=text,
                     indent=document.indent,

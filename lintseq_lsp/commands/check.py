@@ -135,7 +135,9 @@ def _show(judged: list[Judged]) -> None:
                 soft_wrap=True,
             )
         if verdict.accepted:
-            console.print(f"{entry.path}: no new findings ({verdict.tier.name.lower()})", markup=False)
+            console.print(
+                f"{entry.path}: no new findings ({verdict.tier.name.lower()})", markup=False, soft_wrap=True
+            )
         elif entry.is_newer:
             console.print(f"{entry.path}: not judged: {verdict.detail}", markup=False, soft_wrap=True)
         elif not verdict.findings:

@@ -12,7 +12,7 @@ from astroid.exceptions import AstroidError, AstroidSyntaxError
 from astroid.interpreter._import import spec
 
 from lintseq_lsp.encoding import encode
-from lintseq_lsp.linters.base import Check, Dependencies, Finding, Report, Texts, Tier
+from lintseq_lsp.linters.base import Check, Dependencies, Report, Texts, Tier
 from lintseq_lsp.linters.environment import MOST_NAMES
 from lintseq_lsp.linters.files import names_in
 from lintseq_lsp.linters.protocol import Setup, stamp
@@ -70,11 +70,9 @@ class Session:
         self._roots_and_packages = (*setup.source_roots, *setup.site_packages)
         self._passes: dict[Tier, Pass] = {}
         self._modules = Modules(setup, [*standard, *library.path])
-        self._depends = Dependencies()
         self._library = library
         self._doubts = Doubts(library)
         forget_builtins(library.missing_builtins)
-        self._withheld: tuple[str, ...] = ()
         version = _numpy_version(setup.site_packages)
         brain_numpy_utils._get_numpy_version = lambda: version
         if setup.python_version is not None:
@@ -102,36 +100,26 @@ class Session:
     def check(self, check: Check) -> Report:
         """Never raises, but for the process's end: a crash of the linter is a `failure`."""
         text = check.text.replace("\r\n", "\n").replace("\r", "\n")
-        self._depends = Dependencies()
-        self._withheld = ()
         try:
             if check.tier <= Tier.SYNTAX:
                 return check_syntax(text, check.path)
-            findings, parsed = self._lint(text, check.path, check.tier, check.indent)
-            newer = "" if parsed else why_newer(text, findings, self._library.wanted)
+            return self._lint(text, check.path, check.tier, check.indent)
         except Exception as error:  # noqa: BLE001 - the boundary: whatever it is, the gate rejects
             self._passes.clear()  # a checker that was left in the middle keeps a wrong state
             self._modules.clear()
             place = traceback.extract_tb(error.__traceback__)[-1]
             where = f"{Path(place.filename).name}:{place.lineno}"
             return Report(tier=check.tier, failure=f"the linter crashed: {type(error).__name__} in {where}")
-        return Report(
-            findings,
-            check.tier,
-            parsed=parsed,
-            dependencies=self._depends,
-            unknown=self._withheld,
-            newer=newer,
-        )
 
-    def _lint(self, text: str, path: str, tier: Tier, indent: str) -> tuple[tuple[Finding, ...], bool]:
+    def _lint(self, text: str, path: str, tier: Tier, indent: str) -> Report:
         tree, broken = parse(text, self._library.python)
         if tree is None:
-            return broken, False
+            newer = why_newer(text, broken, self._library.wanted)
+            return Report(broken, tier, parsed=False, newer=newer)
         try:
             source = encode(text)
         except SyntaxError as error:
-            return (syntax_finding(error),), False
+            return Report((syntax_finding(error),), tier, parsed=False)
         one_pass = self._pass(tier)
         if self._setup.configuration_folder is None:  # else the project's configuration says it
             one_pass.indent_by(indent)
@@ -145,20 +133,21 @@ class Session:
         ]
         searched = {folder: stamp(folder) for folder in folders if folder}
         ASKED.clear()
-        builder = Builder(MANAGER)
+        builder, depends = Builder(MANAGER), Dependencies()
         try:
             module = builder.string_build(text, name, path or None)
             module.file_bytes = source
             findings = one_pass.run(module, name, path or UNNAMED)
-            self._withheld = one_pass.unknown
         except AstroidSyntaxError as error:
-            return (syntax_finding(error.error),), False
+            return Report((syntax_finding(error.error),), tier, parsed=False)
         finally:
             builder.take_back()
             self._modules.track(name)
-            self._depends = self._modules.read_since(searched)
+            depends = self._modules.read_since(searched)
             self._modules.forget(name)
-        return (*findings, *broken), True
+        if one_pass.is_off:
+            return check_syntax(text, path)
+        return Report((*findings, *broken), tier, dependencies=depends, unknown=one_pass.unknown)
 
     def _pass(self, tier: Tier) -> Pass:
         if tier not in self._passes:

@@ -39,6 +39,9 @@ class Pass:
     def __init__(self, tier: Tier, setup: Setup, doubts: Doubts) -> None:
         self._linter = linter = _linter(setup)
         self._messages = linter.wanted = _messages(linter, tier)
+        # E00 is about pylint itself, and syntax.
+        self._refusable = [each for each in self._messages if each[0] == "E" and not each.startswith("E00")]
+        self._ends = [1]  # lines of the first and the last statement
         for definition in linter.msgs_store.messages:
             linter._msgs_state[definition.msgid] = definition.msgid in self._messages
         linter.doubts = doubts
@@ -56,6 +59,14 @@ class Pass:
         """What the last run would have found, if that were known to be true, with the reasons."""
         return tuple(dict.fromkeys(self._linter.withheld))
 
+    @property
+    def is_off(self) -> bool:
+        """Whether the last text, or the configuration, had nothing looked at by pylint."""
+        if self._linter._ignore_file:
+            return True
+        enabled = self._linter.is_message_enabled
+        return not any(enabled(msgid, line) for msgid in self._refusable for line in self._ends)
+
     def indent_by(self, indent: str) -> None:
         """What one level is to be indented by from now on."""
         self._linter.config.indent_string = indent
@@ -65,6 +76,7 @@ class Pass:
         linter = self._linter
         linter.reporter.messages = []
         linter.withheld = []
+        self._ends = [node.fromlineno for node in (*module.body[:1], *module.body[-1:])] or [1]
         linter.stats = LinterStats()
         linter._by_id_managed_msgs.clear()
         linter.set_current_module(name, path)
