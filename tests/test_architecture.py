@@ -40,6 +40,7 @@ CORE = {
         "excerpt",
         "gate",
         "generation",
+        "indenting",
         "linters.base",
         "lintseq",
         "pragmas",
