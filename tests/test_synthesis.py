@@ -70,7 +70,7 @@ def test_programs_are_linted_by_their_own_unit_of_indentation(unit: str) -> None
             return super().submit(check)
 
     programs = [program(LOOP.replace("    ", unit)), program(LOOP)]
-    assert len(list(workers.outcomes(programs, Recipe(), [Listening()]))) == 2
+    assert len(list(workers.outcomes(programs, Recipe(8), [Listening()]))) == 2
     assert set(heard) == {unit, "    "}
 
 
