@@ -113,6 +113,26 @@ def test_output_that_cannot_be_written_is_one_line(source: Path, arguments: list
     assert done.stderr == "lintseq-lsp: the output cannot be written: No space left on device\n"
 
 
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "cp437:strict", "utf-8"])
+def test_a_terminal_may_have_any_encoding(tmp_path: Path, encoding: str) -> None:
+    """What it does not have is escaped: in a source, in a message, and in the name of a file."""
+    file = tmp_path / "naïve_中.py"
+    file.write_text("ungefähr_中()\n", "utf-8")
+    recording = tmp_path / "stream.txt"
+    recording.write_text("@@ -1,0 +2 @@\n+x = '中'\n<|diff|>", "utf-8")
+    environment = {**os.environ, "PYTHONIOENCODING": encoding}
+    edits = ["--instruction", "Double.", "--model", f"scripted:{recording}"]
+    at = ["--line", "1", "--column", "0", "--model", f"scripted:{recording}"]
+    for command in (["check", str(file)], ["edit", str(file), *edits], ["complete", str(file), *at]):
+        done = subprocess.run(
+            [sys.executable, "-m", "lintseq_lsp", *command], capture_output=True, check=False, env=environment
+        )
+        output = (done.stdout + done.stderr).decode(encoding.partition(":")[0])
+        assert done.returncode == (1 if command[0] == "check" else 0), output
+        assert "Traceback" not in output
+        assert command[0] != "check" or ("中" if encoding == "utf-8" else "\\u4e2d") in output
+
+
 @pytest.mark.parametrize("closed", ["<&-", "<&- >&-", "<&- >&- 2>&-"])
 def test_a_server_without_input_ends(closed: str) -> None:
     command = f"exec {shlex.quote(sys.executable)} -m lintseq_lsp --stdio {closed}"
