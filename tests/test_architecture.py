@@ -97,7 +97,7 @@ OPTIONAL = {"torch"}
 # of lower ones.
 LAYERS = {
     "core": (),
-    "libraries": ("backends", "linters", "notebooks", "patches"),
+    "libraries": ("backends", "globs", "linters", "notebooks", "patches"),
     "stages": ("scenario", "synthesis", "weights"),
     "assembly": ("doctor", "runtime"),
     "protocol": ("lsp",),

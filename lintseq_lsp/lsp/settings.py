@@ -4,7 +4,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import fields
 from typing import Any
 
-from lintseq_lsp.settings import Settings, camel
+from lintseq_lsp.globs import sieve
+from lintseq_lsp.settings import IGNORED, Settings, camel
 
 SECTION = "lintseq"
 
@@ -58,6 +59,9 @@ def parse(values: Mapping[str, Any], *, trusted: bool) -> tuple[Settings, list[s
             else:
                 default = list(entry.default) if isinstance(entry.default, tuple) else entry.default
                 warnings.append(f"The setting {SECTION}.{name} {wrong}: using the default {default!r}.")
+    read["ignore"], unusable = sieve(read.get("ignore", IGNORED))
+    if unusable:
+        warnings.append(f"The setting {SECTION}.ignore has what is no glob, left out: {', '.join(unusable)}.")
     return Settings(**read, trusted=trusted), warnings
 
 
