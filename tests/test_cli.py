@@ -280,6 +280,87 @@ def test_check_is_differential(tmp_path: Path) -> None:
     assert "E0602" in output
 
 
+def make(folder: Path, files: dict[str, str | bytes]) -> None:
+    for name, text in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(text if isinstance(text, bytes) else text.encode())
+
+
+def test_check_takes_files_and_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its status is the worst one, and it says of each file what became of it."""
+    make(
+        tmp_path,
+        {
+            "pyproject.toml": "",
+            "good.py": "x = 1\n",
+            "pkg/a.py": "import good\nprint(good.x)\n",
+            "pkg/bad.pyw": "print(undefined)\n",
+            "pkg/notes.txt": "no Python",
+            "pkg/my_secret.py": "print(undefined)\n",
+            "pkg/.hidden/b.py": "print(undefined)\n",
+            "pkg/env/pyvenv.cfg": "",
+            "pkg/env/c.py": "print(undefined)\n",
+            "script": "#!/usr/bin/env python\nx = 1\n",
+            "binary.py": b"\0",
+        },
+    )
+    monkeypatch.chdir(tmp_path)
+    code, output = run("check", "good.py", "script", "good.py")
+    assert (code, output.splitlines()[-1]) == (0, "2 files: 0 rejected, 0 not read")
+    code, output = run("check", "good.py", "pkg", "--json")
+    answer = json.loads(output.splitlines()[-1])
+    assert (code, answer["verdict"]) == (1, "rejected")
+    assert [(entry["path"], entry["verdict"]) for entry in answer["files"]] == [
+        ("good.py", "accepted"),
+        ("pkg/a.py", "accepted"),
+        ("pkg/bad.pyw", "rejected"),
+    ]
+    assert "pkg/my_secret.py: not judged, ignored" in output
+    code, output = run("check", "binary.py", "missing.py", "pkg/bad.pyw", "good.py")
+    assert code == 2
+    for part in (
+        "binary.py is a binary file",
+        "missing.py cannot be read",
+        "E0602",
+        "good.py: no new finding",
+    ):
+        assert part in output
+    assert output.splitlines()[-1] == "4 files: 1 rejected, 2 not read"
+    assert run("check", "pkg/env/.", "--json")[0] == 1  # it was asked for
+    assert run("check", "pkg/my_secret.py")[0] == 0
+
+
+def test_check_reads_standard_input_as_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    make(
+        tmp_path,
+        {
+            "pyproject.toml": "",
+            "pkg/__init__.py": "",
+            "pkg/a.py": "x = 1\n",
+            "pkg/b.py": "from .a import x\n",
+        },
+    )
+    monkeypatch.chdir(tmp_path)
+
+    def check(text: str, *arguments: str) -> tuple[int, str]:
+        result = CliRunner().invoke(app, ["check", *arguments], input=text, catch_exceptions=False)
+        return result.exit_code, result.output
+
+    code, output = check("print(undefined)\n", "-")
+    assert code == 1
+    assert output.startswith("<stdin>:1:6: E0602")
+    inside = ["-", "--stdin-filename", "pkg/b.py"]
+    assert check("from .a import x\nprint(x)\n", *inside) == (0, "pkg/b.py: no new findings (pylint)\n")
+    code, output = check("from .a import y\n", *inside, "--json")
+    assert (code, json.loads(output)["path"]) == (1, "pkg/b.py")
+    assert check("import none\n", "-", "--against", "pkg/b.py")[0] == 1
+    assert check("x = 1\n", *inside, "pkg/a.py")[1].endswith("2 files: 0 rejected, 0 not read\n")
+    latin = "# coding: latin-1\n# é\n".encode("latin-1")
+    result = CliRunner().invoke(app, ["check", "-"], input=latin)
+    assert result.exit_code == 0
+    assert check("x = 1\n", "pkg/a.py", "--stdin-filename", "b.py")[0] == 2
+
+
 def test_pragmas_that_are_there_are_no_finding(tmp_path: Path) -> None:
     file, changed = tmp_path / "a.py", tmp_path / "b.py"
     file.write_text("import os  # noqa\nprint(os.name)\n")
@@ -430,7 +511,8 @@ def test_the_files_of_a_patch_are_judged_among_each_other(
         (["edit", "rot.py", "--instruction", "x"], "'rot13' is not a text encoding"),
         (["complete", "fine.py", "--line", "9", "--column", "0"], "no line 9"),
         (["edit", "fine.py", "--instruction", "x", "--json", "--diff"], "exclude each other"),
-        (["check"], "takes a FILE"),
+        (["check"], "takes FILES"),
+        (["check", "fine.py", "fine.py", "--against", "fine.py"], "a single one with --against"),
         (["check", "--patch", "fine.py"], ""),
         (["replay", "fine.py"], "== stream"),
         (["complete", "fine.py", "--line", "0", "--column", "0", "--model", "nowhere.gguf"], "nowhere.gguf"),
