@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from lintseq_lsp.commands.files import python_files, read_document, read_standard_input
-from lintseq_lsp.commands.output import (
+from lintseq_lsp.commands.terminal import (
     PATIENCE,
     clear_errors,
     console,
