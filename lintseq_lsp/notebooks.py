@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
+from keyword import iskeyword
 
 from lintseq_lsp.text import split_lines
 
@@ -20,6 +21,9 @@ _COMPOUND = re.compile(r"(?:async|class|def|for|if|match|try|while|with)\b")
 # Magics whose argument, or whose cell, is code; and which of their options have a value.
 _LINE_CODE = {"time": "", "timeit": "nrp", "prun": "lsTD", "memit": "rti", "lprun": "fmDTsu", "mprun": "fTc"}
 _CELL_CODE = {*_LINE_CODE, "capture", "debug", "memray_flamegraph", "pyinstrument", "scalene", "snakeviz"}
+_BINDS = re.compile(  # what gets the output of a magic, and in %sql a result
+    r"(?:(?<=\s)(?:-[or]|--out(?:put)?|--err(?:or)?|--proc)[ =]+([^\W\d]\w*))|\b([^\W\d]\w*) *<<"
+)
 _MOST_PASSES = 50
 _LONGEST_HELP = 300  # characters: IPython's pattern goes back over them
 
@@ -28,11 +32,13 @@ _LONGEST_HELP = 300  # characters: IPython's pattern goes back over them
 class Cell:
     """A cell as Python: `text` has the lines of the cell, each as long as it is there.
 
-    `futures` are the names that it imports from `__future__`. What `is_code` is false for are empty lines.
+    `futures` are the names that it imports from `__future__`, `names` those that its magics say to bind. What
+    `is_code` is false for are empty lines.
     """
 
     text: str
     futures: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
     is_code: bool = True
 
 
@@ -42,7 +48,8 @@ def prelude(cells: Iterable[Cell]) -> str:
     futures = dict.fromkeys(name for cell in cells for name in cell.futures)
     numbered = dict.fromkeys(name for cell in cells for name in _NUMBERED.findall(cell.text))
     imported = f"from __future__ import {', '.join(futures)}; " if futures else ""
-    return f'{imported}{", ".join((*_NAMES, *numbered))} = eval("[]")\n'
+    bound = dict.fromkeys(name for cell in cells for name in cell.names)
+    return f'{imported}{", ".join((*_NAMES, *numbered, *bound))} = eval("[]")\n'
 
 
 @lru_cache(maxsize=512)
@@ -54,7 +61,7 @@ def finished(text: str) -> Cell:
     cell = as_python(text)
     if cell.is_code and not _parses(cell.text):
         cell = as_python(_without_prompts(text))
-    return cell if cell.is_code and _parses(cell.text) else _other(text)
+    return cell if cell.is_code and _parses(cell.text) else _other(text, cell.names)
 
 
 @lru_cache(maxsize=64)
@@ -66,19 +73,30 @@ def as_python(text: str) -> Cell:
     """
     lines, ends = split_lines(text)
     futures: list[str] = []
+    names: list[str] = []
     for number, line in enumerate(lines):
         if match := _FUTURE.fullmatch(line):
             futures += [name.strip() for name in match[1].split(",") if name.strip()]
             lines[number] = "_".ljust(len(line))
     if _MAY_HAVE_COMMANDS.search(text):
+        names += (name for line in lines if line.lstrip().startswith("%") for name in _bound(line))
         if not _replace_cell_magics(lines):
-            return _other(text)
+            return _other(text, tuple(names))
         _replace_commands(lines)
-    return Cell("".join(line + end for line, end in zip(lines, ends, strict=True)), tuple(futures))
+    python = "".join(line + end for line, end in zip(lines, ends, strict=True))
+    return Cell(python, tuple(futures), tuple(names))
 
 
-def _other(text: str) -> Cell:
-    return Cell("".join(split_lines(text)[1]), is_code=False)
+def _other(text: str, names: tuple[str, ...]) -> Cell:
+    return Cell("".join(split_lines(text)[1]), names=names, is_code=False)
+
+
+def _bound(line: str) -> list[str]:
+    """The names that a line of a magic says to bind."""
+    magic, *words = line.split()
+    if magic == "%%capture":
+        return [word for word in words if word.isidentifier()][:1]
+    return [match[1] or match[2] for match in _BINDS.finditer(line) if not iskeyword(match[1] or match[2])]
 
 
 def _parses(text: str) -> bool:
@@ -103,15 +121,9 @@ def _replace_cell_magics(lines: list[str]) -> bool:
             continue
         if cell_magic([line]) == [line]:
             return True
-        name, _, rest = line[2:].strip().partition(" ")
-        if name not in _CELL_CODE:
+        if line[2:].strip().partition(" ")[0] not in _CELL_CODE:
             return False
-        if name in _LINE_CODE:  # %%timeit may have code on its own line, too
-            _replace_command(lines, number, 0, number + 1)
-        else:
-            targets = [word for word in rest.split() if name == "capture" and word.isidentifier()]
-            lines[number] = "".join(f"{target} = " for target in targets[:1]) + "_"
-        lines[number] = lines[number].ljust(len(line))
+        _replace_command(lines, number, 0, number + 1)  # %%timeit may have code on its own line, too
     return True
 
 

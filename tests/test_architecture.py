@@ -53,7 +53,7 @@ CORE_LAYERS = {
     "engine": ("engine",),
 }
 LAYERS = CORE_LAYERS | {
-    "libraries": ("backends", "linters", "notebooks", "patches"),
+    "libraries": ("backends", "globs", "linters", "notebooks", "patches"),
     "stages": ("scenario", "synthesis", "weights"),
     "assembly": ("doctor", "runtime"),
     "protocol": ("lsp",),

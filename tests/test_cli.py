@@ -113,6 +113,26 @@ def test_output_that_cannot_be_written_is_one_line(source: Path, arguments: list
     assert done.stderr == "lintseq-lsp: the output cannot be written: No space left on device\n"
 
 
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "cp437:strict", "utf-8"])
+def test_a_terminal_may_have_any_encoding(tmp_path: Path, encoding: str) -> None:
+    """What it does not have is escaped: in a source, in a message, and in the name of a file."""
+    file = tmp_path / "naïve_中.py"
+    file.write_text("ungefähr_中()\n", "utf-8")
+    recording = tmp_path / "stream.txt"
+    recording.write_text("@@ -1,0 +2 @@\n+x = '中'\n<|diff|>", "utf-8")
+    environment = {**os.environ, "PYTHONIOENCODING": encoding}
+    edits = ["--instruction", "Double.", "--model", f"scripted:{recording}"]
+    at = ["--line", "1", "--column", "0", "--model", f"scripted:{recording}"]
+    for command in (["check", str(file)], ["edit", str(file), *edits], ["complete", str(file), *at]):
+        done = subprocess.run(
+            [sys.executable, "-m", "lintseq_lsp", *command], capture_output=True, check=False, env=environment
+        )
+        output = (done.stdout + done.stderr).decode(encoding.partition(":")[0])
+        assert done.returncode == (1 if command[0] == "check" else 0), output
+        assert "Traceback" not in output
+        assert command[0] != "check" or ("中" if encoding == "utf-8" else "\\u4e2d") in output
+
+
 @pytest.mark.parametrize("closed", ["<&-", "<&- >&-", "<&- >&- 2>&-"])
 def test_a_server_without_input_ends(closed: str) -> None:
     command = f"exec {shlex.quote(sys.executable)} -m lintseq_lsp --stdio {closed}"
@@ -300,6 +320,87 @@ def test_where_pylint_is_switched_off_another_tier_is_named(tmp_path: Path) -> N
     assert run("check", str(file))[0] == 1  # as in an editor
 
 
+def make(folder: Path, files: dict[str, str | bytes]) -> None:
+    for name, text in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(text if isinstance(text, bytes) else text.encode())
+
+
+def test_check_takes_files_and_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its status is the worst one, and it says of each file what became of it."""
+    make(
+        tmp_path,
+        {
+            "pyproject.toml": "",
+            "good.py": "x = 1\n",
+            "pkg/a.py": "import good\nprint(good.x)\n",
+            "pkg/bad.pyw": "print(undefined)\n",
+            "pkg/notes.txt": "no Python",
+            "pkg/my_secret.py": "print(undefined)\n",
+            "pkg/.hidden/b.py": "print(undefined)\n",
+            "pkg/env/pyvenv.cfg": "",
+            "pkg/env/c.py": "print(undefined)\n",
+            "script": "#!/usr/bin/env python\nx = 1\n",
+            "binary.py": b"\0",
+        },
+    )
+    monkeypatch.chdir(tmp_path)
+    code, output = run("check", "good.py", "script", "good.py")
+    assert (code, output.splitlines()[-1]) == (0, "2 files: 0 rejected, 0 not read")
+    code, output = run("check", "good.py", "pkg", "--json")
+    answer = json.loads(output.splitlines()[-1])
+    assert (code, answer["verdict"]) == (1, "rejected")
+    assert [(entry["path"], entry["verdict"]) for entry in answer["files"]] == [
+        ("good.py", "accepted"),
+        ("pkg/a.py", "accepted"),
+        ("pkg/bad.pyw", "rejected"),
+    ]
+    assert "pkg/my_secret.py: not judged, ignored" in output
+    code, output = run("check", "binary.py", "missing.py", "pkg/bad.pyw", "good.py")
+    assert code == 2
+    for part in (
+        "binary.py is a binary file",
+        "missing.py cannot be read",
+        "E0602",
+        "good.py: no new finding",
+    ):
+        assert part in output
+    assert output.splitlines()[-1] == "4 files: 1 rejected, 2 not read"
+    assert run("check", "pkg/env/.", "--json")[0] == 1  # it was asked for
+    assert run("check", "pkg/my_secret.py")[0] == 0
+
+
+def test_check_reads_standard_input_as_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    make(
+        tmp_path,
+        {
+            "pyproject.toml": "",
+            "pkg/__init__.py": "",
+            "pkg/a.py": "x = 1\n",
+            "pkg/b.py": "from .a import x\n",
+        },
+    )
+    monkeypatch.chdir(tmp_path)
+
+    def check(text: str, *arguments: str) -> tuple[int, str]:
+        result = CliRunner().invoke(app, ["check", *arguments], input=text, catch_exceptions=False)
+        return result.exit_code, result.output
+
+    code, output = check("print(undefined)\n", "-")
+    assert code == 1
+    assert output.startswith("<stdin>:1:6: E0602")
+    inside = ["-", "--stdin-filename", "pkg/b.py"]
+    assert check("from .a import x\nprint(x)\n", *inside) == (0, "pkg/b.py: no new findings (pylint)\n")
+    code, output = check("from .a import y\n", *inside, "--json")
+    assert (code, json.loads(output)["path"]) == (1, "pkg/b.py")
+    assert check("import none\n", "-", "--against", "pkg/b.py")[0] == 1
+    assert check("x = 1\n", *inside, "pkg/a.py")[1].endswith("2 files: 0 rejected, 0 not read\n")
+    latin = "# coding: latin-1\n# é\n".encode("latin-1")
+    result = CliRunner().invoke(app, ["check", "-"], input=latin)
+    assert result.exit_code == 0
+    assert check("x = 1\n", "pkg/a.py", "--stdin-filename", "b.py")[0] == 2
+
+
 def test_pragmas_that_are_there_are_no_finding(tmp_path: Path) -> None:
     file, changed = tmp_path / "a.py", tmp_path / "b.py"
     file.write_text("import os  # noqa\nprint(os.name)\n")
@@ -450,7 +551,8 @@ def test_the_files_of_a_patch_are_judged_among_each_other(
         (["edit", "rot.py", "--instruction", "x"], "'rot13' is not a text encoding"),
         (["complete", "fine.py", "--line", "9", "--column", "0"], "no line 9"),
         (["edit", "fine.py", "--instruction", "x", "--json", "--diff"], "exclude each other"),
-        (["check"], "takes a FILE"),
+        (["check"], "takes FILES"),
+        (["check", "fine.py", "fine.py", "--against", "fine.py"], "a single one with --against"),
         (["check", "--patch", "fine.py"], ""),
         (["replay", "fine.py"], "== stream"),
         (["complete", "fine.py", "--line", "0", "--column", "0", "--model", "nowhere.gguf"], "nowhere.gguf"),

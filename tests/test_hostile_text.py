@@ -174,6 +174,8 @@ ATTACKS = [
     Attack("commands that open a bracket", finished, repeated("!echo (\n"), 20_000),
     Attack("commands that open a string", finished, repeated("!echo '''\n"), 20_000),
     Attack("options of a magic", finished, repeated("-n ", "%timeit "), 200_000),
+    Attack("a long name in a magic", finished, repeated("a", "%sql ", " <"), 200_000),
+    Attack("blanks in a magic", finished, repeated(" ", "%sql -o", "<"), 200_000),
     Attack("cell magics", finished, repeated("%%time\n"), 100_000),
     Attack("names of futures", finished, repeated("a, ", "from __future__ import ", "+"), 200_000),
     Attack("sections", scenario.parse_scenario, repeated("== a-\n", "== stream\n")),

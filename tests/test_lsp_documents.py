@@ -298,6 +298,10 @@ def test_files_with_secrets_are_ignored(uri, ignored):
         ("**/[ab].py", "/a.py", "/c.py"),
         ("**/[!ab].py", "/c.py", "/a.py"),
         ("**/a+b(1).py", "/x/a+b(1).py", "/x/aab1.py"),
+        ("**/[a!].py", "/!.py", "/b.py"),
+        ("**/[^ab].py", "/c.py", "/a.py"),
+        ("**/[[a-c&|~].py", "/b.py", "/d.py"),
+        ("**/[a.py", "/[a.py", "/a.py"),
     ],
 )
 def test_globs(pattern, matching, other):

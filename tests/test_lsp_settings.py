@@ -64,6 +64,14 @@ def test_a_bad_value_is_one_warning_with_the_name_and_the_default(name, value, d
     assert warnings[0].endswith(f"using the default {default}.")
 
 
+def test_a_glob_that_is_none_is_one_warning_and_the_others_count():
+    settings, warnings = parse({"ignore": ["**/x.py", "**/[z-a].py"]}, trusted=False)
+    assert settings.ignore == ("**/x.py",)
+    assert len(warnings) == 1
+    assert "lintseq.ignore" in warnings[0]
+    assert "**/[z-a].py" in warnings[0]
+
+
 def test_an_unknown_setting_is_one_warning():
     settings, warnings = parse({"colour": 1}, trusted=False)
     assert settings == Settings()

@@ -15,8 +15,7 @@ PYTHON = [
     # a cell, and the same with the blanks that stand for what is gone left out
     ("%%time\nx = 1", "_\nx = 1"),
     ("\n\n%%time\n%%capture\nx = 1", "\n\n_\n_\nx = 1"),
-    ("%%capture out\nx = 1", "out = _\nx = 1"),
-    ("%%capture --no-stderr out\nx = 1", "out = _\nx = 1"),
+    ("%%capture out\nx = 1", "_\nx = 1"),
     ("%%timeit -n 10 y = 2\ny", "_;             y = 2\ny"),
     ("%time x = 1", "_;    x = 1"),
     ("%timeit -n 10 -r3 -o f(x)", "_;                   f(x)"),
@@ -58,7 +57,9 @@ def test_python_stays_where_it_stands(cell: str, expected: str) -> None:
     assert len(python.text) == len(cell)
 
 
-@pytest.mark.parametrize("cell", ["%%bash\nls -l\n", "%%html\n<b>", "%%time\n%%writefile a.py\nx = 1"])
+@pytest.mark.parametrize(
+    "cell", ["%%bash\nls -l\n", "%%\nx", "%%html\n<b>", "%%time\n%%writefile a.py\nx = 1"]
+)
 def test_another_language_is_as_many_empty_lines(cell: str) -> None:
     for python in (as_python(cell), finished(cell)):
         assert python == Cell("\n" * cell.count("\n"), is_code=False)
@@ -77,6 +78,25 @@ def test_another_language_is_as_many_empty_lines(cell: str) -> None:
 )
 def test_a_cell_that_is_not_being_typed_parses(cell: str, expected: str) -> None:
     assert finished(cell).text == expected
+
+
+@pytest.mark.parametrize(
+    ("cell", "names"),
+    [
+        ("%%capture --no-stderr out\nx = 1", ("out",)),
+        ("%%capture\nx = 1", ()),
+        ("%%bash --out listed --err=wrong\nls", ("listed", "wrong")),
+        ("%store -r frame", ("frame",)),
+        ("%sql found << SELECT 1", ("found",)),
+        ("%%R -o model\nmodel <- 1", ("model",)),
+        ("%timeit -r 3 f(x)\nx = 1 << 2", ()),
+        ("x = 1\ny = x << 2\n!ls -o z", ()),
+    ],
+)
+def test_names_that_magics_bind_are_known(cell: str, names: tuple[str, ...]) -> None:
+    assert finished(cell).names == names
+    known = prelude([finished(cell)]) + "".join(f"{name}.x()\n" for name in names)
+    assert check_syntax(known).findings == ()
 
 
 PIECES = [*"%!?\\ \t\n\n\r(['\"#;,/=1", "%%", "%time ", "x", "if x:", "    ", "...", "\x0c", "\u2028", "é"]

@@ -6,6 +6,7 @@ import json
 import os
 import shlex
 import shutil
+import struct
 import subprocess
 import sys
 import threading
@@ -39,6 +40,24 @@ def test_embedded_model_is_used_when_nothing_is_set() -> None:
     found = registry.resolve_model(None)
     assert found == registry.embedded()[0]
     assert found.sha256 == checksum(found.path)
+
+
+@pytest.mark.parametrize(
+    "content", [b"{", b"\xff", b"[]", None], ids=["cut off", "no text", "no object", "a folder"]
+)
+def test_a_registry_that_cannot_be_read_does_not_stop_the_embedded_model(
+    content: bytes | None, model: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    place = registry.data_folder() / "registry.json"
+    place.parent.mkdir(parents=True)
+    place.mkdir() if content is None else place.write_bytes(content)
+    shipped = registry.embedded()[0]
+    for setting in (None, shipped.name, str(shipped.path)):
+        assert registry.resolve_model(setting) == shipped
+    assert registry.resolve_model(str(model)).path == model
+    assert str(place) in caplog.text
+    with pytest.raises(ModelFileError, match=r"registry\.json"):
+        registry.registered()
 
 
 def test_manifest_tells_what_the_files_say() -> None:
@@ -171,6 +190,34 @@ def test_sizes_on_which_llama_cpp_aborts_are_refused(
     data[place : place + 4] = value.to_bytes(4, "little")
     (tmp_path / "m.gguf").write_bytes(data)
     with pytest.raises(ModelFileError, match=f"has {value} as its {key}"):
+        verify(tmp_path / "m.gguf")
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("attention.head_count", 0, "0 heads"),
+        ("attention.head_count", 7, "7 heads, 4 of keys, for 64"),
+        ("attention.head_count_kv", 0, "4 heads, 0 of keys"),
+        ("attention.head_count_kv", 3, "4 heads, 3 of keys"),
+        ("attention.head_count_kv", 8, "4 heads, 8 of keys"),
+        ("attention.head_count", 2**32 - 1, "4294967295 heads"),
+        ("rope.dimension_count", 0, "turns 0 of 16"),
+        ("rope.dimension_count", 15, "turns 15 of 16"),
+        ("rope.dimension_count", 8, "turns 8 of 16"),
+        ("attention.layer_norm_epsilon", -1.0, "-1.0 as its attention.layer_norm_epsilon"),
+        ("attention.layer_norm_epsilon", float("nan"), "nan as its attention.layer_norm_epsilon"),
+    ],
+)
+def test_heads_on_which_llama_cpp_aborts_are_refused(
+    model: Path, tmp_path: Path, key: str, value: float, message: str
+) -> None:
+    data = bytearray(model.read_bytes())
+    place = data.index(f"olmo.{key}".encode() + (b"\6\0\0\0" if "epsilon" in key else b"\4\0\0\0"))
+    place += len(f"olmo.{key}") + 4
+    data[place : place + 4] = struct.pack("<I" if isinstance(value, int) else "<f", value)
+    (tmp_path / "m.gguf").write_bytes(data)
+    with pytest.raises(ModelFileError, match=message):
         verify(tmp_path / "m.gguf")
 
 

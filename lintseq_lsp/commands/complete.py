@@ -7,7 +7,7 @@ import typer
 from rich.text import Text
 
 from lintseq_lsp.commands.files import read_document
-from lintseq_lsp.commands.output import (
+from lintseq_lsp.commands.terminal import (
     PATIENCE,
     clear_errors,
     console,

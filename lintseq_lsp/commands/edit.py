@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from lintseq_lsp.commands.files import read_source
-from lintseq_lsp.commands.output import (
+from lintseq_lsp.commands.terminal import (
     PATIENCE,
     clear_errors,
     console,

@@ -5,14 +5,13 @@ import os
 import shutil
 import sys
 import tempfile
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from lintseq_lsp.encoding import decode, encode
 from lintseq_lsp.errors import LintSeqError
 from lintseq_lsp.text import Document
-
-STANDARD_INPUT = "-"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,23 +43,56 @@ class SourceFile:
             raise LintSeqError(f"{self.path} cannot be written: {error.strerror}") from error
 
 
-def read_source(path: Path, name: Path | None = None) -> SourceFile:
-    """The file, or standard input for `-`, which counts as the file `name`. Raises `LintSeqError`."""
+def read_source(path: Path) -> SourceFile:
+    """Raises `LintSeqError`."""
     try:
-        data = sys.stdin.buffer.read() if str(path) == STANDARD_INPUT else path.read_bytes()
-        text = decode(data)
+        data = path.read_bytes()
     except OSError as error:
         raise LintSeqError(f"{path} cannot be read: {error.strerror}") from error
+    return SourceFile(path, data, Document(_text(path, data), None, str(path.resolve())))
+
+
+def read_standard_input(name: Path | None) -> Document:
+    """What is there counts as the file `name`. Raises `LintSeqError`."""
+    text = _text(name or Path("standard input"), sys.stdin.buffer.read())
+    return Document(text, None, str(name.resolve()) if name else "")
+
+
+def _text(path: Path, data: bytes) -> str:
+    try:
+        text = decode(data)
     except SyntaxError as error:
         raise LintSeqError(f"{path} cannot be read as text: {error.msg}") from error
     if "\0" in text:
         raise LintSeqError(f"{path} is a binary file")
-    place = "" if str(path) == STANDARD_INPUT and name is None else str((name or path).resolve())
-    return SourceFile(path, data, Document(text, None, place))
+    return text
 
 
 def read_document(path: Path) -> Document:
     return read_source(path).document
+
+
+def python_files(paths: Iterable[Path]) -> Iterator[Path]:
+    """The files among `paths`, and the Python files below the folders, each once and in order of names.
+
+    Hidden folders and virtual environments are left out.
+    """
+    seen = set()
+    for path in paths:
+        for file in _below(path) if path.is_dir() else (path,):
+            if file not in seen:
+                seen.add(file)
+                yield file
+
+
+def _below(top: Path) -> Iterator[Path]:
+    for folder, folders, files in os.walk(top):
+        folders[:] = sorted(name for name in folders if not _is_left_out(Path(folder, name)))
+        yield from (Path(folder, name) for name in sorted(files) if name.endswith((".py", ".pyw")))
+
+
+def _is_left_out(folder: Path) -> bool:
+    return folder.name.startswith(".") or (folder / "pyvenv.cfg").exists()
 
 
 def _replace(target: Path, before: bytes, after: bytes) -> None:

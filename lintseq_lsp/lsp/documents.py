@@ -5,10 +5,8 @@ Deliberately absent: anything of what is suggested for them.
 
 import logging
 import os
-import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
 from pathlib import PurePosixPath
 from urllib.parse import unquote, urlsplit
 
@@ -16,6 +14,7 @@ from lsprotocol import types
 
 from lintseq_lsp import edits, notebooks
 from lintseq_lsp.edits import Replacement
+from lintseq_lsp.globs import matches_any
 from lintseq_lsp.lsp.convert import Encoding, column_from_units
 from lintseq_lsp.text import Document, split_lines
 
@@ -243,32 +242,5 @@ def path_of(uri: str) -> str:
 
 
 def is_ignored(uri: str, globs: Iterable[str]) -> bool:
-    """Whether the file that `uri` names matches one of `globs` (`**` crosses folders)."""
-    return _is_ignored(uri, tuple(globs))
-
-
-@lru_cache(maxsize=1024)
-def _is_ignored(uri: str, globs: tuple[str, ...]) -> bool:
-    path = PurePosixPath(unquote(urlsplit(uri).path)).as_posix()
-    return any(_glob(pattern).fullmatch(path) for pattern in globs)
-
-
-@lru_cache(maxsize=256)
-def _glob(pattern: str) -> re.Pattern[str]:
-    """Case does not matter: a secret is one in capitals, too."""
-    parts = []
-    for token in re.findall(r"\*\*/|\*\*|\*|\?|\[!?[^\]]+\]|.", pattern, re.DOTALL):
-        match token:
-            case "**/":
-                parts.append(r"(?:.*/)?")
-            case "**":
-                parts.append(r".*")
-            case "*":
-                parts.append(r"[^/]*")
-            case "?":
-                parts.append(r"[^/]")
-            case _ if len(token) > 1:
-                parts.append("[" + token[1:-1].replace("!", "^", 1).replace("\\", r"\\") + "]")
-            case _:
-                parts.append(re.escape(token))
-    return re.compile("".join(parts), re.IGNORECASE | re.DOTALL)
+    """Whether the file that `uri` names matches one of `globs`."""
+    return matches_any(PurePosixPath(unquote(urlsplit(uri).path)).as_posix(), globs)

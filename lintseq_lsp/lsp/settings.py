@@ -3,7 +3,8 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from lintseq_lsp.settings import SETTINGS, Setting, Settings
+from lintseq_lsp.globs import sieve
+from lintseq_lsp.settings import IGNORED, SETTINGS, Setting, Settings
 
 SECTION = "lintseq"
 
@@ -47,6 +48,9 @@ def parse(values: Mapping[str, Any], *, trusted: bool) -> tuple[Settings, list[s
             else:
                 default = list(default) if isinstance(default, tuple) else default
                 warnings.append(f"The setting {SECTION}.{name} {wrong}: using the default {default!r}.")
+    read["ignore"], unusable = sieve(read.get("ignore", IGNORED))
+    if unusable:
+        warnings.append(f"The setting {SECTION}.ignore has what is no glob, left out: {', '.join(unusable)}.")
     return Settings(**read, trusted=trusted), warnings
 
 

@@ -46,6 +46,8 @@ class Type(Enum):
 MOST_LAYERS = 512  # llama.cpp, LLAMA_MAX_LAYERS: it aborts on more, and on none, with the whole process
 _SIZES = {"context_length": 2**31 - 1, "embedding_length": 2**31 - 1, "block_count": MOST_LAYERS}
 
+_TURNS_ALL = {"llama", "olmo", "qwen2", "qwen3"}  # architectures with rotary positions in all of a head
+
 CONTROL, USER_DEFINED = 3, 4  # token types (llama.h, enum llama_token_type)
 
 
@@ -110,6 +112,7 @@ def _header(path: Path, metadata: dict[str, Any]) -> Header:
         size = metadata.get(f"{architecture}.{name}")
         if not isinstance(size, int) or not 0 < size <= most:
             raise ModelFileError(f"{path} has {size} as its {name}: convert it again")
+    _check_attention(path, architecture, metadata)
     wanted = metadata.get("lintseq.prompt_format", PromptFormat.PAPER.value)
     try:
         prompt_format = PromptFormat(wanted)
@@ -119,6 +122,30 @@ def _header(path: Path, metadata: dict[str, Any]) -> Header:
         ) from None
     context = metadata[f"{architecture}.context_length"]
     return Header(metadata, architecture, context, boundaries[0], prompt_format)
+
+
+def _check_attention(path: Path, architecture: str, metadata: dict[str, Any]) -> None:
+    """Raises `ModelFileError` for what llama.cpp asserts instead of testing: it would end the whole process.
+
+    What is no number, as where it differs by layer, is left to it.
+    """
+
+    def of(key: str, default: float) -> float:
+        value = metadata.get(f"{architecture}.{key}", default)
+        return value if isinstance(value, int | float) else math.nan
+
+    width, heads = of("embedding_length", 1), of("attention.head_count", 1)
+    groups = of("attention.head_count_kv", heads)
+    size = of("attention.key_length", width / heads if heads else 0)
+    if heads < 1 or groups < 1 or heads % groups > 0 or size % 1 > 0:
+        raise ModelFileError(f"{path} has {heads} heads, {groups} of keys, for {width}: convert it again")
+    turned = of("rope.dimension_count", size)
+    if turned < 1 or turned % 2 > 0 or (architecture in _TURNS_ALL and abs(turned - size) > 0):
+        raise ModelFileError(f"{path} turns {turned} of {size:g} numbers of a head: convert it again")
+    for key in ("attention.layer_norm_epsilon", "attention.layer_norm_rms_epsilon"):
+        epsilon = metadata.get(f"{architecture}.{key}", 0.0)
+        if isinstance(epsilon, float) and not 0 <= epsilon < math.inf:
+            raise ModelFileError(f"{path} has {epsilon} as its {key}: convert it again")
 
 
 def _metadata(path: Path, data: mmap.mmap) -> dict[str, Any]:

@@ -44,13 +44,18 @@ class ModelFile:
 def resolve_model(setting: str | None, folder: Path | None = None) -> ModelFile:
     """The verified model of a setting (a name or a path), else the chosen one, else the embedded one.
 
-    A relative path begins at `folder`, else at the current one. Raises `ModelFileError` or
-    `TokenizerError`, with what mends it.
+    A relative path begins at `folder`, else at the current one. A registry that cannot be read counts as
+    empty, with a warning. Raises `ModelFileError` or `TokenizerError`, with what mends it.
     """
-    name = setting or chosen()
+    try:
+        name, others = setting or chosen(), registered()
+    except ModelFileError as error:
+        _log.warning("%s", error)
+        name, others = setting, []
+    known = next((model for model in (*others, *embedded()) if model.name == name), None)
     if name is None:
         model = embedded()[0]
-    elif (known := find(name)) is not None:
+    elif known is not None:
         model = known
     else:
         path = file_at(name, folder)

@@ -31,8 +31,12 @@ def clear_errors() -> Iterator[None]:
     try:
         yield
     except LintSeqError as error:
-        errors.print(Text(f"lintseq-lsp: {error}", style="red"), soft_wrap=True)
+        show_error(str(error))
         raise typer.Exit(2) from None
+
+
+def show_error(message: str) -> None:
+    errors.print(Text(f"lintseq-lsp: {message}", style="red"), soft_wrap=True)
 
 
 def print_json(value: Any) -> None:
