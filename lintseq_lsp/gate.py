@@ -13,7 +13,6 @@ from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from lintseq_lsp.errors import Cancelled, Pending
-from lintseq_lsp.grammar import newer_syntax
 from lintseq_lsp.linters.base import Check, Dependencies, Finding, Linter, OnDisk, Report, Tier, Workspace
 from lintseq_lsp.pragmas import silences_more
 from lintseq_lsp.reasons import Reason
@@ -150,11 +149,10 @@ class Gate:
                     last = self._last_parsed(document, tier, wait)
                     # A line whose place no statement may have goes on with what is above.
                     known = _there_before(known, last, typed, decided=number == 1 and is_decided(typed))
-                return Bar(self, document, known, report.tier, quick.findings if quick else (), stand_in=text)
+                return Bar(self, document, known, tier, quick.findings if quick else (), stand_in=text)
             broken = broken or report
         last = self._last_parsed(document, tier, wait)
-        stopped = broken.findings[0].line if broken and broken.findings else 0
-        newer = newer_syntax(document.lines[stopped - 1]) if 0 < stopped <= len(document.lines) else ""
+        newer = broken.newer if broken else ""
         return Bar(self, document, last, tier, parsed=False, newer=newer, stand_in=last.document.text)
 
     def replace_linter(self, linter: Linter, policy: GatePolicy) -> None:

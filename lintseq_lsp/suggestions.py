@@ -24,8 +24,9 @@ _ids = itertools.count(1)
 class Evidence:
     """Why a suggestion may be shown: how many states were checked, how deep, and how long it all took.
 
-    `before` and `after` count the findings of the text before, and of the one that is offered. All of it
-    is true while nothing of `dependencies` changes.
+    `before` and `after` count the findings of the text before, and of the one that is offered. `unknown` has
+    what of the latter would be findings if that were known to be true. All of it is true while nothing
+    of `dependencies` changes.
     """
 
     states: int
@@ -35,13 +36,21 @@ class Evidence:
     before: int = 0
     after: int = 0
     dependencies: Sequence[Dependencies] = ()
+    unknown: Sequence[str] = ()
 
     @classmethod
     def of(cls, verdict: Verdict, states: int, milliseconds: float) -> "Evidence":
         """Of an accepted verdict, the last one on `states` states."""
         new = len(verdict.findings)
         return cls(
-            states, new, verdict.tier, milliseconds, verdict.before, verdict.after, verdict.dependencies
+            states,
+            new,
+            verdict.tier,
+            milliseconds,
+            verdict.before,
+            verdict.after,
+            verdict.dependencies,
+            verdict.unknown,
         )
 
     def record(self) -> dict[str, Any]:
@@ -53,6 +62,7 @@ class Evidence:
             "newFindings": self.new_findings,
             "tier": self.tier.name.lower(),
             "milliseconds": round(self.milliseconds, 1),
+            "unknown": list(self.unknown),
         }
 
 

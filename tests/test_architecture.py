@@ -37,7 +37,7 @@ CORE_LAYERS = {
         "edits",
         "encoding",
         "errors",
-        "grammar",
+        "indenting",
         "linters.base",
         "reasons",
         "repetition",

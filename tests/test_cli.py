@@ -260,6 +260,46 @@ def test_check_is_differential(tmp_path: Path) -> None:
     assert "E0602" in output
 
 
+def project(folder: Path, version: str) -> Path:
+    """A project whose environment is of that Python."""
+    (folder / ".venv" / "lib" / f"python{version}" / "site-packages").mkdir(parents=True)
+    (folder / ".venv" / "pyvenv.cfg").write_text(f"version = {version}.0\n")
+    return folder / "a.py"
+
+
+@pytest.mark.skipif(sys.version_info >= (3, 14), reason="this Python knows it")
+def test_python_that_is_too_new_passes_unless_strict(tmp_path: Path) -> None:
+    file = project(tmp_path, "3.14")
+    file.write_text("name = 1\nquery = t'{name}'\n")
+    code, output = run("check", str(file))
+    assert (code, "not judged: it seems to use template strings" in output) == (0, True)
+    assert run("check", str(file), "--strict")[0] == 1
+    code, output = run("check", str(file), "--json")
+    answer = json.loads(output)
+    assert (code, answer["verdict"], answer["reason"]) == (0, "not judged", "newer-syntax")
+    file.write_text("name = (\n")
+    assert run("check", str(file))[0] == 1
+
+
+def test_check_says_what_is_not_known(tmp_path: Path) -> None:
+    file = project(tmp_path, "3.14" if sys.version_info[:2] != (3, 14) else "3.13")
+    file.write_text("from typing import no_such_name\n")
+    code, output = run("check", str(file))
+    assert code == 0
+    assert "no new findings (pylint)" in output
+    assert "not known: No name 'no_such_name' in module 'typing': the standard library" in output
+    assert json.loads(run("check", str(file), "--json")[1])["unknown"]
+
+
+def test_where_pylint_is_switched_off_another_tier_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "made_pb2.py"
+    file.write_text("# pylint: skip-file\nimport os\nos.nothing()\n")
+    code, output = run("check", str(file))
+    assert (code, "no new findings (syntax)" in output) == (0, True)
+    file.write_text("# pylint: skip-file\nx = undefined\n")
+    assert run("check", str(file))[0] == 1  # as in an editor
+
+
 def test_pragmas_that_are_there_are_no_finding(tmp_path: Path) -> None:
     file, changed = tmp_path / "a.py", tmp_path / "b.py"
     file.write_text("import os  # noqa\nprint(os.name)\n")

@@ -513,7 +513,9 @@ def test_evidence_counts_findings_before_and_after() -> None:
 
 
 def test_python_newer_than_the_servers_has_a_reason_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("lintseq_lsp.gate.newer_syntax", lambda line: "new" if "[T]" in line else "")
+    monkeypatch.setattr(
+        "lintseq_lsp.linters.syntax.newer_syntax", lambda line, **_: "new" if "[T]" in line else ""
+    )
     text = "x = 1\ndef f[T[](x): ...\n"  # broken for each Python
     engine = engine_of(ScriptedBackend([]), python_gate())
     outcome = engine.next_edit(Document(text), 0)

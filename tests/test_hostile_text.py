@@ -17,9 +17,10 @@ from pathlib import Path
 
 import pytest
 
-from lintseq_lsp import actions, completion, edits, excerpt, grammar, lintseq, repetition, scenario, text
+from lintseq_lsp import actions, completion, edits, excerpt, lintseq, repetition, scenario, text
 from lintseq_lsp.diffs import DiffStream, parse, split_stream
 from lintseq_lsp.errors import PatchError
+from lintseq_lsp.linters import grammar
 from lintseq_lsp.linters.base import Check, Finding
 from lintseq_lsp.linters.environment import Environment, server_site_packages
 from lintseq_lsp.linters.pool import PylintPool

@@ -60,6 +60,20 @@ class InlineLinter:
     def close(self) -> None: ...
 
 
+@pytest.mark.parametrize("unit", ["  ", "\t", "   "])
+def test_programs_are_linted_by_their_own_unit_of_indentation(unit: str) -> None:
+    heard: list[str] = []
+
+    class Listening(InlineLinter):
+        def submit(self, check: Check) -> Future[Report]:
+            heard.append(check.indent)
+            return super().submit(check)
+
+    programs = [program(LOOP.replace("    ", unit)), program(LOOP)]
+    assert len(list(workers.outcomes(programs, Recipe(8), [Listening()]))) == 2
+    assert set(heard) == {unit, "    "}
+
+
 def program(code: str, index: int = 0) -> Program:
     return Program(index, "set.jsonl", "Do it.", code, code)
 

@@ -59,7 +59,7 @@ def complete(
         job.memory.remember_inline(suggestion, cursor.offset)
     if found.suggestions:
         outcome = job.outcome(Reason.ACCEPTED, tuple(found.suggestions.values()))
-    elif reasons[0] is Reason.DOES_NOT_PARSE and not job.bar.parsed:
+    elif reasons[0] in (Reason.DOES_NOT_PARSE, Reason.NEWER_SYNTAX) and not job.bar.parsed:
         outcome = job.broken()
     else:
         outcome = job.outcome(reasons[0])

@@ -284,6 +284,8 @@ class _Worker:
                 tier=Tier(answer["tier"]),
                 parsed=answer["parsed"],
                 failure=answer["failure"],
+                unknown=tuple(answer["unknown"]),
+                newer=answer["newer"],
                 dependencies=self._read_of(check, answer["files"], answer["read"]),
             )
 

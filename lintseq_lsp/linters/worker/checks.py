@@ -12,13 +12,15 @@ from astroid.exceptions import AstroidError, AstroidSyntaxError
 from astroid.interpreter._import import spec
 
 from lintseq_lsp.encoding import encode
-from lintseq_lsp.linters.base import Check, Dependencies, Finding, Report, Texts, Tier
+from lintseq_lsp.linters.base import Check, Dependencies, Report, Texts, Tier
 from lintseq_lsp.linters.environment import MOST_NAMES
 from lintseq_lsp.linters.files import names_in
 from lintseq_lsp.linters.protocol import Setup, stamp
-from lintseq_lsp.linters.syntax import check_syntax, parse, syntax_finding
+from lintseq_lsp.linters.syntax import check_syntax, parse, syntax_finding, why_newer
+from lintseq_lsp.linters.worker.doubts import Doubts
 from lintseq_lsp.linters.worker.freshness import Modules
-from lintseq_lsp.linters.worker.passes import Pass
+from lintseq_lsp.linters.worker.library import Library
+from lintseq_lsp.linters.worker.passes import Pass, forget_builtins
 from lintseq_lsp.linters.worker.reading import ASKED, MANAGER, SOURCES, Builder
 
 UNNAMED = "untitled"
@@ -59,7 +61,7 @@ class Child(Base):
 class Session:
     """One PyLinter per tier, reused for all checks."""
 
-    def __init__(self, setup: Setup, standard: Sequence[str], own: Sequence[str]) -> None:
+    def __init__(self, setup: Setup, standard: Sequence[str], own: Sequence[str], library: Library) -> None:
         self._setup = setup
         self._standard = tuple(standard)
         self._own = tuple(own)
@@ -67,8 +69,10 @@ class Session:
         self._roots = [Path(root) for root in setup.source_roots]
         self._roots_and_packages = (*setup.source_roots, *setup.site_packages)
         self._passes: dict[Tier, Pass] = {}
-        self._modules = Modules(setup, standard)
-        self._depends = Dependencies()
+        self._modules = Modules(setup, [*standard, *library.path])
+        self._library = library
+        self._doubts = Doubts(library)
+        forget_builtins(library.missing_builtins)
         version = _numpy_version(setup.site_packages)
         brain_numpy_utils._get_numpy_version = lambda: version
         if setup.python_version is not None:
@@ -96,27 +100,26 @@ class Session:
     def check(self, check: Check) -> Report:
         """Never raises, but for the process's end: a crash of the linter is a `failure`."""
         text = check.text.replace("\r\n", "\n").replace("\r", "\n")
-        self._depends = Dependencies()
         try:
             if check.tier <= Tier.SYNTAX:
                 return check_syntax(text, check.path)
-            findings, parsed = self._lint(text, check.path, check.tier, check.indent)
+            return self._lint(text, check.path, check.tier, check.indent)
         except Exception as error:  # noqa: BLE001 - the boundary: whatever it is, the gate rejects
             self._passes.clear()  # a checker that was left in the middle keeps a wrong state
             self._modules.clear()
             place = traceback.extract_tb(error.__traceback__)[-1]
             where = f"{Path(place.filename).name}:{place.lineno}"
             return Report(tier=check.tier, failure=f"the linter crashed: {type(error).__name__} in {where}")
-        return Report(findings, check.tier, parsed=parsed, dependencies=self._depends)
 
-    def _lint(self, text: str, path: str, tier: Tier, indent: str) -> tuple[tuple[Finding, ...], bool]:
-        tree, broken = parse(text)
+    def _lint(self, text: str, path: str, tier: Tier, indent: str) -> Report:
+        tree, broken = parse(text, self._library.python)
         if tree is None:
-            return broken, False
+            newer = why_newer(text, broken, self._library.wanted)
+            return Report(broken, tier, parsed=False, newer=newer)
         try:
             source = encode(text)
         except SyntaxError as error:
-            return (syntax_finding(error),), False
+            return Report((syntax_finding(error),), tier, parsed=False)
         one_pass = self._pass(tier)
         if self._setup.configuration_folder is None:  # else the project's configuration says it
             one_pass.indent_by(indent)
@@ -130,25 +133,27 @@ class Session:
         ]
         searched = {folder: stamp(folder) for folder in folders if folder}
         ASKED.clear()
-        builder = Builder(MANAGER)
+        builder, depends = Builder(MANAGER), Dependencies()
         try:
             module = builder.string_build(text, name, path or None)
             module.file_bytes = source
             findings = one_pass.run(module, name, path or UNNAMED)
         except AstroidSyntaxError as error:
-            return (syntax_finding(error.error),), False
+            return Report((syntax_finding(error.error),), tier, parsed=False)
         finally:
             builder.take_back()
             self._modules.track(name)
-            self._depends = self._modules.read_since(searched)
+            depends = self._modules.read_since(searched)
             self._modules.forget(name)
-        return (*findings, *broken), True
+        if one_pass.is_off:
+            return check_syntax(text, path)
+        return Report((*findings, *broken), tier, dependencies=depends, unknown=one_pass.unknown)
 
     def _pass(self, tier: Tier) -> Pass:
         if tier not in self._passes:
             ours = [*self._standard, *self._own]
             sys.path[:] = ours  # pylint derives the names of its own modules from it
-            self._passes[tier] = Pass(tier, self._setup)
+            self._passes[tier] = Pass(tier, self._setup, self._doubts)
             base = Path(self._setup.configuration_folder or "")
             self._hooked = [str(base / folder) for folder in sys.path if folder not in ours]  # by init-hook
         return self._passes[tier]
@@ -156,7 +161,7 @@ class Session:
     def _search_path(self, extra: str | None) -> list[str]:
         """Where astroid looks; the standard library first, so that no file of the user's shadows it."""
         users = [*self._setup.source_roots, *self._hooked, *self._setup.site_packages]
-        return [*self._standard, *users, *([extra] if extra else [])]
+        return [*self._library.path, *users, *([extra] if extra else [])]
 
     def _module_name(self, path: str) -> tuple[str, str | None]:
         """The dotted name of the module at `path`, and its folder when no source root holds it."""

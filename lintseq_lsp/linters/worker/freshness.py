@@ -17,6 +17,7 @@ from pylint.checkers.clear_lru_cache import clear_lru_caches
 
 from lintseq_lsp.linters.base import Dependencies, Stamp
 from lintseq_lsp.linters.protocol import Setup, stamp
+from lintseq_lsp.linters.worker import unseen
 from lintseq_lsp.linters.worker.reading import ASKED, MANAGER, READ, SOURCES, source_of
 
 _PATH_CACHES: tuple[Any, ...] = (
@@ -75,6 +76,7 @@ class Modules:
         for known in [known for known, tracked in self._tracked.items() if name in tracked.imports]:
             MANAGER.astroid_cache.pop(known, None)
             del self._tracked[known]
+        unseen.forget()
         _invalidate_cache()
         clear_inference_tip_cache()
         clear_lru_caches()

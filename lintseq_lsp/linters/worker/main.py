@@ -21,6 +21,7 @@ from lintseq_lsp.linters.files import Opener
 from lintseq_lsp.linters.imports import Imports
 from lintseq_lsp.linters.protocol import Setup, read_message, write_message
 from lintseq_lsp.linters.worker.checks import Session
+from lintseq_lsp.linters.worker.library import Library
 from lintseq_lsp.linters.worker.reading import MOST_SOURCE, confine, look_through_sources
 
 PRELOADED = (
@@ -54,14 +55,16 @@ def main(standard: Sequence[str], own: Sequence[str]) -> None:
     told: Sequence[str] = ()
     if setup.search is not None:
         setup, told = _searched(setup, setup.search, own)
+    version = None if setup.python_version is None else (setup.python_version[0], setup.python_version[1])
+    library = Library(version, setup.standard_library, standard, setup.site_packages)
     imports = Imports(standard)
     imports.load()
     if trusted:
         imports.trust([*own, *setup.source_roots, *setup.site_packages])
     opener = Opener(MOST_SOURCE)
     confine(opener)
-    look_through_sources()
-    session = Session(setup, standard, own)
+    look_through_sources(library)
+    session = Session(setup, standard, own, library)
     failure = session.warm()
     if not trusted:
         imports.close()
@@ -93,6 +96,8 @@ def _answer(report: Report) -> dict[str, Any]:
         "tier": report.tier,
         "parsed": report.parsed,
         "failure": report.failure,
+        "unknown": report.unknown,
+        "newer": report.newer,
         "files": report.dependencies.files,
         "read": list(report.dependencies.texts),
     }
@@ -106,7 +111,8 @@ def _searched(setup: Setup, search: Mapping[str, Any], own: Sequence[str]) -> tu
         setup,
         source_roots=[str(path) for path in found.source_roots],
         site_packages=[str(path) for path in found.site_packages],
-        python_version=found.python_version,
+        python_version=None if found.origin == "server" else found.python_version,
+        standard_library=None if found.standard_library is None else str(found.standard_library),
     ), found.warnings
 
 

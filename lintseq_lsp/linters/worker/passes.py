@@ -3,10 +3,11 @@
 import contextlib
 import re
 import tokenize
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from astroid import nodes
-from pylint.checkers import BaseChecker, BaseRawFileChecker, BaseTokenChecker
+from pylint.checkers import BaseChecker, BaseRawFileChecker, BaseTokenChecker, utils
 from pylint.checkers.classes.class_checker import ClassChecker, ScopeAccessMap
 from pylint.checkers.format import FormatChecker
 from pylint.config.config_initialization import _config_initialization
@@ -18,6 +19,7 @@ from pylint.utils import ASTWalker, FileState, LinterStats
 from lintseq_lsp.errors import LinterError
 from lintseq_lsp.linters.base import Finding, Tier
 from lintseq_lsp.linters.protocol import Setup
+from lintseq_lsp.linters.worker.doubts import DOUBTED, Doubts
 
 EXTRA_MESSAGES = frozenset({"W0311", "W0231"})
 NAMES_MESSAGES = frozenset({"E0001", "E0601", "E0602", "E0603", "E0606"})
@@ -34,11 +36,15 @@ OPTIONS = ("--unsafe-load-any-extension=no", "--missing-member-hint=no")
 class Pass:
     """One PyLinter with the messages of a tier, and its walker, which costs more to build than to run."""
 
-    def __init__(self, tier: Tier, setup: Setup) -> None:
+    def __init__(self, tier: Tier, setup: Setup, doubts: Doubts) -> None:
         self._linter = linter = _linter(setup)
         self._messages = linter.wanted = _messages(linter, tier)
+        # E00 is about pylint itself, and syntax.
+        self._refusable = [each for each in self._messages if each[0] == "E" and not each.startswith("E00")]
+        self._ends = [1]  # lines of the first and the last statement
         for definition in linter.msgs_store.messages:
             linter._msgs_state[definition.msgid] = definition.msgid in self._messages
+        linter.doubts = doubts
         linter.initialize()
         self._walker = ASTWalker(linter)
         self._checkers: list[BaseChecker] = linter.prepare_checkers()
@@ -48,13 +54,29 @@ class Pass:
             checker.open()
             self._walker.add_checker(checker)
 
+    @property
+    def unknown(self) -> tuple[str, ...]:
+        """What the last run would have found, if that were known to be true, with the reasons."""
+        return tuple(dict.fromkeys(self._linter.withheld))
+
+    @property
+    def is_off(self) -> bool:
+        """Whether the last text, or the configuration, had nothing looked at by pylint."""
+        if self._linter._ignore_file:
+            return True
+        enabled = self._linter.is_message_enabled
+        return not any(enabled(msgid, line) for msgid in self._refusable for line in self._ends)
+
     def indent_by(self, indent: str) -> None:
         """What one level is to be indented by from now on."""
         self._linter.config.indent_string = indent
 
     def run(self, module: nodes.Module, name: str, path: str) -> tuple[Finding, ...]:
+        """The findings; what is in `unknown` is none of them."""
         linter = self._linter
         linter.reporter.messages = []
+        linter.withheld = []
+        self._ends = [node.fromlineno for node in (*module.body[:1], *module.body[-1:])] or [1]
         linter.stats = LinterStats()
         linter._by_id_managed_msgs.clear()
         linter.set_current_module(name, path)
@@ -86,6 +108,27 @@ class _Linter(PyLinter):
     """Takes pragmas as pylint does, without the work that only other messages than `wanted` need."""
 
     wanted: frozenset[str] = frozenset()
+    doubts: Doubts | None = None
+    withheld: Sequence[str] = ()
+
+    def add_message(
+        self,
+        msgid: str,
+        line: int | None = None,
+        node: nodes.NodeNG | None = None,
+        args: Any | None = None,
+        *rest: Any,
+        **options: Any,
+    ) -> None:
+        """Keeps back what is not known to be true, with the reason."""
+        if self.doubts is not None and msgid in DOUBTED and node is not None:
+            doubt = self.doubts.about(msgid, node, args)
+            if doubt is not None:
+                msgid = "no-member" if msgid == "c-extension-no-member" else msgid  # without its advice
+                message = self.msgs_store.get_message_definitions(msgid)[0].msg
+                self.withheld = [*self.withheld, f"{message % args if args else message}: {doubt}"]
+                return
+        super().add_message(msgid, line, node, args, *rest, **options)
 
     def process_tokens(self, tokens: list[tokenize.TokenInfo]) -> None:
         super().process_tokens([_pragma_alone(token) for token in tokens])
@@ -152,6 +195,12 @@ class _Indentation(FormatChecker):
 
     def check_indent_level(self, string: str, expected: int, line_num: int) -> None:
         super().check_indent_level(string[: self._DEEPEST], expected, line_num)
+
+
+def forget_builtins(names: Iterable[str]) -> None:
+    """Those that the project's Python has not."""
+    for name in names:
+        utils.builtins.pop(name, None)  # type: ignore[attr-defined]
 
 
 def _linter(setup: Setup) -> _Linter:

@@ -1,10 +1,12 @@
 """How astroid gets to modules: it finds and reads files, as an editor has them, and imports nothing."""
 
+import contextlib
 import importlib.machinery
 import io
 import os
+import re
 import sys
-from functools import lru_cache
+from functools import lru_cache, partialmethod
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import IO, Any
@@ -12,7 +14,7 @@ from typing import IO, Any
 import astroid.manager
 from astroid import bases, builder, modutils, nodes
 from astroid.builder import AstroidBuilder, open_source_file
-from astroid.exceptions import AstroidError
+from astroid.exceptions import AstroidError, AstroidSyntaxError
 from astroid.interpreter._import import spec
 from astroid.manager import AstroidManager
 from astroid.modutils import is_module_name_part_of_extension_package_whitelist, load_module_from_name
@@ -20,8 +22,10 @@ from astroid.nodes.scoped_nodes import scoped_nodes
 
 from lintseq_lsp.linters.base import Stamp
 from lintseq_lsp.linters.files import Opener
+from lintseq_lsp.linters.grammar import newer_syntax
 from lintseq_lsp.linters.imports import COMPILED
 from lintseq_lsp.linters.sources import Sources
+from lintseq_lsp.linters.worker.library import Library
 
 MANAGER = AstroidManager()  # one for the process, whoever makes it
 SOURCES = Sources()  # the same
@@ -30,6 +34,12 @@ ASKED: set[str] = set()
 ast_from_module_name = AstroidManager.ast_from_module_name
 READ: dict[str, tuple[Stamp | str | None, int]] = {}
 """What each file that was read since then was: its state, and a hash of its text."""
+
+OPAQUE = "lintseq_opaque"
+"""Attribute of a module's tree that is not what the module has: nobody can know that without running it."""
+
+_STUB_VALUE = re.compile(r"(?<![=!<>])=[ \t]*\.\.\.(?=[ \t]*(?:#|$))", re.MULTILINE)
+"""Of a constant in a stub, which is not an ellipsis. In place of it stands a name that nothing binds."""
 
 MOST_SOURCE = 4 * 1024 * 1024
 """Bytes of a module's source. astroid's tree of it takes a hundred times as many."""
@@ -131,18 +141,60 @@ def _read_source(file: str) -> tuple[IO[str], str, str]:
     return found
 
 
-def _ask_for(manager: AstroidManager, name: str | None, *arguments: Any, **options: Any) -> nodes.Module:
-    if name is not None:
-        ASKED.add(name)
-    return ast_from_module_name(manager, name, *arguments, **options)
+def _ask_for(
+    manager: AstroidManager, library: Library, name: str | None, *arguments: Any, **options: Any
+) -> nodes.Module:
+    if name is None:
+        return ast_from_module_name(manager, name, *arguments, **options)
+    ASKED.add(name)
+    path = sys.path
+    if library.lacks(name):
+        sys.path = [folder for folder in path if folder not in library.path]
+    try:
+        return ast_from_module_name(manager, name, *arguments, **options)
+    except AstroidSyntaxError as error:
+        if not _may_be_newer(error, library):
+            raise
+        return opaque(manager, name, error.path)
+    finally:
+        sys.path = path
 
 
-def look_through_sources() -> None:
+def _may_be_newer(error: AstroidSyntaxError, library: Library) -> bool:
+    """Whether a module that does not parse may be right: it is installed, or uses what came later."""
+    folders = Path(error.path or "").parts
+    if "site-packages" in folders or "dist-packages" in folders:
+        return True
+    return bool(newer_syntax(getattr(error.error, "text", None) or "", wanted=library.wanted))
+
+
+def _compiled_elsewhere(manager: AstroidManager, name: str) -> nodes.Module:
+    """An extension module, which is not loaded: what the stub beside it says, else nothing that is known."""
+    with contextlib.suppress(AstroidError, OSError, SyntaxError, ValueError, LookupError):
+        file = manager.file_from_module_name(name, None).location
+        if file:
+            stub = str(Path(file).with_name(Path(file).name.partition(".")[0] + ".pyi"))
+            if SOURCES.is_file(stub):
+                stream, _, text = _read_source(stub)
+                stream.close()
+                return AstroidBuilder(manager).string_build(_STUB_VALUE.sub("= __value__", text), name, stub)
+    return opaque(manager, name)
+
+
+def opaque(manager: AstroidManager, name: str, file: str | None = None) -> nodes.Module:
+    """A module of which nothing is known but that it is there, in astroid's cache from now on."""
+    module = AstroidBuilder(manager).string_build("", name, file)
+    setattr(module, OPAQUE, True)
+    return module
+
+
+def look_through_sources(library: Library) -> None:
     """Has astroid ask `SOURCES` for what it would ask the file system, and note what it was asked for."""
     paths, system = ModuleType("os.path"), ModuleType("os")
     paths.__dict__.update(os.path.__dict__, isfile=SOURCES.is_file, exists=SOURCES.exists)
     system.__dict__.update(os.__dict__, path=paths)
     modutils.os = scoped_nodes.os = system
     builder.open_source_file = _read_source
-    AstroidManager.ast_from_module_name = _ask_for
+    AstroidManager.ast_from_module_name = partialmethod(_ask_for, library)
+    AstroidManager._build_stub_module = _compiled_elsewhere
     spec._SPEC_FINDERS = (*spec._SPEC_FINDERS, _NewFolders)
