@@ -17,7 +17,7 @@ from pylint.checkers.clear_lru_cache import clear_lru_caches
 
 from lintseq_lsp.linters.base import Dependencies, Stamp
 from lintseq_lsp.linters.protocol import Setup, stamp
-from lintseq_lsp.linters.worker import unseen
+from lintseq_lsp.linters.worker import guards, unseen
 from lintseq_lsp.linters.worker.reading import ASKED, MANAGER, READ, SOURCES, source_of
 
 _PATH_CACHES: tuple[Any, ...] = (
@@ -77,6 +77,7 @@ class Modules:
             MANAGER.astroid_cache.pop(known, None)
             del self._tracked[known]
         unseen.forget()
+        guards.forget()
         _invalidate_cache()
         clear_inference_tip_cache()
         clear_lru_caches()

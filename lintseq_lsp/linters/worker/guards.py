@@ -4,11 +4,13 @@ Values as type checkers know them: `sys.platform`, `os.name`, `platform.system()
 what is made of them by comparison, `not`, `and` and `or`, also by way of a name.
 """
 
+import math
 import operator
 import os
 import platform
 import sys
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Any
 
 from astroid import nodes
@@ -60,19 +62,34 @@ def is_off(node: nodes.NodeNG, python: Version) -> bool:
     return False
 
 
+def forget() -> None:
+    """Trees are let go."""
+    _end_of.cache_clear()
+
+
 def _has_ended(statement: nodes.NodeNG, python: Version) -> bool:
     """Whether a guard in front of the statement, in the same block, has left it."""
-    above = statement.previous_sibling()
-    while above is not None:
-        if isinstance(above, nodes.Assert) and _truth(above.test, python) in (False, None):
-            return True
-        if isinstance(above, nodes.If):
-            leaves, leaves_else = _leaves(above.body), _leaves(above.orelse)
-            truth = _truth(above.test, python) if leaves or leaves_else else "plain"
-            if (leaves and truth in (True, None)) or (leaves_else and truth in (False, None)):
-                return True
-        above = above.previous_sibling()
-    return False
+    field, _ = statement.parent.locate_child(statement)
+    return bool(statement.fromlineno > _end_of(statement.parent, field, python))
+
+
+@lru_cache(maxsize=4096)
+def _end_of(parent: nodes.NodeNG, field: str, python: Version) -> float:
+    """The line of a block behind which nothing runs; there may be none."""
+    block = getattr(parent, field)
+    for each in block if isinstance(block, list) else ():
+        if isinstance(each, nodes.Assert):
+            ends = _truth(each.test, python) in (False, None)
+        elif isinstance(each, nodes.If) and (_leaves(each.body) or _leaves(each.orelse)):
+            truth = _truth(each.test, python)
+            ends = (_leaves(each.body) and truth in (True, None)) or (
+                _leaves(each.orelse) and truth in (False, None)
+            )
+        else:
+            continue
+        if ends:
+            return float(each.tolineno)
+    return math.inf
 
 
 def _leaves(block: Sequence[nodes.NodeNG]) -> bool:

@@ -58,7 +58,7 @@ def infer(node: nodes.NodeNG) -> list[Any]:
 
 def forget() -> None:
     """Trees are let go, and what star imports lead to may change."""
-    for cache in (_in_module, _in_class, _given_by, _by_setattr):
+    for cache in (_in_module, _in_class, _given_by, _by_setattr, _star_imports):
         cache.cache_clear()
 
 
@@ -116,10 +116,14 @@ def star_is_open(module: nodes.Module, name: str | None = None) -> bool:
 
 def stars(module: nodes.Module) -> Iterator[nodes.Module]:
     """The modules that are imported with a star."""
-    for node in module.nodes_of_class(nodes.ImportFrom):
-        if node.names[0][0] == "*":
-            with contextlib.suppress(AstroidError, RecursionError):
-                yield node.do_import_module()
+    for node in _star_imports(module):
+        with contextlib.suppress(AstroidError, RecursionError):
+            yield node.do_import_module()
+
+
+@lru_cache(maxsize=256)
+def _star_imports(module: nodes.Module) -> list[nodes.ImportFrom]:
+    return [node for node in module.nodes_of_class(nodes.ImportFrom) if node.names[0][0] == "*"]
 
 
 def registers_modules(name: str) -> bool:
