@@ -12,31 +12,22 @@ from dataclasses import replace
 
 from lintseq_lsp import actions, completion, lintseq
 from lintseq_lsp.actions import Action, ActionKind, Insertion
-from lintseq_lsp.backends.base import CANDIDATES, Backend, Request, Sampling, Stop
+from lintseq_lsp.backends.base import CANDIDATES, Backend, Sampling, Stop
 from lintseq_lsp.completion import Cursor, cursor_at
-from lintseq_lsp.diffs import Diff, Malformed
 from lintseq_lsp.edits import apply, at_line_start, rebase, replacement_between, unmap
-from lintseq_lsp.excerpt import Excerpt, excerpt_around, replace_lines
+from lintseq_lsp.excerpt import replace_lines
+from lintseq_lsp.formats.base import TOKENS_A_LINE, Malformed, PromptFormat, Question, Room, Task, View
 from lintseq_lsp.gate import Baseline, Gate, Reason, Verdict, finding_key, malformed, new_findings, wait
-from lintseq_lsp.generation import RESAMPLING, Ended, Limits, Proposal, State, Step, generate, propose
+from lintseq_lsp.generation import RESAMPLING, Ended, Limits, Proposal, Step, generate, propose
 from lintseq_lsp.linters.base import Finding, Report
-from lintseq_lsp.prompts import (
-    Opening,
-    PromptFormat,
-    history,
-    instruction_fragment,
-    open_block,
-)
 from lintseq_lsp.settings import UNMEASURED, Certainty, Settings
 from lintseq_lsp.suggestions import Evidence, Memory, Outcome, Suggestion
 from lintseq_lsp.text import Document, indentation
 
-EXCERPT_TOKENS = 600
-"""What the model sees of a document. More takes longer to read."""
+EDIT_TOKENS = 160
+"""Room for one edit of a sequence."""
 
 _Cancelled = Callable[[], bool]
-_TOKENS_A_LINE = 24
-"""Room for an answer of so many tokens a line. Lines of real programs have 12 in the mean."""
 
 
 class Engine:
@@ -57,7 +48,6 @@ class Engine:
         self.settings = settings
         self._format = prompt_format
         self._certainty = certainty
-        self._costs: OrderedDict[str, int] = OrderedDict()
         self._explained: OrderedDict[str, Outcome] = OrderedDict()
 
     def close(self) -> None:
@@ -153,8 +143,9 @@ class Engine:
         baseline = self.gate.baseline(document, cursor.line, cancelled)
         if baseline.failure:
             return Outcome(reason=Reason.LINTER_FAILED, detail=baseline.failure)
-        request = self._request(cursor)
-        if request is None:
+        lines = self.settings.max_lines
+        question = self._ask(View(document, offset), Task.FILL, lines, lines * TOKENS_A_LINE)
+        if question is None:
             return Outcome(reason=Reason.TOO_LONG, detail="the line does not fit the model's context")
         rejected: dict[str, Verdict] = {}
         for entry in self._remembered(document, offset):
@@ -168,7 +159,7 @@ class Engine:
         if len(found) >= candidates:
             return Outcome(tuple(found.values()), Reason.ACCEPTED, rejected=tuple(rejected.values()))
         reasons: list[Reason] = []
-        proposals = propose(self.backend, request, cancelled)
+        proposals = propose(self.backend, question, cancelled)
         read = self.backend.usage.read
         for attempt in range(2):
             for proposal in proposals:
@@ -182,9 +173,8 @@ class Engine:
                 break
             # Cheaper than one by one: the candidates share their prefix, which is in the cache by now.
             count = min(max(self.settings.tries, candidates), CANDIDATES)
-            proposals = propose(
-                self.backend, replace(request, sampling=RESAMPLING, candidates=count), cancelled
-            )
+            request = replace(question.request, sampling=RESAMPLING, candidates=count)
+            proposals = propose(self.backend, replace(question, request=request), cancelled)
             proposals.sort(key=lambda proposal: -proposal.confidence)
         for suggestion in found.values():
             self.memory.remember_inline(suggestion, offset)
@@ -195,23 +185,6 @@ class Engine:
                 return replace(_broken(baseline), rejected=verdicts, prompt_tokens_read=read)
             return Outcome(reason=reason, rejected=verdicts, prompt_tokens_read=read)
         return Outcome(tuple(found.values()), Reason.ACCEPTED, rejected=verdicts, prompt_tokens_read=read)
-
-    def _request(self, cursor: Cursor) -> Request | None:
-        """What to ask of the model for the statement at the cursor; None when the context is too small."""
-        tokens = min(self.settings.max_lines * _TOKENS_A_LINE, self.backend.context // 5)
-        excerpt = completion.shown(cursor, self._excerpt(cursor.document, cursor.line, "", tokens))
-        opening = completion.opening_at(cursor, excerpt, self.settings.max_lines)
-        fragment, begins = open_block(opening)
-        shown = history(excerpt.lines(cursor.document), opening.above, self._format)
-        prompt = (instruction_fragment(""), *shown, fragment)
-        fixed = [*prompt, max(begins, key=len, default="")]
-        room = self.backend.context - sum(self.backend.count(part) + 1 for part in fixed)
-        if room < _TOKENS_A_LINE:
-            return None
-        # A header that is still to be written is a line of its own.
-        lines = 1 if opening.fewest == opening.most else opening.most + 1
-        tokens = min(room, 2 * _TOKENS_A_LINE if lines == 1 else tokens)
-        return Request(prompt, begins, max_tokens=tokens, max_lines=lines)
 
     def _judged(
         self,
@@ -228,17 +201,14 @@ class Engine:
         None has a lower log-probability than `floor`. `rejected` has the verdicts on the texts that were
         judged for this request, and gets more.
         """
-        if isinstance(proposal.diff, Malformed):
-            rejected[proposal.written] = malformed(proposal.diff)
+        if isinstance(proposal.edit, Malformed):
+            rejected[proposal.written] = malformed(proposal.edit)
             return Reason.MALFORMED
-        added = proposal.diff.hunks[0].added if proposal.diff.hunks else ()
-        if proposal.stop is Stop.LENGTH and not proposal.written.endswith("\n"):
-            added = added[:-1]  # cut off in the middle of a line
-        if not added:
+        if not proposal.edit.changes:
             return Reason.LIMIT if proposal.stop is Stop.LENGTH else Reason.COMPLETE
         reason = Reason.NO_FIT if cursor.right.strip() else Reason.COMPLETE
         checked = 0
-        for replacement in completion.answers(cursor, added):
+        for replacement in completion.answers(cursor, proposal.edit.changes[0].text):
             if proposal.line_logprobs[replacement.text.count(cursor.document.newline)] < floor:
                 reason = Reason.UNSURE
                 continue
@@ -309,14 +279,17 @@ class Engine:
                 self.memory.remember_next(document.text, again)
                 return Outcome((again,), Reason.ACCEPTED)
             self.memory.forget_next(document)
-        line = document.position(offset)[0]
-        limits = Limits(steps=3, lines=self.settings.max_lines, tries=self.settings.tries)
-        state = self._state(document, line, "", limits)
+        limits = Limits(steps=3, tries=self.settings.tries)
+        question = self._ask(View(document, offset), Task.NEXT, self.settings.max_lines, EDIT_TOKENS)
+        if question is None:
+            return Outcome(reason=Reason.LIMIT)
         chain = _Chain(document)
         rejected: list[Verdict] = []
         reason = Reason.COMPLETE
         states = 0
-        for item in generate(state, self.backend, self.gate, baseline, limits=limits, cancelled=cancelled):
+        for item in generate(
+            question, document, self.backend, self.gate, baseline, limits=limits, cancelled=cancelled
+        ):
             if isinstance(item, Ended):
                 reason = Reason.NOTHING_NEW if item.accepted else item.reason
                 break
@@ -324,8 +297,7 @@ class Engine:
             if not item.verdict.accepted:
                 rejected.append(item.verdict)
                 continue
-            assert isinstance(item.diff, Diff)
-            if item.logprob < floor * sum(len(hunk.added) for hunk in item.diff.hunks):
+            if item.logprob < floor * len(item.added):
                 reason = Reason.UNSURE
                 break
             change = chain.after(item, Evidence.of(item.verdict, states, clock.milliseconds))
@@ -356,22 +328,24 @@ class Engine:
 
         With `lines` (zero-based, inclusive) the first one goes inside of those or right around them.
         """
-        limits = Limits(steps=8, lines=max(self.settings.max_lines, 12), tries=self.settings.tries)
+        limits = Limits(steps=8, tries=self.settings.tries)
         baseline = self.gate.baseline(document, None, cancelled)
         if baseline.failure:
             yield Ended(Reason.LINTER_FAILED, document, 0, 0)
             return
-        state = self._state(document, lines[1] if lines else len(document.lines) - 1, instruction, limits)
-        places = None
-        if lines is not None:
-            places = range(state.excerpt.above(lines[0]), state.excerpt.above(lines[1] + 1) + 1)
+        offset = document.starts[lines[1] if lines else -1]
+        view = View(document, offset, instruction=instruction, lines=lines)
+        question = self._ask(view, Task.INSTRUCT, max(self.settings.max_lines, 12), EDIT_TOKENS)
+        if question is None:
+            yield Ended(Reason.LIMIT, document, 0, 0)
+            return
         yield from generate(
-            state,
+            question,
+            document,
             self.backend,
             self.gate,
             baseline,
             limits=limits,
-            places=places,
             sampling=sampling,
             cancelled=cancelled,
         )
@@ -448,10 +422,12 @@ class Engine:
     ) -> Outcome:
         """The first accepted state that differs from `document`, by more tries if need be."""
         most = max(self.settings.max_lines, 12)
-        limits = Limits(steps=1, lines=most, tries=self.settings.tries, tokens=most * _TOKENS_A_LINE)
+        limits = Limits(steps=1, tries=self.settings.tries)
         shown, above = insertion.shown or (insertion.document, insertion.above)
-        state = self._state(shown, above, insertion.instruction, limits)
-        opening = Opening(state.excerpt.above(above), insertion.typed, 1, most)
+        view = View.of_new_lines(shown, above, insertion.typed, insertion.instruction)
+        question = self._ask(view, Task.FILL, most, most * TOKENS_A_LINE)
+        if question is None:
+            return Outcome(reason=Reason.LIMIT)
         rejected: list[Verdict] = []
         states = 0
         reason = Reason.LIMIT
@@ -459,12 +435,12 @@ class Engine:
             sampling = replace(RESAMPLING, seed=attempt) if attempt else None
             again = False
             for item in generate(
-                state,
+                question,
+                shown,
                 self.backend,
                 self.gate,
                 baseline,
                 limits=limits,
-                opening=opening,
                 sampling=sampling,
                 cancelled=cancelled,
             ):
@@ -476,9 +452,7 @@ class Engine:
                 if not item.verdict.accepted:
                     rejected.append(item.verdict)
                     continue
-                assert isinstance(item.diff, Diff)
-                added = item.diff.hunks[0].added
-                final = replace_lines(insertion.document, [(insertion.above, 0, added)])
+                final = replace_lines(insertion.document, [(insertion.above, 0, item.added)])
                 verdict = item.verdict
                 if final.text != item.document.text:
                     # The model was shown less, or without the blank lines around.
@@ -493,8 +467,7 @@ class Engine:
                     reason, again = Reason.NOTHING_NEW, True
                     continue
                 evidence = Evidence.of(verdict, states, clock.milliseconds)
-                confidence = item.logprob / max(item.tokens, 1)
-                suggestion = Suggestion(document, (change,), evidence, confidence)
+                suggestion = Suggestion(document, (change,), evidence, item.confidence)
                 return Outcome((suggestion,), Reason.ACCEPTED, rejected=rejected)
             if not again:
                 break
@@ -536,24 +509,9 @@ class Engine:
                 self._explained.popitem(last=False)
         return outcome
 
-    def _state(self, document: Document, line: int, instruction: str, limits: Limits) -> State:
-        """The document as the model sees it around `line`."""
-        excerpt = self._excerpt(document, line, instruction, limits.tokens)
-        fragments = history(excerpt.lines(document), excerpt.above(line), self._format)
-        return State(document, excerpt, (instruction_fragment(instruction), *fragments))
-
-    def _excerpt(self, document: Document, line: int, instruction: str, answer: int) -> Excerpt:
-        room = self.backend.context - answer - self.backend.count(instruction) - 32
-        return excerpt_around(document, line, min(room, EXCERPT_TOKENS), self._cost)
-
-    def _cost(self, line: str) -> int:
-        """Tokens of a line in a chunk, with its share of the chunk's header."""
-        cost = self._costs.get(line)
-        if cost is None:
-            cost = self._costs[line] = self.backend.count(f"+{line}\n") + 2
-            while len(self._costs) > 4096:
-                self._costs.popitem(last=False)
-        return cost
+    def _ask(self, view: View, task: Task, lines: int, tokens: int) -> Question | None:
+        room = Room(self.backend.context, lines, tokens)
+        return self._format.ask(view, task, self.backend.count, room)
 
 
 class _Chain:
@@ -570,8 +528,7 @@ class _Chain:
         change = replacement_between(before.text, step.document.text)
         if change is None:
             return None
-        confidence = step.logprob / max(step.tokens, 1)
-        return Suggestion(before, (at_line_start(before.text, change),), evidence, confidence)
+        return Suggestion(before, (at_line_start(before.text, change),), evidence, step.confidence)
 
     def offer(self, alone: Suggestion) -> None:
         """Offers it beside those that are offered, if it does not touch them."""

@@ -13,7 +13,7 @@ from enum import Enum
 from typing import TypeVar
 
 from lintseq_lsp.alignment import origins
-from lintseq_lsp.diffs import Malformed
+from lintseq_lsp.formats.base import Malformed
 from lintseq_lsp.errors import Cancelled
 from lintseq_lsp.grammar import newer_syntax
 from lintseq_lsp.linters.base import Check, Dependencies, Finding, Linter, OnDisk, Report, Tier, Workspace

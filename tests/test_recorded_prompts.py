@@ -20,7 +20,7 @@ from lintseq_lsp.actions import ActionKind, actions_at
 from lintseq_lsp.backends.base import Request
 from lintseq_lsp.backends.scripted import ScriptedBackend
 from lintseq_lsp.engine import Engine
-from lintseq_lsp.prompts import PromptFormat
+from lintseq_lsp.formats.lintseq import DIFF, History, LintSeq
 from lintseq_lsp.settings import Settings
 from lintseq_lsp.text import Document
 
@@ -135,11 +135,9 @@ WAYS: dict[str, Callable[[Engine, Document, int], None]] = {
 NEXT = stream(diff(0, "one = 1"), diff(0, "broken ("), diff(1, "two = 2", "", "three = 3"), "\n", "\n")
 
 
-def asked(
-    ask: Callable[[Engine], None], written: str, prompt_format: PromptFormat, context: int = 1024
-) -> list[Request]:
+def asked(ask: Callable[[Engine], None], written: str, told: History, context: int = 1024) -> list[Request]:
     backend = ScriptedBackend([written], context=context)
-    engine = Engine(backend, python_gate(), prompt_format=prompt_format, settings=Settings())
+    engine = Engine(backend, python_gate(), prompt_format=LintSeq(told), settings=Settings())
     ask(engine)
     return backend.requests
 
@@ -149,11 +147,14 @@ def digest(texts: list[str]) -> str:
 
 
 def fragments_of(request: Request) -> list[str]:
-    return list(request.prompt)
+    """What stands between the special tokens."""
+    assert set(request.prompt[1::2]) == {DIFF}
+    assert request.stops == {DIFF}
+    return [part for part in request.prompt if isinstance(part, str)]
 
 
 def begins_of(request: Request) -> list[str]:
-    return list(request.begins)
+    return [begin for group in request.begins for begin in group]
 
 
 def described(request: Request) -> dict[str, Any]:
@@ -187,21 +188,21 @@ def requests() -> dict[str, list[Request]]:
     found = {}
     for way in WAYS:
         for name in EDITED if way.startswith("edit") else DOCUMENTS:
-            for prompt_format in PromptFormat if name in ("long", "CRLF") else [PromptFormat.SUFFIX_FIRST]:
+            for told in History if name in ("long", "CRLF") else [History.SUFFIX_FIRST]:
                 written = "" if way == "complete" else NEXT
-                key = f"{way} | {name} | {prompt_format.value}"
-                found[key] = asked(in_document(way, name), written, prompt_format)
+                key = f"{way} | {name} | {told.value}"
+                found[key] = asked(in_document(way, name), written, told)
         key = f"{way} | long | small context"
-        found[key] = asked(in_document(way, "long"), NEXT, PromptFormat.SUFFIX_FIRST, context=400)
+        found[key] = asked(in_document(way, "long"), NEXT, History.SUFFIX_FIRST, context=400)
     for kind, line, last in (
         (ActionKind.IMPLEMENT, 9, 9),
         (ActionKind.CONTINUE, 16, 16),
         (ActionKind.REWRITE, 20, 22),
     ):
         written = stream("        broken (\n", "        return 1\n")
-        for prompt_format in PromptFormat:
-            key = f"{kind.value} | {prompt_format.value}"
-            found[key] = asked(resolved(kind, line, last), written, prompt_format)
+        for told in History:
+            key = f"{kind.value} | {told.value}"
+            found[key] = asked(resolved(kind, line, last), written, told)
     return found
 
 

@@ -14,9 +14,9 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from lintseq_lsp.diffs import Diff, Malformed, render
 from lintseq_lsp.encoding import decode, encode
 from lintseq_lsp.errors import LintSeqError
+from lintseq_lsp.formats.base import Malformed
 from lintseq_lsp.gate import Reason, Verdict
 from lintseq_lsp.generation import Step
 from lintseq_lsp.linters.base import Finding
@@ -104,7 +104,7 @@ def verdict_word(verdict: Verdict) -> str:
 def show_step(step: Step) -> None:
     """A step as a coloured diff under its verdict."""
     show_verdict(f"step {step.number}", step.verdict)
-    show_diff(diff_text(step.diff, step.written))
+    show_diff(diff_text(step))
     show_findings(step.verdict)
 
 
@@ -137,5 +137,9 @@ def show_diff(diff: str) -> None:
         console.print(Text(f"  {line}", style=style))
 
 
-def diff_text(diff: Diff | Malformed, written: str) -> str:
-    return written if isinstance(diff, Malformed) else render(diff)
+def diff_text(step: Step) -> str:
+    """The lines that a step changes, without any around; what the model wrote, where that is no edit."""
+    if isinstance(step.edit, Malformed):
+        return step.written
+    lines = difflib.unified_diff(step.before.lines, step.document.lines, n=0, lineterm="")
+    return "\n".join([*lines][2:]) + "\n"
