@@ -118,7 +118,7 @@ def apply_diff(document: Document, excerpt: Excerpt, diff: Diff) -> Applied | Ma
         done = end
     numbers += [number + shift for number in excerpt.numbers[done:]]
     replacements = line_replacements(document, changes)
-    after = Document(apply(document.text, replacements), document.version, document.path)
+    after = document.with_text(apply(document.text, replacements))
     if len(after.lines) != max(1, len(document.lines) + shift):  # a lone \r now stands in front of a \n
         return Malformed("line ends of two kinds run together")
     return Applied(tuple(replacements), after, Excerpt(tuple(numbers)))
@@ -130,8 +130,7 @@ LineChange = tuple[int, int, Sequence[str]]
 
 def replace_lines(document: Document, changes: Iterable[LineChange]) -> Document:
     """The document after all `changes`, which ascend, do not overlap, and count its lines as they are."""
-    text = apply(document.text, line_replacements(document, changes))
-    return Document(text, document.version, document.path)
+    return document.with_text(apply(document.text, line_replacements(document, changes)))
 
 
 def line_replacements(document: Document, changes: Iterable[LineChange]) -> list[Replacement]:

@@ -13,9 +13,11 @@ from dataclasses import dataclass, replace
 from lintseq_lsp.backends.base import Ability, Backend, Ending, Piece, Request, Sampling, Stop
 from lintseq_lsp.edits import apply
 from lintseq_lsp.formats.base import Edit, Malformed, Question, changed_lines
-from lintseq_lsp.gate import Baseline, Gate, Reason, Verdict, malformed, wait
+from lintseq_lsp.gate import Bar, wait
+from lintseq_lsp.reasons import Reason
 from lintseq_lsp.repetition import Circles, repeated_from, repeats_neighbours
 from lintseq_lsp.text import Document
+from lintseq_lsp.verdicts import Verdict, malformed
 
 RESAMPLING = Sampling(temperature=0.7, top_p=0.95, min_p=0.02)
 """How a second answer is sampled, after the greedy one was rejected."""
@@ -103,7 +105,7 @@ class _Writing:
         self._logprob, self._tokens = 0.0, 0
         self._circles = Circles()
         self._lines: list[float] = []
-        self._ahead = 0.0  # log-probability of what stands in front of the answer's own text
+        self._ahead = 0.0  # log-probability of the lines in front of the answer's own text
         self._line_is_open = True
         self._has_begun = False
 
@@ -114,12 +116,8 @@ class _Writing:
         self._tokens += piece.tokens
         own = self._reader.feed(piece.text)
         broken = own if isinstance(own, Malformed) else self._begun_otherwise(piece.stop is not None)
-        if isinstance(own, str) and own:
-            self._has_begun = True
-            self._lines += [self._logprob] * own.count("\n")
-            self._line_is_open = not own.endswith("\n")
-        elif not self._has_begun:
-            self._ahead = self._logprob
+        if isinstance(own, str):
+            self._note_lines(piece.text, own)
         stop = piece.stop or (Stop.LENGTH if broken or self._circles.closed_by(piece.text) else None)
         if stop is None:
             return None
@@ -130,6 +128,15 @@ class _Writing:
         lines = tuple(logprob - self._ahead for logprob in self._lines)
         written = self._fragment + self._text
         return Proposal(written, edit, stop, self._logprob, self._tokens, self._index, lines)
+
+    def _note_lines(self, text: str, own: str) -> None:
+        """Whatever lines of `text` are not the answer's `own` and stand in front of it do not count."""
+        if not self._has_begun and own.count("\n") < text.count("\n"):
+            self._ahead = self._logprob
+        if own:
+            self._has_begun = True
+            self._lines += [self._logprob] * own.count("\n")
+            self._line_is_open = not own.endswith("\n")
 
     def _begun_otherwise(self, is_all: bool) -> Malformed | None:
         if not self._begins or self._text.startswith(tuple(self._begins)):
@@ -191,8 +198,7 @@ def generate(
     question: Question,
     document: Document,
     backend: Backend,
-    gate: Gate,
-    baseline: Baseline,
+    bar: Bar,
     *,
     limits: Limits,
     sampling: Sampling | None = None,
@@ -203,19 +209,17 @@ def generate(
     `question` is about `document`. Greedy unless `sampling` is given; retries always sample.
     Raises `Cancelled`, and `ModelError` when the backend fails.
     """
-    sequence = _Sequence(question, document, gate, baseline, limits)
+    sequence = _Sequence(question, document, bar, limits)
     return sequence.items(backend, sampling or Sampling(), cancelled)
 
 
 class _Sequence:
     """Where the loop stands: the last accepted state, and the edit that is being judged."""
 
-    def __init__(
-        self, question: Question, document: Document, gate: Gate, baseline: Baseline, limits: Limits
-    ) -> None:
+    def __init__(self, question: Question, document: Document, bar: Bar, limits: Limits) -> None:
         self._document = document
         self._question: Callable[[], Question | None] = lambda: question
-        self._gate, self._baseline, self._limits = gate, baseline, limits
+        self._bar, self._limits = bar, limits
         self._pending: _Pending | None = None
         self._number = self._accepted = self._rejected = self._tries = 0
         self._ended: Reason | None = None
@@ -243,11 +247,11 @@ class _Sequence:
         question = (pending.edit.after if pending else self._question)()
         if question is None:
             return None
-        sampling = _sampling(sampling, 0 if pending else self._tries, steps)
-        asked = replace(question, request=replace(question.request, sampling=sampling))
+        asked = question.sampled(_sampling(sampling, 0 if pending else self._tries, steps))
         proposal = None
         with closing(_written(backend, asked, cancelled)) as writing:
-            for proposal in writing:
+            for latest in writing:
+                proposal = latest
                 if self._pending is not None and self._pending.verdict.done():
                     yield self._settle(self._pending, self._pending.verdict.result())
                     if self._tries:
@@ -276,9 +280,8 @@ class _Sequence:
             self._refuse(Reason.MALFORMED)
             yield self._step(proposal, reason, self._document, self._document, malformed(reason))
         elif isinstance(edit, Edit) and edit.changes:
-            text = apply(self._document.text, edit.changes)
-            after = Document(text, self._document.version, self._document.path)
-            verdict = self._gate.submit(self._document, after, self._baseline)
+            after = self._document.with_text(apply(self._document.text, edit.changes))
+            verdict = self._bar.at(self._document).submit(after)
             self._pending = _Pending(proposal, edit, after, verdict)
         elif isinstance(edit, Edit):
             self._question = edit.after

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from lintseq_lsp.backends.base import Backend
 from lintseq_lsp.engine import Engine
+from lintseq_lsp.formats.base import PromptFormat
 from lintseq_lsp.gate import Gate, GatePolicy
 from lintseq_lsp.linters.base import Linter
-from lintseq_lsp.formats.base import PromptFormat
 from lintseq_lsp.settings import UNMEASURED, Certainty, Settings
 
 _SCRIPTED = "scripted:"

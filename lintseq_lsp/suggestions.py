@@ -12,9 +12,10 @@ from typing import Any
 
 from lintseq_lsp import edits
 from lintseq_lsp.edits import Replacement
-from lintseq_lsp.gate import Reason, Verdict
 from lintseq_lsp.linters.base import Dependencies, Tier
+from lintseq_lsp.reasons import Reason
 from lintseq_lsp.text import Document
+from lintseq_lsp.verdicts import Verdict
 
 _ids = itertools.count(1)
 

@@ -83,6 +83,10 @@ class Document:
                 steps[inner.removeprefix(outer)] += 1
         return max(steps, key=lambda step: (steps[step], step == _INDENT), default=_INDENT)
 
+    def with_text(self, text: str) -> "Document":
+        """An edit of the document: the same version and path."""
+        return Document(text, self.version, self.path)
+
     def offset(self, line: int, column: int) -> int:
         """Offset of (line, column), both zero-based and in code points; clamped to the document."""
         if line < 0:

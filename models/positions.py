@@ -15,11 +15,10 @@ from typing import Any
 from statements import parse
 
 from lintseq_lsp import lintseq
-from lintseq_lsp.gate import Known
 from lintseq_lsp.linters.base import Report
 from lintseq_lsp.linters.syntax import check_syntax
-from lintseq_lsp.synthesis.programs import beyond
 from lintseq_lsp.text import Document, indentation
+from lintseq_lsp.verdicts import Known, beyond
 
 NEXT_LINE, HALF_TYPED, NEXT_EDIT, REWRITE = TASKS = ("next line", "half-typed line", "next edit", "rewrite")
 MOST_LINES = 8  # taken out

@@ -18,15 +18,16 @@ from pathlib import Path
 from typing import Any
 
 from lintseq_lsp.actions import Action
-from lintseq_lsp.diffs import Diff
 from lintseq_lsp.edits import Replacement, rebase
 from lintseq_lsp.errors import Cancelled, ModelError, ModelFileError
-from lintseq_lsp.gate import Reason, Verdict
+from lintseq_lsp.formats.base import Edit
 from lintseq_lsp.generation import Ended, Step
 from lintseq_lsp.linters.base import Tier
+from lintseq_lsp.reasons import Reason
 from lintseq_lsp.settings import Settings
 from lintseq_lsp.suggestions import Evidence, Memory, Outcome, Suggestion
 from lintseq_lsp.text import Document
+from lintseq_lsp.verdicts import Verdict
 
 HEAVY = ("pylint", "astroid", "llama_cpp", "numpy", "pyflakes", "psutil", "rich", "typer")
 
@@ -48,20 +49,15 @@ class FakeEngine:
         log(f"prepare {document.path} {line}")
 
     def recall(self, document: Document, offset: int) -> Outcome | None:
-        from lintseq_lsp.engine import Engine
+        from lintseq_lsp.asking.remembered import recall
 
-        return Engine.recall(self, document, offset)  # type: ignore[arg-type]
+        return recall(self.memory, self.holds, document, offset)
 
     def recall_next(self, document: Document) -> Suggestion | None:
         return self.memory.recall_next(document)
 
     def holds(self, suggestion: Suggestion) -> bool:
         return {"# out of date", "# wrong by now"}.isdisjoint(suggestion.base.lines)
-
-    def _remembered(self, document: Document, offset: int) -> Iterator[Suggestion]:
-        from lintseq_lsp.engine import Engine
-
-        return Engine._remembered(self, document, offset)  # type: ignore[arg-type]
 
     def complete(
         self,
@@ -147,9 +143,9 @@ class FakeEngine:
                 text += line.removeprefix("# step: ") + "\n"
                 accepted += 1
                 state = Document(text, document.version, document.path)
-                yield Step(number, Diff(), "", state, Verdict(Reason.ACCEPTED, tier=Tier.PYLINT))
+                yield Step(number, Edit(), "", document, state, Verdict(Reason.ACCEPTED, tier=Tier.PYLINT))
             elif line == "# bad step":
-                yield Step(number, Diff(), "", document, Verdict(Reason.NEW_FINDINGS))
+                yield Step(number, Edit(), "", document, document, Verdict(Reason.NEW_FINDINGS))
             else:
                 self._obey(Document(line), cancelled)
         yield Ended(Reason.COMPLETE, Document(text), accepted, 0)

@@ -30,6 +30,13 @@ CORE = {
     for name in (
         "actions",
         "alignment",
+        "asking",
+        "asking.complete",
+        "asking.edit",
+        "asking.job",
+        "asking.next_edit",
+        "asking.remembered",
+        "asking.resolve",
         "backends.base",
         "completion",
         "diffs",
@@ -38,18 +45,23 @@ CORE = {
         "engine",
         "errors",
         "excerpt",
+        "formats",
+        "formats.base",
+        "formats.lintseq",
+        "formats.table",
         "gate",
         "generation",
         "grammar",
         "linters.base",
         "lintseq",
         "pragmas",
-        "prompts",
+        "reasons",
         "repetition",
         "settings",
         "suggestions",
         "text",
         "typed",
+        "verdicts",
     )
 }
 UNKNOWN_TO_THE_CORE = {
@@ -79,6 +91,7 @@ IMPORTERS = {
     "huggingface_hub": ("lintseq_lsp.weights.fetch",),
     "llama_cpp": (
         "lintseq_lsp.backends.llama",
+        "lintseq_lsp.backends.llama_library",
         "lintseq_lsp.bench.llama",  # the bare loop that the backend is measured against
         "lintseq_lsp.weights.convert",
     ),

@@ -225,7 +225,9 @@ def test_changed_lines_are_those_of_the_diff(data: st.DataObject) -> None:
         after[first:end] = new
     assert (after or [""]) == applied.document.lines
     added = [line for change in applied.changes for line in changed_lines(document, change)[2]]
-    assert added == [line for hunk in diff.hunks for line in hunk.added] or not any(added)
+    # Of blank lines one cannot always tell which are new.
+    new = [line for hunk in diff.hunks for line in hunk.added]
+    assert [line for line in added if line.strip()] == [line for line in new if line.strip()]
 
 
 @pytest.mark.parametrize(

@@ -9,9 +9,9 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from lintseq_lsp.gate import Reason
 from lintseq_lsp.lsp.server import COMMANDS
 from lintseq_lsp.lsp.settings import _BOUNDS
+from lintseq_lsp.reasons import Reason
 from lintseq_lsp.settings import Settings, camel
 
 ROOT = Path(__file__).parents[1]

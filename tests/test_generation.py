@@ -24,10 +24,12 @@ from lintseq_lsp.edits import Replacement, apply
 from lintseq_lsp.errors import Cancelled
 from lintseq_lsp.formats.base import Edit, Malformed, Question, Room, Task, View
 from lintseq_lsp.formats.lintseq import DIFF, END, History, LintSeq
-from lintseq_lsp.gate import Baseline, Gate, Known, Reason, wait
+from lintseq_lsp.gate import Bar, Gate, wait
 from lintseq_lsp.generation import Ended, Limits, Proposal, Step, generate, propose
 from lintseq_lsp.linters.base import Report, Tier
+from lintseq_lsp.reasons import Reason
 from lintseq_lsp.text import Document
+from lintseq_lsp.verdicts import Known
 
 LIMITS = Limits()
 NUMBERED = [f"x{number}" for number in range(300)]
@@ -73,8 +75,7 @@ def generation(
         question or asked(view, backend, lines=lines, tokens=tokens),
         document,
         backend,
-        gate,
-        Baseline(Known(document, lint_bad(text).findings), Tier.PYLINT),
+        Bar(gate, document, Known(document, lint_bad(text).findings), Tier.PYLINT),
         limits=limits,
         sampling=sampling,
         cancelled=cancelled,
@@ -441,8 +442,7 @@ def test_cancelling_while_the_model_writes() -> None:
 
 def test_waiting_returns_what_is_there() -> None:
     linter = ManualLinter()
-    gate = gate_of(linter)
-    verdict = gate.submit(Document(""), Document("x"), Baseline(Known(), Tier.PYLINT))
+    verdict = Bar(gate_of(linter), Document(""), Known(), Tier.PYLINT).submit(Document("x"))
 
     def answer_when_asked() -> bool:
         linter.answer()
@@ -474,16 +474,20 @@ def test_candidates_are_read_apart() -> None:
     assert Proposal("", Edit(), Stop.END, 0.0, 0).confidence == 0.0
 
 
-def test_lines_are_as_probable_as_what_was_written_of_them() -> None:
-    """A header that the model writes is no part of the answer's first line; one that is given, neither."""
-    chosen, given = ScriptedBackend([], piece=1), ScriptedBackend([], piece=1)
-    for backend, lines, written in ((chosen, 8, " @@\n+ab\n+c\n"), (given, 1, "ab\n+c\n")):
-        backend = ScriptedBackend([stream(written)], piece=1)
-        question = asked(View(Document(""), 0), backend, Task.FILL, lines=lines)
-        question = replace(question, request=replace(question.request, max_lines=None))
-        (proposal,) = propose(backend, question, lambda: False)
-        assert proposal.edit == Edit((Replacement(0, 0, "ab\nc"),))
-        assert proposal.line_logprobs == (-3.0, -6.0)
+@pytest.mark.parametrize(
+    ("lines", "written", "expected"),
+    [(8, " @@\n+ab\n+c\n", (-4.0, -7.0)), (1, "ab\n+c\n", (-3.0, -6.0))],
+)
+def test_lines_are_as_probable_as_what_was_written_of_them(
+    lines: int, written: str, expected: tuple[float, ...]
+) -> None:
+    """A header that the model writes is no part of the answer's first line, its `+` is."""
+    backend = ScriptedBackend([stream(written)], piece=1)
+    question = asked(View(Document(""), 0), backend, Task.FILL, lines=lines)
+    question = replace(question, request=replace(question.request, max_lines=None))
+    (proposal,) = propose(backend, question, lambda: False)
+    assert proposal.edit == Edit((Replacement(0, 0, "ab\nc"),))
+    assert proposal.line_logprobs == expected
 
 
 # What a backend cannot do

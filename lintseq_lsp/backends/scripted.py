@@ -6,11 +6,10 @@ behind ` retu`): it goes on from there. Deliberately absent: judgement. `Request
 enforced, since a recording is replayed as it is.
 """
 
-import re
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 
-from lintseq_lsp.backends.base import EVERYTHING, Ending, Piece, Request, Special, Stop, Usage, length
+from lintseq_lsp.backends.base import EVERYTHING, Ending, Part, Piece, Request, Special, Stop, Usage, length
 from lintseq_lsp.errors import Cancelled
 
 
@@ -38,7 +37,7 @@ class ScriptedBackend:
         self.requests: list[Request] = []
         self._piece = piece
         self._logprob = logprob
-        self._streams = deque(streams)
+        self._streams = deque((stream, 0) for stream in streams)  # with the place where each goes on
 
     def has(self, special: Special) -> bool:
         return bool(special.text)
@@ -68,7 +67,8 @@ class ScriptedBackend:
 
     def _pieces(self, candidate: int, request: Request) -> Iterator[Piece]:
         text, stop = self._answer(request)
-        text = text[_overlap(request.prompt[-1], text) :] if isinstance(request.prompt[-1], str) else text
+        last = request.prompt[-1]
+        text = text[_overlap(last, text) if isinstance(last, str) else 0 :]
         limit = request.max_tokens * self._piece
         if request.max_lines is not None:
             limit = min(limit, _length_of_lines(text, request.max_lines))
@@ -82,21 +82,24 @@ class ScriptedBackend:
         """The text up to the next stop, and that."""
         if not self._streams:
             return "", Stop.END
-        stream = self._streams.popleft()
-        found = [(match.start(), match.end(), stop) for match, stop in _first_of_each(request, stream)]
+        stream, start = self._streams.popleft()
+        found = [(at, stop) for stop in request.stops if (at := _find(stop, stream, start)) >= 0]
         if not found:
-            return stream, Stop.END
-        start, end, stop = min(found, key=lambda each: each[:2])
-        self._streams.appendleft(stream[end:])
-        return stream[:start], stop
+            return stream[start:], Stop.END
+        end, stop = min(found, key=lambda each: each[0])
+        size = len(stop.text if isinstance(stop, Special) else stop)
+        self._streams.appendleft((stream, end + size))
+        return stream[start:end], stop
 
 
-def _first_of_each(request: Request, stream: str) -> Iterator[tuple[re.Match[str], Special | str]]:
-    for stop in request.stops:
-        is_special = isinstance(stop, Special)
-        pattern = f"^{re.escape(stop.text)}" if isinstance(stop, Special) else re.escape(stop)
-        if match := re.search(pattern, stream, re.MULTILINE if is_special else re.NOFLAG):
-            yield match, stop
+def _find(stop: Part, stream: str, start: int) -> int:
+    """Where `stop` stands first: a special token at the beginning of a line, or right at `start`."""
+    if isinstance(stop, str):
+        return stream.find(stop, start)
+    if stream.startswith(stop.text, start):
+        return start
+    at = stream.find(f"\n{stop.text}", start)
+    return at if at < 0 else at + 1
 
 
 def _overlap(before: str, text: str) -> int:

@@ -92,9 +92,9 @@ def _five_steps(
         ]
     )
     backend.answer = lambda: next(diffs)
-    baseline = gate.baseline(document)
+    bar = gate.against(document)
     start = time.perf_counter()
-    items = list(generate(question, document, backend, gate, baseline, limits=Limits(steps=5)))
+    items = list(generate(question, document, backend, bar, limits=Limits(steps=5)))
     milliseconds = (time.perf_counter() - start) * 1000
     steps = [item for item in items if isinstance(item, Step)]
     verdicts = [step.verdict for step in steps]

@@ -18,8 +18,9 @@ from lintseq_lsp.commands.output import (
     read_document,
 )
 from lintseq_lsp.errors import LintSeqError, PatchError
-from lintseq_lsp.gate import Baseline, Gate, Verdict
+from lintseq_lsp.gate import Bar, Gate
 from lintseq_lsp.text import Document
+from lintseq_lsp.verdicts import Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,10 +76,10 @@ def _files(gate: Gate, file: Path, against: Path | None) -> Iterator[Judged]:
     document = read_document(file)
     if against is None:
         # Nothing is known of before, so all findings count, and pragmas that are there were there.
-        yield _judge(gate, str(file), document, document, gate.baseline(Document("", None, document.path)))
+        yield _judge(str(file), document, gate.against(Document("", None, document.path)).at(document))
     else:
         before = Document(read_document(against).text, None, document.path)
-        yield _judge(gate, str(file), before, document, gate.baseline(before))
+        yield _judge(str(file), document, gate.against(before))
 
 
 def _patch(gate: Gate, patch: str, root: Path) -> Iterator[Judged]:
@@ -101,15 +102,15 @@ def _patch(gate: Gate, patch: str, root: Path) -> Iterator[Judged]:
     absent: dict[str, str | None] = dict.fromkeys([*olds, *news])
     befores = [Document(c.before or "", None, path) for c, path in zip(judged, olds, strict=True)]
     gate.workspace = GivenWorkspace(absent | dict(zip(olds, (c.before for c in judged), strict=True)))
-    baselines = [gate.baseline(before) for before in befores]
+    bars = [gate.against(before) for before in befores]
     gate.workspace = GivenWorkspace(absent | dict(zip(news, (c.after for c in judged), strict=True)))
-    for change, path, before, baseline in zip(judged, news, befores, baselines, strict=True):
+    for change, path, bar in zip(judged, news, bars, strict=True):
         if change.after is not None:
-            yield _judge(gate, change.path, before, Document(change.after, None, path), baseline)
+            yield _judge(change.path, Document(change.after, None, path), bar)
 
 
-def _judge(gate: Gate, name: str, before: Document, after: Document, baseline: Baseline) -> Judged:
-    return Judged(name, gate.submit(before, after, baseline, early=False).result())
+def _judge(name: str, after: Document, bar: Bar) -> Judged:
+    return Judged(name, bar.submit(after, early=False).result())
 
 
 def _show(judged: list[Judged]) -> None:

@@ -14,13 +14,15 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
+from lintseq_lsp.diffs import Diff, Hunk, render
 from lintseq_lsp.encoding import decode, encode
 from lintseq_lsp.errors import LintSeqError
-from lintseq_lsp.formats.base import Malformed
-from lintseq_lsp.gate import Reason, Verdict
+from lintseq_lsp.formats.base import Malformed, changed_lines
 from lintseq_lsp.generation import Step
 from lintseq_lsp.linters.base import Finding
+from lintseq_lsp.reasons import Reason
 from lintseq_lsp.text import Document
+from lintseq_lsp.verdicts import Verdict
 
 PATIENCE = 20.0
 """Seconds that one check may take where nobody is typing."""
@@ -138,8 +140,11 @@ def show_diff(diff: str) -> None:
 
 
 def diff_text(step: Step) -> str:
-    """The lines that a step changes, without any around; what the model wrote, where that is no edit."""
+    """What a step changes, as a diff without context; what the model wrote, where that is no edit."""
     if isinstance(step.edit, Malformed):
         return step.written
-    lines = difflib.unified_diff(step.before.lines, step.document.lines, n=0, lineterm="")
-    return "\n".join([*lines][2:]) + "\n"
+    hunks = []
+    for change in step.edit.changes:
+        first, end, lines = changed_lines(step.before, change)
+        hunks.append(Hunk(first, tuple(lines), tuple(step.before.lines[first:end])))
+    return render(Diff(tuple(hunks)))

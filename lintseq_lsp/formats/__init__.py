@@ -1,1 +1,1 @@
-"""Formats of prompts: what a family of models is shown, and what its answers mean. The table is in table.py."""
+"""Formats of prompts: what a family of models is shown, what its answers mean. See table.py."""

@@ -5,11 +5,11 @@ an answer comes back as replacements of the document. Deliberately absent: token
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Protocol
 
-from lintseq_lsp.backends.base import Ending, Request, Special
+from lintseq_lsp.backends.base import Ending, Request, Sampling, Special
 from lintseq_lsp.edits import Replacement
 from lintseq_lsp.text import Document, split_lines
 
@@ -102,6 +102,10 @@ class Question:
     request: Request
     reader: Callable[[], Reader]
 
+    def sampled(self, sampling: Sampling, candidates: int = 1) -> "Question":
+        """The same question, answered otherwise."""
+        return replace(self, request=replace(self.request, sampling=sampling, candidates=candidates))
+
 
 class PromptFormat(Protocol):
     """One way in which models were trained to be asked."""
@@ -124,7 +128,7 @@ class PromptFormat(Protocol):
 
 
 def changed_lines(document: Document, change: Replacement) -> tuple[int, int, list[str]]:
-    """(first, end, lines): the document's lines [first, end) become `lines`. Lines that stay are not in it."""
+    """(first, end, lines): the document's lines [first, end) become `lines`; lines that stay are no part."""
     first, column = document.position(change.start)
     last, end_column = document.position(change.end)
     before, behind = document.lines[first][:column], document.lines[last][end_column:]

@@ -31,8 +31,8 @@ def detect(has: Callable[[Special], bool], name: str, wanted: str = "") -> Promp
     found = next((each for each in candidates if each.fits(has, name)), None)
     if found is None:
         raise TokenizerError(
-            f"no prompt format fits the vocabulary of {name}: without the token <|diff|> it is no edit-sequence "
-            "model, or its added tokens were lost when it was converted; choose another with "
+            f"no prompt format fits the vocabulary of {name}: without the token <|diff|> it is no "
+            "edit-sequence model, or its added tokens were lost when it was converted; choose another with "
             "`lintseq-lsp model use`"
         )
     return found

@@ -8,13 +8,13 @@ from lsprotocol import types
 from pygls.exceptions import JsonRpcInvalidParams
 
 from lintseq_lsp.edits import replacement_between
-from lintseq_lsp.gate import Reason
 from lintseq_lsp.lsp.changes import apply_edit, workspace_edit
 from lintseq_lsp.lsp.convert import Json, lines_of
 from lintseq_lsp.lsp.documents import Snapshot
 from lintseq_lsp.lsp.params import Chosen, CodeActionData, CodeActionParams, read
 from lintseq_lsp.lsp.session import Session
 from lintseq_lsp.lsp.worker import IsCancelled, Priority
+from lintseq_lsp.reasons import Reason
 from lintseq_lsp.suggestions import Outcome, Suggestion
 from lintseq_lsp.text import Document
 

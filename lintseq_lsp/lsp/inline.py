@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 from lsprotocol import types
 
 from lintseq_lsp.edits import Replacement
-from lintseq_lsp.gate import Reason
 from lintseq_lsp.lsp.convert import (
     Encoding,
     accept_command,
@@ -21,6 +20,7 @@ from lintseq_lsp.lsp.documents import Snapshot
 from lintseq_lsp.lsp.params import InlineCompletionParams, PositionParams
 from lintseq_lsp.lsp.session import Session
 from lintseq_lsp.lsp.worker import Priority
+from lintseq_lsp.reasons import Reason
 from lintseq_lsp.suggestions import Outcome, Suggestion
 from lintseq_lsp.text import Document
 

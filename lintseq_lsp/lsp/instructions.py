@@ -14,15 +14,16 @@ from lsprotocol import types
 
 from lintseq_lsp.edits import Replacement, replacement_between
 from lintseq_lsp.errors import Cancelled, LintSeqError
-from lintseq_lsp.gate import Reason, Verdict
 from lintseq_lsp.lsp.changes import apply_edit, workspace_edit
 from lintseq_lsp.lsp.convert import Json, lines_of, text_edit
 from lintseq_lsp.lsp.documents import Snapshot
 from lintseq_lsp.lsp.params import EditParams, read
 from lintseq_lsp.lsp.session import Session
 from lintseq_lsp.lsp.worker import NoModel, Stream, Superseded
+from lintseq_lsp.reasons import Reason
 from lintseq_lsp.suggestions import Evidence, Outcome
 from lintseq_lsp.text import Document
+from lintseq_lsp.verdicts import Verdict
 
 if TYPE_CHECKING:
     from lintseq_lsp.generation import Ended, Step

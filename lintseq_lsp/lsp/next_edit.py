@@ -8,12 +8,12 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from lintseq_lsp.edits import Replacement
-from lintseq_lsp.gate import Reason
 from lintseq_lsp.lsp.convert import Json, accept_command, offset_at, text_edit, with_line_feeds
 from lintseq_lsp.lsp.documents import Snapshot
 from lintseq_lsp.lsp.params import InlineEditParams
 from lintseq_lsp.lsp.session import Session
 from lintseq_lsp.lsp.worker import IsCancelled, Priority
+from lintseq_lsp.reasons import Reason
 from lintseq_lsp.suggestions import Outcome, Suggestion
 from lintseq_lsp.text import Document
 

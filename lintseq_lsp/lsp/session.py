@@ -18,13 +18,13 @@ from pygls.exceptions import JsonRpcException
 from pygls.lsp.server import LanguageServer
 
 from lintseq_lsp.errors import Cancelled, LintSeqError
-from lintseq_lsp.gate import Reason
 from lintseq_lsp.lsp import settings as client_settings
 from lintseq_lsp.lsp.convert import Json, negotiated
 from lintseq_lsp.lsp.documents import Documents, Snapshot, is_ignored, path_of
 from lintseq_lsp.lsp.feedback import Feedback
 from lintseq_lsp.lsp.progress import Progress
 from lintseq_lsp.lsp.worker import NoModel, Priority, Superseded, Worker
+from lintseq_lsp.reasons import Reason
 from lintseq_lsp.settings import Settings
 from lintseq_lsp.suggestions import Outcome, Suggestion
 from lintseq_lsp.text import Document

@@ -75,7 +75,7 @@ def verify(file: Annotated[str, typer.Argument(help="A GGUF file, or a model's n
             models = (*registry.registered(), *registry.embedded())
             known = next((model for model in models if model.path.resolve() == path.resolve()), None)
         header = gguf_header.verify(path, known.sha256 if known else None)
-        prompt_format = header.prompt_format
+        prompt_format = header.prompt_format()
         digest = gguf_header.checksum(path)
     recorded = "as recorded" if known is not None and known.sha256 else "no checksum is recorded of this file"
     typer.echo(

@@ -49,7 +49,7 @@ def convert(
     kind: Type = Type.Q8_0,
     metadata: Mapping[str, str | int] | None = None,
 ) -> None:
-    """Writes `output` from the checkpoint in `folder`, atomically, and only what `verify` accepts.
+    """Writes `output` from the checkpoint in `folder`, atomically, and only what can be used.
 
     `metadata` goes into the file's header: texts and unsigned integers. Raises `ModelFileError` and
     `TokenizerError` for what cannot be converted.
@@ -85,7 +85,7 @@ def write_model(
             _write_f32(plain, name, shape, vocabulary, read, metadata)
             if plain != result:
                 quantise(plain, result, kind)
-            verify(result)
+            verify(result).prompt_format()
             result.replace(output)
     except OSError as error:
         raise ModelFileError(f"{output} cannot be written: {error.strerror or error}") from None

@@ -66,7 +66,6 @@ class Header:
         ids = [number for number, token in enumerate(tokens) if token == special.text]
         return ids[0] if len(ids) == 1 and types[ids[0]] in (CONTROL, USER_DEFINED) else None
 
-    @property
     def prompt_format(self) -> PromptFormat:
         """How the model is asked. Raises `ModelFileError` or `TokenizerError` when that is not known."""
         wanted = self.metadata.get("lintseq.prompt_format", "")

@@ -161,7 +161,7 @@ def file_at(name: str, folder: Path | None = None) -> Path:
 
 def _described(path: Path) -> ModelFile:
     header = verify(path)
-    return ModelFile(path.stem, path, None, header.context, header.prompt_format)
+    return ModelFile(path.stem, path, None, header.context, header.prompt_format())
 
 
 def _registry() -> Path:
