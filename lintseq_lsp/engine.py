@@ -37,10 +37,11 @@ class Engine:
         prompt_format: PromptFormat,
         settings: Settings,
         certainty: Certainty = UNMEASURED,
+        memory: Memory | None = None,
     ) -> None:
         self.backend = backend
         self.gate = gate
-        self.memory = Memory()
+        self.memory = memory or Memory()
         self.settings = settings
         self._format = prompt_format
         self._certainty = certainty
@@ -49,13 +50,18 @@ class Engine:
         self.gate.linter.close()
         self.backend.close()
 
-    def prepare(self, document: Document, line: int | None = None) -> None:
-        """Lints the document as it is, so that the next request need not wait for that.
+    def prepare(self, document: Document, line: int | None = None, *, patience: float | None = None) -> bool:
+        """Lints the document as it is, so that the next request need not wait for that; whether it could.
 
-        Others that import it may see it as it is, too.
+        Raises `Pending` when that takes longer than `patience` seconds. Others that import the document
+        may see it as it is, too.
         """
         self.gate.workspace.modules("")
-        self.gate.against(document, line)
+        return self.gate.prepare(document, line, patience=patience)
+
+    def lint(self, document: Document, line: int | None = None, *, patience: float) -> None:
+        """Raises `Pending` when a request for `document` would wait longer than that for the linter."""
+        self.gate.prepare(document, line, patience=patience)
 
     # What stands at the cursor
 
@@ -114,7 +120,7 @@ class Engine:
         offset: int,
         *,
         certainty: float = 0.0,
-        heard: Callable[[Outcome, Document], None] = lambda *_: None,
+        on_clean: Callable[[Outcome, Document], None] = lambda *_: None,
         cancelled: Cancelled = lambda: False,
     ) -> Outcome:
         """The edits that the model would make next, in sequence order.
@@ -122,7 +128,7 @@ class Engine:
         The document is clean after the first, after the first two, and so on; all are in offsets of
         `document` and none overlap. What is further along waits in the memory. Each edit, location
         included, has a probability of at least `certainty ** lines`; -1 for what was measured for the
-        model. `heard` gets the answer so far and the latest state, whenever one more is clean.
+        model. `on_clean` gets the answer so far and the latest state, whenever one more is clean.
         """
         self.gate.workspace.modules(document.path)
         known = self.memory.recall_next(document)
@@ -136,7 +142,7 @@ class Engine:
             Task.NEXT,
             None,
             cancelled,
-            lambda job: next_edit(job, offset, known, floor=floor, heard=heard),
+            lambda job: next_edit(job, offset, known, floor=floor, on_clean=on_clean),
         )
 
     # On demand

@@ -9,9 +9,12 @@ LintSeqError
 ├── PatchError            a patch file that cannot be read or does not apply
 └── SettingsError         a setting that is unknown or of the wrong type
 
-What the model writes never raises: see `formats.base.Malformed`. Cancellation is `Cancelled`, which is
-no error and therefore no `LintSeqError`.
+What the model writes never raises: see `formats.base.Malformed`. `Cancelled` and `Pending` are no errors
+and therefore no `LintSeqError`.
 """
+
+from concurrent.futures import Future
+from typing import Any
 
 
 class LintSeqError(Exception):
@@ -48,3 +51,11 @@ class SettingsError(LintSeqError):
 
 class Cancelled(Exception):  # noqa: N818 - not an error
     """The request was cancelled or superseded while it ran."""
+
+
+class Pending(Exception):  # noqa: N818 - not an error
+    """The work cannot go on until `future` is done: it is to be begun anew then."""
+
+    def __init__(self, future: Future[Any]) -> None:
+        super().__init__()
+        self.future = future

@@ -8,12 +8,11 @@ one new (verdicts.py), and what silences them (pragmas.py).
 import re
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import Future
+from concurrent.futures import CancelledError, Future
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
-from lintseq_lsp.errors import Cancelled
-from lintseq_lsp.grammar import newer_syntax
+from lintseq_lsp.errors import Cancelled, Pending
 from lintseq_lsp.linters.base import Check, Dependencies, Finding, Linter, OnDisk, Report, Tier, Workspace
 from lintseq_lsp.pragmas import silences_more
 from lintseq_lsp.reasons import Reason
@@ -108,7 +107,7 @@ class Gate:
     syntax: Callable[[str], Report]
     policy: GatePolicy = field(default_factory=GatePolicy)
     workspace: Workspace = field(default_factory=OnDisk)
-    _reports: OrderedDict[tuple[str, str, Tier, str], Report] = field(default_factory=OrderedDict)
+    _reports: OrderedDict[tuple[str, str, Tier, str], Future[Report]] = field(default_factory=OrderedDict)
     _parsed: OrderedDict[str, str] = field(default_factory=OrderedDict)
 
     def against(
@@ -118,6 +117,16 @@ class Gate:
 
         Waits for the linter when it is not known what the document has. Raises `Cancelled`.
         """
+        return self._against(document, line, lambda report: wait(report, cancelled))
+
+    def prepare(self, document: Document, line: int | None = None, *, patience: float | None = None) -> bool:
+        """Has the linter find out what `against` will ask for; whether it could.
+
+        Raises `Pending` when that takes longer than `patience` seconds.
+        """
+        return self._against(document, line, lambda report: _soon(report, patience)).failure is None
+
+    def _against(self, document: Document, line: int | None, wait: "_Wait") -> "Bar":
         tier = self.policy.tier(len(document.lines))
         self.workspace.modules(document.path)  # what is known to be unchanged need not be linted again
         broken: Report | None = None
@@ -126,7 +135,7 @@ class Gate:
             if quick is not None and not quick.parsed:
                 broken = broken or quick
                 continue
-            report = self._report(text, document, tier, cancelled)
+            report = self._report(text, document, tier, wait)
             if report.failure:
                 return Bar(self, document, Known(), report.tier, failure=report.failure)
             if report.parsed:
@@ -137,15 +146,20 @@ class Gate:
                     self._remember(self._parsed, document.path, text)
                 elif line is not None:
                     typed = document.lines[line]
-                    last = self._last_parsed(document, tier, cancelled)
+                    last = self._last_parsed(document, tier, wait)
                     # A line whose place no statement may have goes on with what is above.
                     known = _there_before(known, last, typed, decided=number == 1 and is_decided(typed))
-                return Bar(self, document, known, report.tier, quick.findings if quick else (), stand_in=text)
+                return Bar(self, document, known, tier, quick.findings if quick else (), stand_in=text)
             broken = broken or report
-        last = self._last_parsed(document, tier, cancelled)
-        stopped = broken.findings[0].line if broken and broken.findings else 0
-        newer = newer_syntax(document.lines[stopped - 1]) if 0 < stopped <= len(document.lines) else ""
+        last = self._last_parsed(document, tier, wait)
+        newer = broken.newer if broken else ""
         return Bar(self, document, last, tier, parsed=False, newer=newer, stand_in=last.document.text)
+
+    def replace_linter(self, linter: Linter, policy: GatePolicy) -> None:
+        """Has another one from now on. What the last one reported counts no more."""
+        self.linter.close()
+        self.linter, self.policy = linter, policy
+        self._reports.clear()
 
     def check(
         self, text: str, path: str, tier: Tier, timeout: float | None = None, *, indent: str = "    "
@@ -166,25 +180,35 @@ class Gate:
         """Whether a verdict on the document at `path` would be the same now. Quick, and in any thread."""
         return all(self.workspace.unchanged(path, each) for each in dependencies)
 
-    def _last_parsed(self, document: Document, tier: Tier, cancelled: _Cancelled) -> Known:
+    def _last_parsed(self, document: Document, tier: Tier, wait: "_Wait") -> Known:
         """What the last text of the document that parsed has now; nothing when there was none."""
         text = self._parsed.get(document.path)
         if text is None:
             return Known()
-        report = self._report(text, document, tier, cancelled)
+        report = self._report(text, document, tier, wait)
         return Known(document.with_text(text), report.findings, report.dependencies)
 
-    def _report(self, text: str, document: Document, tier: Tier, cancelled: _Cancelled) -> Report:
-        """On `text`, which stands for `document` or is an earlier one."""
+    def _report(self, text: str, document: Document, tier: Tier, wait: "_Wait") -> Report:
+        """On `text`, which stands for `document` or is an earlier one. The check may be under way."""
         path, indent = document.path, document.indent
         key = (path, text, tier, indent)
         report = self._reports.get(key)
-        if report is None or report.failure or not self.holds(path, (report.dependencies,)):
-            report = wait(
-                self.check(text, path, tier, self.policy.baseline_timeout, indent=indent), cancelled
-            )
+        if report is None or not self._counts(report, path):
+            report = self.check(text, path, tier, self.policy.baseline_timeout, indent=indent)
         self._remember(self._reports, key, report)
-        return report
+        try:
+            return wait(report)
+        except CancelledError:  # by who waited for it, too, and does not any more
+            return self._report(text, document, tier, wait)
+
+    def _counts(self, report: Future[Report], path: str) -> bool:
+        """Whether a report need not be asked for again: it is on the way, or still true."""
+        if not report.done():
+            return True
+        if report.cancelled() or report.exception() is not None:
+            return False
+        known = report.result()
+        return not known.failure and self.holds(path, (known.dependencies,))
 
     @staticmethod
     def _remember(memory: "OrderedDict[_K, _T]", key: _K, value: _T) -> None:
@@ -259,6 +283,16 @@ class Bar:
             verdict.set_result(Verdict(Reason.LINTER_FAILED, detail=f"{type(error).__name__}: {error}"))
         else:
             verdict.set_result(judge(self.known, candidate, done.result()))
+
+
+_Wait = Callable[[Future[Report]], Report]
+
+
+def _soon(report: Future[Report], patience: float | None) -> Report:
+    try:
+        return report.result(timeout=patience)
+    except TimeoutError:
+        raise Pending(report) from None
 
 
 def wait(future: Future[_T], cancelled: _Cancelled) -> _T:

@@ -21,7 +21,8 @@ class Verdict:
     """Accepted, or rejected for `reason`, with the findings that are new.
 
     `before` and `after` count all findings, of the text before the edit and of the one that was judged.
-    It holds while nothing of `dependencies` changes.
+    It holds while nothing of `dependencies` changes. `unknown` has what would be findings if that were
+    known to be true.
     """
 
     reason: Reason
@@ -32,6 +33,7 @@ class Verdict:
     before: int = 0
     after: int = 0
     dependencies: Sequence[Dependencies] = ()
+    unknown: Sequence[str] = ()
 
     @property
     def accepted(self) -> bool:
@@ -107,8 +109,9 @@ def judge(known: Known, candidate: Document, report: Report) -> Verdict:
     if report.failure:
         return Verdict(Reason.LINTER_FAILED, (), report.tier, report.milliseconds, report.failure)
     if not report.parsed:
-        detail = report.findings[0].message if report.findings else ""
-        return Verdict(Reason.DOES_NOT_PARSE, report.findings, report.tier, report.milliseconds, detail)
+        detail = report.newer or (report.findings[0].message if report.findings else "")
+        reason = Reason.NEWER_SYNTAX if report.newer else Reason.DOES_NOT_PARSE
+        return Verdict(reason, report.findings, report.tier, report.milliseconds, detail)
     new = new_findings(known, candidate, report.findings)
     depends = (known.dependencies, report.dependencies)
     return Verdict(
@@ -119,6 +122,7 @@ def judge(known: Known, candidate: Document, report: Report) -> Verdict:
         before=len(known.findings),
         after=len(report.findings),
         dependencies=depends[:1] if depends[0] == depends[1] else depends,
+        unknown=report.unknown,
     )
 
 

@@ -7,12 +7,13 @@ import shlex
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
 
-from lintseq_lsp.commands import app
-from lintseq_lsp.patches import FileChange, changes
+from lintseq_lsp.commands import app, edit, files
+from lintseq_lsp.patches.applying import FileChange, changes
 
 SOURCE = """import math
 
@@ -128,6 +129,74 @@ def test_write_replaces_the_file_and_keeps_its_mode(source: Path, model: str) ->
     assert sorted(path.name for path in source.parent.iterdir()) == ["circle.py", "stream.txt"]
 
 
+def write_double(file: Path, model: str) -> tuple[int, str]:
+    return run("edit", str(file), "--instruction", "Double.", "--write", "--model", model)
+
+
+def test_what_changed_meanwhile_is_not_written_over(
+    source: Path, model: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also when it is gone, which is not for us to undo."""
+    sample = edit._sample
+    for meanwhile, message in (
+        ("mine = 1\n", "has changed since it was read: nothing is written"),
+        (None, "is gone: nothing is written"),
+    ):
+
+        def slow(*arguments: Any, text: str | None = meanwhile, **options: Any) -> edit.Sequence:
+            source.unlink() if text is None else source.write_text(text)
+            return sample(*arguments, **options)
+
+        monkeypatch.setattr(edit, "_sample", slow)
+        source.write_text(SOURCE)
+        code, output = write_double(source, model)
+        assert (code, message in " ".join(output.split())) == (2, True)
+        assert (source.read_text() if source.exists() else None) == meanwhile
+        assert {path.name for path in source.parent.iterdir()} <= {"circle.py", "stream.txt"}
+
+
+def test_links_lead_to_the_same_file_as_before(source: Path, model: str) -> None:
+    link, name = source.parent / "link.py", source.parent / "name.py"
+    link.symlink_to(source.name)
+    name.hardlink_to(source)
+    assert write_double(link, model)[0] == 0
+    assert link.is_symlink()
+    assert source.read_text() == name.read_text() == EDITED
+    assert source.samefile(name)
+    assert {path.name for path in source.parent.iterdir()} == {
+        "circle.py",
+        "link.py",
+        "name.py",
+        "stream.txt",
+    }
+
+
+@pytest.mark.skipif(os.name == "nt" or os.geteuid() != 0, reason="only root gives files away")
+def test_the_owner_stays(source: Path, model: str) -> None:
+    os.chown(source, 1234, 2345)
+    source.chmod(0o2640)
+    assert write_double(source, model)[0] == 0
+    found = source.stat()
+    assert (found.st_uid, found.st_gid, found.st_mode & 0o7777) == (1234, 2345, 0o2640)
+
+
+def test_a_file_whose_owner_cannot_be_kept_is_written_over(
+    source: Path, model: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(files, "_dress_up", lambda *_: False)
+    number = source.stat().st_ino
+    assert write_double(source, model)[0] == 0
+    assert (source.read_text(), source.stat().st_ino) == (EDITED, number)
+    assert sorted(path.name for path in source.parent.iterdir()) == ["circle.py", "stream.txt"]
+
+
+@pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="root may write everywhere")
+def test_a_file_that_may_not_be_written_stays(source: Path, model: str) -> None:
+    source.chmod(0o440)
+    assert write_double(source, model)[0] == 2
+    assert source.read_text() == SOURCE
+
+
 def test_a_diff_of_a_file_with_a_byte_order_mark_applies_from_its_folder(
     source: Path, model: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -189,6 +258,46 @@ def test_check_is_differential(tmp_path: Path) -> None:
     code, output = run("check", str(before))
     assert code == 1
     assert "E0602" in output
+
+
+def project(folder: Path, version: str) -> Path:
+    """A project whose environment is of that Python."""
+    (folder / ".venv" / "lib" / f"python{version}" / "site-packages").mkdir(parents=True)
+    (folder / ".venv" / "pyvenv.cfg").write_text(f"version = {version}.0\n")
+    return folder / "a.py"
+
+
+@pytest.mark.skipif(sys.version_info >= (3, 14), reason="this Python knows it")
+def test_python_that_is_too_new_passes_unless_strict(tmp_path: Path) -> None:
+    file = project(tmp_path, "3.14")
+    file.write_text("name = 1\nquery = t'{name}'\n")
+    code, output = run("check", str(file))
+    assert (code, "not judged: it seems to use template strings" in output) == (0, True)
+    assert run("check", str(file), "--strict")[0] == 1
+    code, output = run("check", str(file), "--json")
+    answer = json.loads(output)
+    assert (code, answer["verdict"], answer["reason"]) == (0, "not judged", "newer-syntax")
+    file.write_text("name = (\n")
+    assert run("check", str(file))[0] == 1
+
+
+def test_check_says_what_is_not_known(tmp_path: Path) -> None:
+    file = project(tmp_path, "3.14" if sys.version_info[:2] != (3, 14) else "3.13")
+    file.write_text("from typing import no_such_name\n")
+    code, output = run("check", str(file))
+    assert code == 0
+    assert "no new findings (pylint)" in output
+    assert "not known: No name 'no_such_name' in module 'typing': the standard library" in output
+    assert json.loads(run("check", str(file), "--json")[1])["unknown"]
+
+
+def test_where_pylint_is_switched_off_another_tier_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "made_pb2.py"
+    file.write_text("# pylint: skip-file\nimport os\nos.nothing()\n")
+    code, output = run("check", str(file))
+    assert (code, "no new findings (syntax)" in output) == (0, True)
+    file.write_text("# pylint: skip-file\nx = undefined\n")
+    assert run("check", str(file))[0] == 1  # as in an editor
 
 
 def test_pragmas_that_are_there_are_no_finding(tmp_path: Path) -> None:

@@ -161,6 +161,14 @@ def test_what_is_malformed_is_said() -> None:
     assert outcome.rejected[0].detail
 
 
+def test_what_the_model_wrote_beyond_what_is_wanted_is_not_among_the_rejected() -> None:
+    broken = "1 @@\nno plus\n<|diff|>"
+    backend = ScriptedBackend(["1 @@\n+bad\n<|diff|>1 @@\n+x\n<|diff|>" + broken * 3])
+    outcome = complete(engine_of(backend), "|")
+    assert outcome.suggestions[0].text == "x"
+    assert [verdict.reason for verdict in outcome.rejected] == [Reason.NEW_FINDINGS]
+
+
 def test_when_the_first_is_rejected_several_are_sampled_and_the_likeliest_clean_one_wins() -> None:
     backend = LineModel(["x = bad"], ["x = bad"], ["x = 1"], ["x = 2"], ["x = 3"])
     outcome = complete(engine_of(backend), "x = |")
@@ -491,7 +499,7 @@ def test_the_sequence_so_far_is_told_as_it_grows() -> None:
     backend = ScriptedBackend([stream(insertion(1, "b"), insertion(0, "bad"), insertion(2, "c"), END, END)])
     heard: list[tuple[int, str]] = []
     engine_of(backend).next_edit(
-        document, 0, heard=lambda outcome, state: heard.append((len(outcome.suggestions), state.text))
+        document, 0, on_clean=lambda outcome, state: heard.append((len(outcome.suggestions), state.text))
     )
     assert heard == [(1, "a\nb\n"), (1, "a\nb\nc\n")]
 
@@ -505,7 +513,9 @@ def test_evidence_counts_findings_before_and_after() -> None:
 
 
 def test_python_newer_than_the_servers_has_a_reason_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("lintseq_lsp.gate.newer_syntax", lambda line: "new" if "[T]" in line else "")
+    monkeypatch.setattr(
+        "lintseq_lsp.linters.syntax.newer_syntax", lambda line, **_: "new" if "[T]" in line else ""
+    )
     text = "x = 1\ndef f[T[](x): ...\n"  # broken for each Python
     engine = engine_of(ScriptedBackend([]), python_gate())
     outcome = engine.next_edit(Document(text), 0)

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from concurrent.futures import Future
 from sys import version_info
+from threading import Thread
 
 import pytest
 from fakes import (
@@ -18,6 +19,7 @@ from fakes import (
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lintseq_lsp.errors import Pending
 from lintseq_lsp.gate import Bar, Gate, GatePolicy, lint_base
 from lintseq_lsp.linters.base import Check, Dependencies, OnDisk, Report, Tier
 from lintseq_lsp.linters.environment import Environment, server_site_packages
@@ -348,6 +350,40 @@ def test_a_candidate_is_judged_by_the_tier_of_its_base() -> None:
     found = gate.against(before)
     found.submit(Document("a\nb\nc\nd\n")).result(timeout=0)
     assert [check.tier for check in linter.checks] == [Tier.PYLINT, Tier.PYLINT]
+
+
+def test_a_check_that_is_under_way_is_not_begun_again() -> None:
+    linter = ManualLinter()
+    gate, document = gate_of(linter), Document("bad\nx = (\n")
+    for _ in range(2):
+        with pytest.raises(Pending) as raised:
+            gate.prepare(document, 1, patience=0)
+    linter.answer()
+    assert raised.value.future.done()
+    assert gate.prepare(document, 1, patience=0)
+    assert messages(gate.against(document, 1)) == ["bad"]
+    assert len(linter.checks) == 1
+
+
+def test_a_check_that_another_gave_up_is_begun_again() -> None:
+    linter = ManualLinter()
+    gate, document = gate_of(linter), Document("bad\n")
+    with pytest.raises(Pending) as raised:
+        gate.prepare(document, patience=0)
+    waiting = Thread(target=gate.against, args=[document])
+    waiting.start()
+    assert raised.value.future.cancel()
+    while len(linter.checks) < 2:
+        waiting.join(0.01)
+    linter.waiting.pop(0)
+    linter.answer()
+    waiting.join()
+    assert gate.prepare(document, patience=0)
+
+
+def test_a_failed_check_is_no_preparation() -> None:
+    gate = gate_of(ImmediateLinter(lambda _: Report(failure="killed")))
+    assert not gate.prepare(Document("x\n"))
 
 
 @pytest.mark.parametrize("blank", ["", "    "])

@@ -58,7 +58,7 @@ def complete(
         job.memory.remember_inline(suggestion, cursor.offset)
     if found.suggestions:
         outcome = job.outcome(Reason.ACCEPTED, tuple(found.suggestions.values()))
-    elif reasons[0] is Reason.DOES_NOT_PARSE and not job.bar.parsed:
+    elif reasons[0] in (Reason.DOES_NOT_PARSE, Reason.NEWER_SYNTAX) and not job.bar.parsed:
         outcome = job.broken()
     else:
         outcome = job.outcome(reasons[0])
@@ -114,13 +114,13 @@ class _Found:
         """Judges answers until there are enough. Returns why those that gave nothing did not."""
         reasons = []
         for answer in answers:
-            if self.enough:
-                break
             judged = self._judged(answer)
             if isinstance(judged, Reason):
                 reasons.append(judged)
-            else:
-                self.suggestions.setdefault(judged.text, judged)
+                continue
+            self.suggestions.setdefault(judged.text, judged)
+            if self.enough:
+                break
         return reasons
 
     def _judged(self, answer: _Answer) -> Suggestion | Reason:

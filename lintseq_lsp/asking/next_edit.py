@@ -19,11 +19,11 @@ def next_edit(
     known: Suggestion | None,
     *,
     floor: float,
-    heard: Callable[[Outcome, Document], None],
+    on_clean: Callable[[Outcome, Document], None],
 ) -> Outcome:
     """A chain of edits; or `known`, which was judged with other modules, if it is clean with these.
 
-    No edit has a lower log-probability than `floor` for each of its lines. `heard` gets the outcome so
+    No edit has a lower log-probability than `floor` for each of its lines. `on_clean` gets the outcome so
     far and the latest state, whenever one more is clean.
     """
     document, memory = job.document, job.memory
@@ -56,7 +56,7 @@ def next_edit(
             break
         memory.remember_next(change.base.text, change)
         chain.offer(change)
-        heard(job.outcome(Reason.ACCEPTED, chain.offered), item.document)
+        on_clean(job.outcome(Reason.ACCEPTED, chain.offered), item.document)
     return job.outcome(Reason.ACCEPTED if chain.offered else reason, chain.offered)
 
 

@@ -1,5 +1,6 @@
 """What an action names: one insertion, of a body, of what goes on, or in place of lines."""
 
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from lintseq_lsp import actions, lintseq
@@ -14,7 +15,7 @@ from lintseq_lsp.linters.base import Finding, Report
 from lintseq_lsp.reasons import Reason
 from lintseq_lsp.suggestions import Outcome, Suggestion
 from lintseq_lsp.text import indentation
-from lintseq_lsp.verdicts import beyond, finding_key
+from lintseq_lsp.verdicts import Known, beyond, finding_key
 
 
 def resolve(job: Job, action: Action) -> Outcome:
@@ -27,8 +28,8 @@ def resolve(job: Job, action: Action) -> Outcome:
         case ActionKind.CONTINUE:
             insertion = actions.continuation(job.document, action)
         case ActionKind.REWRITE | ActionKind.FIX:
-            job.bar, proved = _without(job.bar, action)
-            insertion = _taken_out(job, action)
+            job.bar, proved = _without_finding(job.bar, action)
+            insertion = _without_lines(job, action)
     if insertion is None:
         return job.outcome(Reason.NOTHING_NEW)
     if isinstance(insertion, Outcome):
@@ -37,8 +38,15 @@ def resolve(job: Job, action: Action) -> Outcome:
     return replace(outcome, proved=proved and bool(outcome.suggestions))
 
 
-def _taken_out(job: Job, action: Action) -> Insertion | Outcome:
-    """The document without the lines of `action`, by LintSeq's backward step.
+def taken_out(
+    lines: Sequence[str], seeds: Collection[int], known: Known, lint: lintseq.Lint
+) -> lintseq.State | lintseq.Failure:
+    """The lines that go with `seeds`, by LintSeq's backward step; what is `known` is no error."""
+    return lintseq.backward_step(lines, seeds, beyond(known, lint), max_checks=12)
+
+
+def _without_lines(job: Job, action: Action) -> Insertion | Outcome:
+    """The document without the lines of `action`.
 
     What only had to go with them is not the model's to delete: it is there again around the answer.
     """
@@ -52,7 +60,7 @@ def _taken_out(job: Job, action: Action) -> Insertion | Outcome:
     ]
     if not seeds:
         return job.outcome(Reason.STALE)
-    removed = lintseq.backward_step(document.lines, seeds, beyond(job.bar.known, lint), max_checks=12)
+    removed = taken_out(document.lines, seeds, job.bar.known, lint)
     if isinstance(removed, lintseq.Failure):
         return job.outcome(Reason.LINTER_FAILED, detail=removed.reason)
     first = seeds[0]
@@ -105,7 +113,7 @@ def _joined(job: Job, insertion: Insertion, step: Step) -> Suggestion | Reason:
     return Suggestion(document, (change,), job.evidence(verdict), step.confidence)
 
 
-def _without(bar: Bar, action: Action) -> tuple[Bar, bool]:
+def _without_finding(bar: Bar, action: Action) -> tuple[Bar, bool]:
     """The bar in which the finding that `action` is to fix is new, and whether it was found there.
 
     Clients' messages are often longer than the linter's; a symbol alone must be unmistakable.

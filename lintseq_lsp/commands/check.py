@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from lintseq_lsp.commands.files import read_document
 from lintseq_lsp.commands.output import (
     PATIENCE,
     clear_errors,
@@ -15,10 +16,10 @@ from lintseq_lsp.commands.output import (
     errors,
     finding_record,
     print_json,
-    read_document,
 )
 from lintseq_lsp.errors import LintSeqError, PatchError
 from lintseq_lsp.gate import Bar, Gate
+from lintseq_lsp.reasons import Reason
 from lintseq_lsp.text import Document
 from lintseq_lsp.verdicts import Verdict
 
@@ -28,13 +29,22 @@ class Judged:
     path: str
     verdict: Verdict
 
+    @property
+    def is_newer(self) -> bool:
+        """Whether it could not be judged: it seems to be Python that is newer than the server's own."""
+        return self.verdict.reason is Reason.NEWER_SYNTAX
+
+    def passes(self, *, strict: bool) -> bool:
+        return self.verdict.accepted or (self.is_newer and not strict)
+
     def record(self) -> dict[str, Any]:
         return {
             "path": self.path,
-            "verdict": "accepted" if self.verdict.accepted else "rejected",
+            "verdict": "accepted" if self.verdict.accepted else "not judged" if self.is_newer else "rejected",
             "reason": self.verdict.reason.value,
             "tier": self.verdict.tier.name.lower(),
             "findings": [finding_record(finding) for finding in self.verdict.findings],
+            "unknown": list(self.verdict.unknown),
             "milliseconds": round(self.verdict.milliseconds, 1),
         }
 
@@ -48,6 +58,9 @@ def check(
     ] = None,
     python: Annotated[str, typer.Option(help="Interpreter or environment to resolve imports.")] = "",
     as_json: Annotated[bool, typer.Option("--json", help="One object.")] = False,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Fail also for Python that is too new to be judged.")
+    ] = False,
 ) -> None:
     """Lint FILE, or what a PATCH makes of its files: exit 1 if there are new findings."""
     from lintseq_lsp.runtime import open_gate, workspace_of
@@ -63,12 +76,12 @@ def check(
         finally:
             gate.linter.close()
     if as_json:
-        ok = all(entry.verdict.accepted for entry in judged)
+        ok = all(entry.passes(strict=strict) for entry in judged)
         files = [entry.record() for entry in judged]
         print_json(files[0] if file else {"verdict": "accepted" if ok else "rejected", "files": files})
     else:
         _show(judged)
-    if not all(entry.verdict.accepted for entry in judged):
+    if not all(entry.passes(strict=strict) for entry in judged):
         raise typer.Exit(1)
 
 
@@ -84,7 +97,8 @@ def _files(gate: Gate, file: Path, against: Path | None) -> Iterator[Judged]:
 
 def _patch(gate: Gate, patch: str, root: Path) -> Iterator[Judged]:
     from lintseq_lsp.linters.workspace import GivenWorkspace
-    from lintseq_lsp.patches import changes, decode_patch
+    from lintseq_lsp.patches.applying import changes
+    from lintseq_lsp.patches.reading import decode_patch
 
     try:
         data = sys.stdin.buffer.read() if patch == "-" else Path(patch).read_bytes()
@@ -116,7 +130,7 @@ def _judge(name: str, after: Document, bar: Bar) -> Judged:
 def _show(judged: list[Judged]) -> None:
     for entry in judged:
         verdict = entry.verdict
-        for finding in verdict.findings:
+        for finding in () if entry.is_newer else verdict.findings:
             console.print(
                 f"{entry.path}:{finding.line}:{finding.column}: "
                 f"{finding.code} {finding.symbol}: {finding.message}",
@@ -124,12 +138,18 @@ def _show(judged: list[Judged]) -> None:
                 soft_wrap=True,
             )
         if verdict.accepted:
-            console.print(f"{entry.path}: no new findings ({verdict.tier.name.lower()})", markup=False)
+            console.print(
+                f"{entry.path}: no new findings ({verdict.tier.name.lower()})", markup=False, soft_wrap=True
+            )
+        elif entry.is_newer:
+            console.print(f"{entry.path}: not judged: {verdict.detail}", markup=False, soft_wrap=True)
         elif not verdict.findings:
             console.print(
                 f"{entry.path}: {verdict.reason.value} {verdict.detail}".rstrip(),
                 markup=False,
                 soft_wrap=True,
             )
+        for line in verdict.unknown:
+            console.print(f"{entry.path}: not known: {line}", markup=False, soft_wrap=True)
     if not judged:
         console.print("no Python file to judge")

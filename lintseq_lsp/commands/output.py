@@ -1,13 +1,9 @@
-"""What commands share: reading files, stopping with one clear line, and showing steps to people."""
+"""What commands share: stopping with one clear line, and showing steps to people."""
 
-import codecs
 import contextlib
 import difflib
 import json
-import os
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import typer
@@ -15,7 +11,6 @@ from rich.console import Console
 from rich.text import Text
 
 from lintseq_lsp.diffs import Diff, Hunk, render
-from lintseq_lsp.encoding import decode, encode
 from lintseq_lsp.errors import LintSeqError
 from lintseq_lsp.formats.base import Malformed, changed_lines
 from lintseq_lsp.generation import Step
@@ -39,42 +34,6 @@ def clear_errors() -> Iterator[None]:
     except LintSeqError as error:
         errors.print(Text(f"lintseq-lsp: {error}", style="red"), soft_wrap=True)
         raise typer.Exit(2) from None
-
-
-def read_document(path: Path) -> Document:
-    """The file as it is, line ends and all, in the encoding that it declares."""
-    try:
-        text = decode(path.read_bytes())
-    except OSError as error:
-        raise LintSeqError(f"{path} cannot be read: {error.strerror}") from error
-    except SyntaxError as error:
-        raise LintSeqError(f"{path} cannot be read as text: {error.msg}") from error
-    if "\0" in text:
-        raise LintSeqError(f"{path} is a binary file")
-    return Document(text, None, str(path.resolve()))
-
-
-def has_bom(path: Path) -> bool:
-    with path.open("rb") as file:
-        return file.read(3) == codecs.BOM_UTF8
-
-
-def write_document(path: Path, text: str) -> None:
-    """Replaces the file atomically, its mode kept, through a link to where it leads."""
-    target = path.resolve()
-    try:
-        data = (codecs.BOM_UTF8 if has_bom(target) else b"") + encode(text)
-    except SyntaxError as error:
-        raise LintSeqError(f"{path} cannot be written: {error.msg}") from error
-    handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-        os.chmod(temporary, target.stat().st_mode & 0o7777)  # noqa: PTH101 - a name, not a Path
-        os.replace(temporary, target)  # noqa: PTH105
-    except OSError as error:
-        Path(temporary).unlink(missing_ok=True)
-        raise LintSeqError(f"{path} cannot be written: {error.strerror}") from error
 
 
 def print_json(value: Any) -> None:

@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from lintseq_lsp.commands.edit import show_result
-from lintseq_lsp.commands.output import PATIENCE, clear_errors, read_document, show_step
+from lintseq_lsp.commands.files import read_document
+from lintseq_lsp.commands.output import PATIENCE, clear_errors, show_step
 from lintseq_lsp.generation import Ended
 from lintseq_lsp.text import Document
 

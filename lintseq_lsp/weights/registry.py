@@ -22,7 +22,7 @@ from lintseq_lsp.formats.table import FORMATS
 from lintseq_lsp.settings import UNMEASURED, Certainty
 from lintseq_lsp.weights.gguf_header import checksum, verify
 
-logger = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,7 +199,7 @@ def _models(data: dict[str, Any], folder: Path) -> list[ModelFile]:
             )
         except (KeyError, TypeError, ValueError) as error:
             # damaged, or of a newer release: no reason to lose the others
-            logger.warning("a model in %s is left out, %r: %r", folder, _named(entry), error)
+            _log.warning("a model in %s is left out, %r: %r", folder, _named(entry), error)
     return models
 
 

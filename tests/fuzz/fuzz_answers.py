@@ -229,7 +229,7 @@ def _wrong(case: Case) -> Iterator[str]:
                 yield from _of_ghost_text(document, cursor, suggestion, gate.accepted)
         case "next edit":
             heard: list[Outcome] = []
-            outcome = engine.next_edit(document, cursor, heard=lambda latest, _: heard.append(latest))
+            outcome = engine.next_edit(document, cursor, on_clean=lambda latest, _: heard.append(latest))
             yield from _of_outcome(outcome, most=3)
             for latest in [*heard, outcome]:
                 yield from _of_sequence(document, latest.suggestions, gate.accepted)
