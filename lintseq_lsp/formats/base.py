@@ -22,7 +22,7 @@ EXCERPT_TOKENS = 600
 
 class Task(Enum):
     FILL = "fill"
-    """Going on at the cursor, or with new lines there."""
+    """Going on at the cursor, or new lines there: one insertion at the cursor, or of whole lines."""
     NEXT = "next"
     """The edit that the user is likely to make next, anywhere."""
     INSTRUCT = "instruct"
