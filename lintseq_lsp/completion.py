@@ -10,10 +10,8 @@ from dataclasses import dataclass
 from itertools import dropwhile, islice
 
 from lintseq_lsp.edits import Replacement, beside
-from lintseq_lsp.excerpt import Excerpt
-from lintseq_lsp.prompts import Opening
 from lintseq_lsp.repetition import repeated_from
-from lintseq_lsp.text import Document, indentation
+from lintseq_lsp.text import Document, indentation, split_lines
 from lintseq_lsp.typed import comment_of
 
 _COMPOUND = re.compile(r"(?:async|class|def|elif|else|except|finally|for|if|match|case|try|while|with)\b|@\w")
@@ -90,34 +88,28 @@ def _strings_and_comments(text: str) -> Iterator[tuple[int, int, bool]]:
         yield opening.start(), end, is_closed
 
 
-def shown(cursor: Cursor, excerpt: Excerpt) -> Excerpt:
-    """The excerpt without the cursor's line, which is the model's to write."""
-    return Excerpt(tuple(number for number in excerpt.numbers if number != cursor.line))
+def lines_wanted(cursor: Cursor, most: int) -> tuple[int, int]:
+    """The fewest and the most lines that go on from the cursor, the cursor's own counted.
 
-
-def opening_at(cursor: Cursor, excerpt: Excerpt, max_lines: int) -> Opening:
-    """The insertion of the cursor's line, of which `typed` is known.
-
-    More than one line is left open where a statement begins, and nothing stands right of the cursor;
+    More than one is left open where a statement begins, and nothing stands right of the cursor;
     a half-typed simple statement is one line.
     """
-    above, typed = excerpt.above(cursor.line), cursor.typed
-    if cursor.right.strip() or max_lines == 1:
-        return Opening(above, typed)
-    if not typed.strip():
-        return Opening(above, typed, 1, max_lines)
-    if _COMPOUND.match(typed.lstrip()):
-        return Opening(above, typed, 2, max_lines)
-    return Opening(above, typed)
+    if cursor.right.strip() or most == 1:
+        return 1, 1
+    typed = cursor.typed.strip()
+    if typed and not _COMPOUND.match(typed):
+        return 1, 1
+    return (2 if typed else 1), most
 
 
-def answers(cursor: Cursor, added: Sequence[str]) -> Iterator[Replacement]:
-    """What the lines `added`, the first of which begins with `typed`, mean at the cursor: longest first.
+def answers(cursor: Cursor, written: str) -> Iterator[Replacement]:
+    """What the text `written` behind `typed` means at the cursor: longest first.
 
     Each is one replacement that starts at the cursor. Lines that leave the cursor's block, and those
     that stand below the cursor already, are cut off. Nothing when the code right of the cursor cannot
     be brought together with the answer.
     """
+    added, _ = split_lines(cursor.typed + written)
     first, rest = added[0][len(cursor.typed) :].rstrip(), _wanted(cursor, added)
     if cursor.right.strip():
         joined = _join(cursor, first)

@@ -128,7 +128,7 @@ def _model(settings: Settings, _folder: Path | None) -> Line:
     state = "as recorded" if model.sha256 else "none is recorded"
     return Line(
         "model",
-        f"{model.name}, {megabytes:.1f} MB, context {model.context}, format {model.prompt_format.value}, "
+        f"{model.name}, {megabytes:.1f} MB, context {model.context}, format {model.prompt_format.name}, "
         f"sha256 {(model.sha256 or checksum(model.path))[:12]} ({state}), {model.path}",
     )
 

@@ -14,13 +14,12 @@ from lintseq_lsp.asking.complete import complete, silence
 from lintseq_lsp.asking.edit import edit
 from lintseq_lsp.asking.job import Cancelled, Clock, Job
 from lintseq_lsp.asking.next_edit import next_edit
-from lintseq_lsp.asking.prompting import Prompting
 from lintseq_lsp.asking.resolve import resolve
 from lintseq_lsp.backends.base import Backend, Sampling
 from lintseq_lsp.completion import cursor_at
+from lintseq_lsp.formats.base import PromptFormat, Task
 from lintseq_lsp.gate import Gate
 from lintseq_lsp.generation import Ended, Step
-from lintseq_lsp.prompts import PromptFormat
 from lintseq_lsp.reasons import Reason
 from lintseq_lsp.settings import UNMEASURED, Certainty, Settings
 from lintseq_lsp.suggestions import Memory, Outcome, Suggestion
@@ -44,7 +43,7 @@ class Engine:
         self.gate = gate
         self.memory = memory or Memory()
         self.settings = settings
-        self._prompting = Prompting(backend, prompt_format)
+        self._format = prompt_format
         self._certainty = certainty
 
     def close(self) -> None:
@@ -94,6 +93,7 @@ class Engine:
         floor = _floor(certainty, measured)
         return self._answer(
             document,
+            Task.FILL,
             cursor.line,
             cancelled,
             lambda job: complete(job, cursor, known, candidates=candidates, floor=floor),
@@ -139,6 +139,7 @@ class Engine:
         floor = _floor(certainty, self._certainty.next_edit)
         return self._answer(
             document,
+            Task.NEXT,
             None,
             cancelled,
             lambda job: next_edit(job, offset, known, floor=floor, on_clean=on_clean),
@@ -159,6 +160,9 @@ class Engine:
 
         With `lines` (zero-based, inclusive) the first one goes inside of those or right around them.
         """
+        if Task.INSTRUCT not in self._format.tasks:
+            yield Ended(Reason.UNSUPPORTED, document, 0, 0)
+            return
         job = self._job(document, None, cancelled)
         if job.bar.failure:
             yield Ended(Reason.LINTER_FAILED, document, 0, 0)
@@ -169,7 +173,9 @@ class Engine:
         """Does what `action` names: one suggestion, one replacement."""
         if action.last_line >= len(document.lines):
             return Outcome(reason=Reason.STALE)
-        return self._answer(document, action.first_line, cancelled, lambda job: resolve(job, action))
+        return self._answer(
+            document, Task.FILL, action.first_line, cancelled, lambda job: resolve(job, action)
+        )
 
     def rebase(
         self, suggestion: Suggestion, now: Document, *, cancelled: Cancelled = lambda: False
@@ -181,9 +187,16 @@ class Engine:
         return remembered.moved(self.gate, suggestion, now, cancelled)
 
     def _answer(
-        self, document: Document, line: int | None, cancelled: Cancelled, ask: Callable[[Job], Outcome]
+        self,
+        document: Document,
+        task: Task,
+        line: int | None,
+        cancelled: Cancelled,
+        ask: Callable[[Job], Outcome],
     ) -> Outcome:
         """What `ask` makes of a job for `document`, when the linter can tell what that has already."""
+        if task not in self._format.tasks:
+            return Outcome(reason=Reason.UNSUPPORTED)
         job = self._job(document, line, cancelled)
         failure = job.bar.failure
         outcome = job.outcome(Reason.LINTER_FAILED, detail=failure) if failure else ask(job)
@@ -192,7 +205,7 @@ class Engine:
     def _job(self, document: Document, line: int | None, cancelled: Cancelled) -> Job:
         clock = Clock()
         bar = self.gate.against(document, line, cancelled)
-        return Job(document, bar, self.backend, self.memory, self.settings, self._prompting, cancelled, clock)
+        return Job(document, bar, self.backend, self.memory, self.settings, self._format, cancelled, clock)
 
 
 def _floor(certainty: float, measured: float) -> float:

@@ -3,14 +3,14 @@
 LintSeqError
 ├── ModelError            a model file that cannot be used, or a backend that failed
 │   ├── ModelFileError    not there, truncated, not GGUF, wrong checksum
-│   └── TokenizerError    the vocabulary lacks `<|diff|>` as one token
+│   └── TokenizerError    no vocabulary, or one that no format of prompts fits
 ├── LinterError           the linter could not be started at all (a failed check is data, not this)
 ├── EditError             replacements that overlap or lie outside of the text
 ├── PatchError            a patch file that cannot be read or does not apply
 └── SettingsError         a setting that is unknown or of the wrong type
 
-What the model writes never raises: see `diffs.Malformed`. `Cancelled` and `Pending` are no errors and
-therefore no `LintSeqError`.
+What the model writes never raises: see `formats.base.Malformed`. `Cancelled` and `Pending` are no errors
+and therefore no `LintSeqError`.
 """
 
 from concurrent.futures import Future

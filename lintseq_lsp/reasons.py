@@ -42,6 +42,7 @@ class Reason(Enum):
     STALE = "stale", "The file has changed meanwhile."
     SUPERSEDED = "superseded", "A newer request took its place."
     CANCELLED = "cancelled", "The request was cancelled."
+    UNSUPPORTED = "unsupported", "The model was not made for this."
     NO_MODEL = "no-model", "There is no model."
     LIMIT = "limit", "The limit of steps, tries or tokens was reached."
     OFF = "off", "This is switched off."

@@ -10,9 +10,9 @@ from pathlib import Path
 
 from lintseq_lsp.backends.base import Backend
 from lintseq_lsp.engine import Engine
+from lintseq_lsp.formats.base import PromptFormat
 from lintseq_lsp.gate import Gate, GatePolicy
 from lintseq_lsp.linters.base import Linter
-from lintseq_lsp.prompts import PromptFormat
 from lintseq_lsp.settings import UNMEASURED, Certainty, Part, Settings
 from lintseq_lsp.suggestions import Memory
 
@@ -125,15 +125,23 @@ def open_backend(settings: Settings, folder: Path | None = None) -> tuple[Backen
 
     A relative path begins at `folder`, else where this process was started.
     """
+    from lintseq_lsp.formats.table import detect
+
     if settings.model.startswith(_SCRIPTED):
         from lintseq_lsp.backends.scripted import ScriptedBackend
 
         recording = (folder or Path()) / settings.model.removeprefix(_SCRIPTED)
         stream = recording.read_text("utf-8")
-        return ScriptedBackend([stream], name=recording.name, logprob=0.0), PromptFormat.PAPER, UNMEASURED
+        recorded = ScriptedBackend([stream], name=recording.name, logprob=0.0)
+        return recorded, detect(recorded.has, recorded.name), UNMEASURED
     from lintseq_lsp.backends.llama import LlamaBackend
     from lintseq_lsp.weights.registry import resolve_model
 
     model = resolve_model(settings.model or None, folder)
     backend = LlamaBackend(model.path, threads=settings.threads or None, context=model.context)
-    return backend, model.prompt_format, model.certainty
+    try:
+        prompt_format = detect(backend.has, model.name, model.prompt_format.name)
+    except BaseException:
+        backend.close()
+        raise
+    return backend, prompt_format, model.certainty

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from lintseq_lsp.alignment import origins
-from lintseq_lsp.diffs import Malformed
+from lintseq_lsp.formats.base import Malformed
 from lintseq_lsp.linters.base import Dependencies, Finding, Report, Tier
 from lintseq_lsp.reasons import Reason
 from lintseq_lsp.text import Document

@@ -21,9 +21,9 @@ from pathlib import Path
 
 from lintseq_lsp.actions import Action
 from lintseq_lsp.asking.remembered import recall
-from lintseq_lsp.diffs import Diff
 from lintseq_lsp.edits import Replacement, rebase
 from lintseq_lsp.errors import Cancelled, ModelError, ModelFileError, Pending
+from lintseq_lsp.formats.base import Edit
 from lintseq_lsp.generation import Ended, Step
 from lintseq_lsp.linters.base import Tier
 from lintseq_lsp.lsp.engine import Engine
@@ -156,9 +156,9 @@ class FakeEngine:
                 text += line.removeprefix("# step: ") + "\n"
                 accepted += 1
                 state = Document(text, document.version, document.path)
-                yield Step(number, Diff(), "", state, Verdict(Reason.ACCEPTED, tier=Tier.PYLINT))
+                yield Step(number, Edit(), "", document, state, Verdict(Reason.ACCEPTED, tier=Tier.PYLINT))
             elif line == "# bad step":
-                yield Step(number, Diff(), "", document, Verdict(Reason.NEW_FINDINGS))
+                yield Step(number, Edit(), "", document, document, Verdict(Reason.NEW_FINDINGS))
             else:
                 self._obey(Document(line), cancelled)
         yield Ended(Reason.COMPLETE, Document(text), accepted, 0)

@@ -37,6 +37,7 @@ CORE_LAYERS = {
         "edits",
         "encoding",
         "errors",
+        "formats.base",
         "indenting",
         "linters.base",
         "reasons",
@@ -45,7 +46,7 @@ CORE_LAYERS = {
         "text",
         "typed",
     ),
-    "documents": ("actions", "completion", "excerpt", "lintseq", "pragmas", "prompts", "verdicts"),
+    "documents": ("actions", "completion", "excerpt", "formats", "lintseq", "pragmas", "verdicts"),
     "gate": ("gate",),
     "suggestions": ("suggestions",),
     "generation": ("generation",),
@@ -94,6 +95,7 @@ IMPORTERS = {
     "huggingface_hub": ("lintseq_lsp.weights.fetch",),
     "llama_cpp": (
         "lintseq_lsp.backends.llama",
+        "lintseq_lsp.backends.llama_library",
         "lintseq_lsp.bench.llama",  # the bare loop that the backend is measured against
         "lintseq_lsp.weights.convert",
     ),

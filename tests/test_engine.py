@@ -9,18 +9,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lintseq_lsp.actions import Action, ActionKind, Problem, actions_at
-from lintseq_lsp.asking.prompting import EXCERPT_TOKENS
-from lintseq_lsp.backends.base import Backend
+from lintseq_lsp.backends.base import Backend, length
 from lintseq_lsp.backends.scripted import ScriptedBackend
 from lintseq_lsp.diffs import Diff, Hunk, render
 from lintseq_lsp.edits import apply
 from lintseq_lsp.engine import Engine
 from lintseq_lsp.errors import Cancelled
+from lintseq_lsp.formats.base import EXCERPT_TOKENS
+from lintseq_lsp.formats.lintseq import END, History, LintSeq
 from lintseq_lsp.gate import Gate
 from lintseq_lsp.generation import Ended, Step
 from lintseq_lsp.linters.base import Dependencies, Report, Tier
 from lintseq_lsp.linters.workspace import EditorWorkspace
-from lintseq_lsp.prompts import END, PromptFormat
 from lintseq_lsp.reasons import Reason
 from lintseq_lsp.settings import Settings
 from lintseq_lsp.suggestions import Outcome
@@ -31,10 +31,10 @@ def engine_of(
     backend: Backend,
     gate: Gate | None = None,
     settings: Settings | None = None,
-    prompt_format: PromptFormat = PromptFormat.PAPER,
+    told: History = History.PAPER,
 ) -> Engine:
     return Engine(
-        backend, gate or gate_of(), prompt_format=prompt_format, settings=settings or Settings(tries=4)
+        backend, gate or gate_of(), prompt_format=LintSeq(told), settings=settings or Settings(tries=4)
     )
 
 
@@ -87,7 +87,7 @@ def test_each_line_has_its_own_probability_whatever_ends_it(end: str) -> None:
     assert [suggestion.text for suggestion in outcome.suggestions] == [f"a{end}x = 1"]
 
 
-@pytest.mark.parametrize("prompt_format", PromptFormat)
+@pytest.mark.parametrize("told", History)
 @pytest.mark.parametrize(
     ("text", "lines", "final"),
     [
@@ -104,8 +104,8 @@ def test_each_line_has_its_own_probability_whatever_ends_it(end: str) -> None:
         ("\n\n|\n\nx\n", ["y = 1"], "\n\ny = 1\n\nx\n"),
     ],
 )
-def test_completion(text: str, lines: Sequence[str], final: str, prompt_format: PromptFormat) -> None:
-    outcome = complete(engine_of(LineModel(lines), prompt_format=prompt_format), text)
+def test_completion(text: str, lines: Sequence[str], final: str, told: History) -> None:
+    outcome = complete(engine_of(LineModel(lines), told=told), text)
     assert [suggestion.text for suggestion in outcome.suggestions] == [final]
     assert outcome.reason is Reason.ACCEPTED
     (suggestion,) = outcome.suggestions
@@ -346,7 +346,7 @@ def test_a_long_file() -> None:
     outcome = complete(engine_of(backend), f"{text[:middle]}    |\n{text[middle:]}")
     assert outcome.suggestions[0].text == f"{text[:middle]}    z = y\n{text[middle:]}"
     (request,) = backend.requests
-    used = sum(backend.count(fragment) + 1 for fragment in request.prompt)
+    used = length(request.prompt, backend.count)
     assert EXCERPT_TOKENS // 2 < used < EXCERPT_TOKENS + 50
 
 
@@ -355,7 +355,7 @@ def test_what_is_seen_fits_a_small_context() -> None:
     backend = LineModel(["y = 2"], context=300)
     assert complete(engine_of(backend), text + "|").suggestions
     (request,) = backend.requests
-    used = sum(backend.count(fragment) + 1 for fragment in request.prompt)
+    used = length(request.prompt, backend.count)
     assert backend.context // 3 < used < backend.context - request.max_tokens
 
 
@@ -595,7 +595,7 @@ def test_an_instruction_comes_first() -> None:
 def test_an_instruction_for_some_lines() -> None:
     backend = ScriptedBackend([stream(insertion(2, "x"), END, END)])
     run_edit(engine_of(backend), "\na\nb\nc\nd\n", lines=(2, 3))
-    begins = backend.requests[0].begins[1:]
+    _, begins = backend.requests[0].begins
     assert {begin.split(",")[0] for begin in begins} == {"@@ -1", "@@ -2", "@@ -3"}
 
 
@@ -669,7 +669,7 @@ def test_what_depends_on_the_rewritten_lines_stays() -> None:
     backend = LineModel(["def square(r):"], ["def area(r):", "    return r * r"])
     outcome = resolve(engine_of(backend, python_gate()), text, ActionKind.REWRITE, 0, 1)
     assert outcome.suggestions[0].text == text.replace("return r", "return r * r")
-    assert not any("print" in fragment for fragment in backend.requests[0].prompt)
+    assert not any("print" in str(part) for part in backend.requests[0].prompt)
 
 
 def test_an_answer_that_would_break_what_depends_on_it_is_rejected() -> None:

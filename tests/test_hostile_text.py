@@ -18,8 +18,11 @@ from pathlib import Path
 import pytest
 
 from lintseq_lsp import actions, completion, edits, excerpt, lintseq, repetition, scenario, text
-from lintseq_lsp.diffs import DiffStream, parse, split_stream
+from lintseq_lsp.backends.base import Request
+from lintseq_lsp.backends.scripted import ScriptedBackend
+from lintseq_lsp.diffs import DiffStream, parse
 from lintseq_lsp.errors import PatchError
+from lintseq_lsp.formats.lintseq import DIFF
 from lintseq_lsp.linters import grammar
 from lintseq_lsp.linters.base import Check, Finding
 from lintseq_lsp.linters.environment import Environment, server_site_packages
@@ -30,6 +33,16 @@ from lintseq_lsp.patches.applying import changes
 from lintseq_lsp.synthesis.sources import code_in
 from lintseq_lsp.text import Document
 from lintseq_lsp.verdicts import finding_key
+
+
+def answers_of(written: str) -> list[str]:
+    """What a recording has for one request after the other."""
+    backend, request = ScriptedBackend([written], piece=1 << 20), Request([""], frozenset({DIFF}))
+    found = []
+    while backend._streams:
+        found.append("".join(piece.text for piece in backend.write(request, lambda: False)))
+    return found
+
 
 ROOT = Path(__file__).parents[1]
 PATIENCE = 60.0  # seconds
@@ -146,8 +159,8 @@ ATTACKS = [
     Attack("hunk headers", parse, repeated("@@ -1,0 +2 @@\n")),
     Attack("added lines", parse, repeated("+@@ -1 +1 @@\n", "@@ -1,0 +2 @@\n")),
     Attack("a line in pieces", fed_in_pieces, repeated("+"), 8_000_000),
-    Attack("boundaries", lambda written: list(split_stream(written)), repeated("<|diff|>")),
-    Attack("almost boundaries", lambda written: list(split_stream(written)), repeated("<|diff|\n")),
+    Attack("boundaries", answers_of, repeated("<|diff|>")),
+    Attack("almost boundaries", answers_of, repeated("<|diff|\n")),
     Attack("the same piece", circles, repeated("a"), 200_000),
     Attack("the same line", lambda lines: repetition.repeated_from(lines.split("\n")), repeated("a\n")),
     Attack(

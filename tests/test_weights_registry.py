@@ -19,7 +19,7 @@ from tiny_checkpoint import write_checkpoint
 from typer.testing import CliRunner
 
 from lintseq_lsp.errors import LintSeqError, ModelFileError, TokenizerError
-from lintseq_lsp.prompts import PromptFormat
+from lintseq_lsp.formats.lintseq import History, LintSeq
 from lintseq_lsp.weights import registry
 from lintseq_lsp.weights.commands import app
 from lintseq_lsp.weights.convert import convert
@@ -65,7 +65,7 @@ def test_manifest_tells_what_the_files_say() -> None:
     for entry, found in zip(entries, registry.embedded(), strict=True):
         header = verify(found.path, found.sha256)
         assert entry["size"] == found.path.stat().st_size
-        assert (found.context, found.prompt_format) == (header.context, header.prompt_format)
+        assert (found.context, found.prompt_format) == (header.context, header.prompt_format())
 
 
 def test_a_setting_wins_over_the_choice_and_the_choice_over_the_embedded(model: Path, tmp_path: Path) -> None:
@@ -77,7 +77,7 @@ def test_a_setting_wins_over_the_choice_and_the_choice_over_the_embedded(model: 
     other = shutil.copy(model, tmp_path / "other.gguf")
     by_path = registry.resolve_model(str(other))
     assert (by_path.path, by_path.sha256, by_path.context) == (other, None, 128)
-    assert by_path.prompt_format is PromptFormat.PAPER
+    assert by_path.prompt_format == LintSeq(History.PAPER)
 
 
 def test_registering_again_replaces(model: Path) -> None:
@@ -236,8 +236,8 @@ def test_a_tokenizer_without_the_boundary_is_named(model: Path, tmp_path: Path) 
     data = model.read_bytes()
     assert data.count(b"<|diff|>") == 1
     (tmp_path / "m.gguf").write_bytes(data.replace(b"<|diff|>", b"<|edit|>"))
-    with pytest.raises(TokenizerError, match=r"no <\|diff\|> as one token"):
-        verify(tmp_path / "m.gguf")
+    with pytest.raises(TokenizerError, match=r"no prompt format fits .*m\.gguf: .* <\|diff\|>"):
+        verify(tmp_path / "m.gguf").prompt_format()
 
 
 def test_an_unknown_prompt_format_asks_for_an_update(tmp_path: Path) -> None:
@@ -246,7 +246,7 @@ def test_an_unknown_prompt_format_asks_for_an_update(tmp_path: Path) -> None:
     data = (tmp_path / "m.gguf").read_bytes()
     (tmp_path / "m.gguf").write_bytes(data.replace(b"paper-1", b"paper-9"))
     with pytest.raises(ModelFileError, match="update lintseq-lsp"):
-        verify(tmp_path / "m.gguf")
+        verify(tmp_path / "m.gguf").prompt_format()
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -5,12 +5,11 @@ from dataclasses import dataclass, field, replace
 
 from lintseq_lsp import completion
 from lintseq_lsp.asking.job import Job
-from lintseq_lsp.asking.prompting import lines_of
 from lintseq_lsp.asking.remembered import ghost_text
 from lintseq_lsp.backends.base import CANDIDATES, Stop
 from lintseq_lsp.completion import Cursor
-from lintseq_lsp.diffs import Malformed
 from lintseq_lsp.edits import Replacement, apply
+from lintseq_lsp.formats.base import Malformed, Task, View
 from lintseq_lsp.generation import RESAMPLING, Proposal, propose
 from lintseq_lsp.reasons import Reason
 from lintseq_lsp.settings import Settings
@@ -34,8 +33,8 @@ def complete(
 
     The log-probability of none that the model is asked for is below `floor`.
     """
-    request = job.prompting.request(cursor, job.settings.max_lines)
-    if request is None:
+    question = job.ask(View(job.document, cursor.offset), Task.FILL, job.settings.max_lines)
+    if question is None:
         return job.outcome(Reason.TOO_LONG, detail="the line does not fit the model's context")
     found = _Found(job, cursor, candidates, {suggestion.text: suggestion for suggestion in known})
     found.add(
@@ -46,14 +45,14 @@ def complete(
     reasons: list[Reason] = []
     read = 0
     if not found.enough:
-        greedy = propose(job.backend, request, job.cancelled)
+        greedy = propose(job.backend, question, job.cancelled)
         read = job.backend.usage.read
         reasons = found.add(_answer(job, cursor, proposal, floor) for proposal in greedy)
     if not found.enough and reasons not in ([Reason.LINTER_FAILED], [Reason.UNSURE]):
         # Cheaper than one by one: the candidates share their prefix, which is in the cache by now.
         count = min(max(job.settings.tries, candidates), CANDIDATES)
-        request = replace(request, sampling=RESAMPLING, candidates=count)
-        sampled = sorted(propose(job.backend, request, job.cancelled), key=lambda each: -each.confidence)
+        question = question.sampled(RESAMPLING, count)
+        sampled = sorted(propose(job.backend, question, job.cancelled), key=lambda each: -each.confidence)
         reasons += found.add(_answer(job, cursor, proposal, floor) for proposal in sampled)
     for suggestion in found.suggestions.values():
         job.memory.remember_inline(suggestion, cursor.offset)
@@ -82,14 +81,14 @@ class _Answer:
 
 def _answer(job: Job, cursor: Cursor, proposal: Proposal, floor: float) -> _Answer:
     """The beginnings of what the model wrote, longest first, that are probable enough."""
-    added = lines_of(proposal)
-    if isinstance(added, Malformed):
-        job.note(proposal.written, malformed(added))
+    edit = proposal.edit
+    if isinstance(edit, Malformed):
+        job.note(proposal.written, malformed(edit))
         return _Answer((), proposal.confidence, Reason.MALFORMED)
-    if not added:
+    if not edit.changes:
         reason = Reason.LIMIT if proposal.stop is Stop.LENGTH else Reason.COMPLETE
         return _Answer((), proposal.confidence, reason)
-    beginnings = list(completion.answers(cursor, added))
+    beginnings = list(completion.answers(cursor, edit.changes[0].text))
     newline = cursor.document.newline
     sure = [each for each in beginnings if proposal.line_logprobs[each.text.count(newline)] >= floor]
     if beginnings:

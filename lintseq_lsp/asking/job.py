@@ -4,11 +4,10 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from lintseq_lsp.asking.prompting import Prompting
 from lintseq_lsp.backends.base import Backend, Sampling
+from lintseq_lsp.formats.base import TOKENS_A_LINE, PromptFormat, Question, Room, Task, View
 from lintseq_lsp.gate import Bar
-from lintseq_lsp.generation import Ended, Limits, State, Step, generate
-from lintseq_lsp.prompts import Opening
+from lintseq_lsp.generation import Ended, Limits, Step, generate
 from lintseq_lsp.reasons import Reason
 from lintseq_lsp.settings import Settings
 from lintseq_lsp.suggestions import Evidence, Memory, Outcome, Suggestion
@@ -16,6 +15,9 @@ from lintseq_lsp.text import Document
 from lintseq_lsp.verdicts import Verdict
 
 Cancelled = Callable[[], bool]
+
+EDIT_TOKENS = 160
+"""Room for one edit of a sequence."""
 
 
 class Clock:
@@ -38,7 +40,7 @@ class Job:
     backend: Backend
     memory: Memory
     settings: Settings
-    prompting: Prompting
+    prompt_format: PromptFormat
     cancelled: Cancelled
     clock: Clock
     rejected: list[Verdict] = field(default_factory=list)
@@ -59,23 +61,27 @@ class Job:
             self.rejected.append(verdict)
         self._verdicts[text] = verdict
 
+    def ask(self, view: View, task: Task, lines: int, tokens: int | None = None) -> Question | None:
+        """For up to `lines` lines, and tokens for as many where their number is not given.
+
+        None when the model's context has no room for it.
+        """
+        room = Room(self.backend.context, lines, tokens or lines * TOKENS_A_LINE)
+        return self.prompt_format.ask(view, task, self.backend.count, room)
+
     def steps(
-        self,
-        start: State,
-        limits: Limits,
-        *,
-        opening: Opening | None = None,
-        places: Sequence[int] | None = None,
-        sampling: Sampling | None = None,
+        self, question: Question | None, start: Document, limits: Limits, sampling: Sampling | None = None
     ) -> Iterator[Step | Ended]:
         """Every step from `start` on, as `generate` yields them, counted."""
+        if question is None:
+            yield Ended(Reason.LIMIT, start, 0, 0)
+            return
         for item in generate(
+            question,
             start,
             self.backend,
             self.bar,
             limits=limits,
-            opening=opening,
-            places=places,
             sampling=sampling,
             cancelled=self.cancelled,
         ):

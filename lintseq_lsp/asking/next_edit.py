@@ -3,10 +3,10 @@
 from collections.abc import Callable
 from dataclasses import replace
 
-from lintseq_lsp.asking.job import Job
-from lintseq_lsp.asking.prompting import line_count
+from lintseq_lsp.asking.job import EDIT_TOKENS, Job
 from lintseq_lsp.asking.remembered import again
 from lintseq_lsp.edits import at_line_start, replacement_between, unmap
+from lintseq_lsp.formats.base import Task, View
 from lintseq_lsp.generation import Ended, Limits, Step
 from lintseq_lsp.reasons import Reason
 from lintseq_lsp.suggestions import Evidence, Outcome, Suggestion
@@ -35,17 +35,17 @@ def next_edit(
             memory.remember_next(document.text, suggestion)
             return job.outcome(Reason.ACCEPTED, (suggestion,))
         memory.forget_next(document)
-    limits = Limits(steps=3, lines=job.settings.max_lines, tries=job.settings.tries)
-    state = job.prompting.state(document, document.position(offset)[0], "", limits)
+    limits = Limits(steps=3, tries=job.settings.tries)
+    question = job.ask(View(document, offset), Task.NEXT, job.settings.max_lines, EDIT_TOKENS)
     chain = _Chain(document)
     reason = Reason.COMPLETE
-    for item in job.steps(state, limits):
+    for item in job.steps(question, document, limits):
         if isinstance(item, Ended):
             reason = Reason.NOTHING_NEW if item.accepted else item.reason
             break
         if not item.verdict.accepted:
             continue
-        if item.logprob < floor * line_count(item):
+        if item.logprob < floor * len(item.added):
             reason = Reason.UNSURE
             break
         change = chain.after(item, job.evidence(item.verdict))
@@ -74,8 +74,7 @@ class _Chain:
         change = replacement_between(before.text, step.document.text)
         if change is None:
             return None
-        confidence = step.logprob / max(step.tokens, 1)
-        return Suggestion(before, (at_line_start(before.text, change),), evidence, confidence)
+        return Suggestion(before, (at_line_start(before.text, change),), evidence, step.confidence)
 
     def offer(self, alone: Suggestion) -> None:
         """Offers it beside those that are offered, if it does not touch them."""

@@ -6,11 +6,11 @@ from dataclasses import replace
 from lintseq_lsp import actions, lintseq
 from lintseq_lsp.actions import Action, ActionKind, Insertion
 from lintseq_lsp.asking.job import Job
-from lintseq_lsp.asking.prompting import inserted, insertion_limits
 from lintseq_lsp.edits import replacement_between
 from lintseq_lsp.excerpt import replace_lines
+from lintseq_lsp.formats.base import Task, View
 from lintseq_lsp.gate import Bar, wait
-from lintseq_lsp.generation import RESAMPLING, Ended, Step
+from lintseq_lsp.generation import RESAMPLING, Ended, Limits, Step
 from lintseq_lsp.linters.base import Finding, Report
 from lintseq_lsp.reasons import Reason
 from lintseq_lsp.suggestions import Outcome, Suggestion
@@ -74,16 +74,15 @@ def _without_lines(job: Job, action: Action) -> Insertion | Outcome:
 
 def _inserted(job: Job, insertion: Insertion) -> Outcome:
     """The first accepted text that differs from the document, by more tries if need be."""
-    most = max(job.settings.max_lines, 12)
-    limits = insertion_limits(most, job.settings.tries)
+    limits = Limits(steps=1, tries=job.settings.tries)
     shown, above = insertion.shown or (insertion.document, insertion.above)
-    state = job.prompting.state(shown, above, insertion.instruction, limits)
-    opening = job.prompting.opening(state, above, insertion.typed, most)
+    view = View.of_new_lines(shown, above, insertion.typed, insertion.instruction)
+    question = job.ask(view, Task.FILL, max(job.settings.max_lines, 12))
     reason = Reason.LIMIT
     for attempt in range(job.settings.tries):
         sampling = replace(RESAMPLING, seed=attempt) if attempt else None
         is_over = True
-        for item in job.steps(state, limits, opening=opening, sampling=sampling):
+        for item in job.steps(question, shown, limits, sampling):
             if isinstance(item, Ended):
                 if not item.accepted:
                     reason = item.reason
@@ -100,7 +99,7 @@ def _inserted(job: Job, insertion: Insertion) -> Outcome:
 def _joined(job: Job, insertion: Insertion, step: Step) -> Suggestion | Reason:
     """What an accepted step inserted, in the document; or why that is no suggestion."""
     document = job.document
-    final = replace_lines(insertion.document, [(insertion.above, 0, inserted(step.diff))])
+    final = replace_lines(insertion.document, [(insertion.above, 0, step.added)])
     verdict = step.verdict
     if final.text != step.document.text:
         # The model was shown less, or without the blank lines around.
@@ -111,7 +110,7 @@ def _joined(job: Job, insertion: Insertion, step: Step) -> Suggestion | Reason:
     change = replacement_between(document.text, final.text)
     if change is None or job.memory.is_unwanted(document.path, final.text):
         return Reason.NOTHING_NEW
-    return Suggestion(document, (change,), job.evidence(verdict), step.logprob / max(step.tokens, 1))
+    return Suggestion(document, (change,), job.evidence(verdict), step.confidence)
 
 
 def _without_finding(bar: Bar, action: Action) -> tuple[Bar, bool]:

@@ -124,7 +124,7 @@ def _print_records(sequence: Sequence) -> None:
         print_json(
             {
                 "step": step.number,
-                "diff": diff_text(step.diff, step.written),
+                "diff": diff_text(step),
                 "verdict": verdict_word(step.verdict),
                 "findings": [finding_record(finding) for finding in step.verdict.findings],
                 "text": step.document.text,

@@ -10,8 +10,9 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from lintseq_lsp.diffs import Diff, Malformed, render
+from lintseq_lsp.diffs import Diff, Hunk, render
 from lintseq_lsp.errors import LintSeqError
+from lintseq_lsp.formats.base import Malformed, changed_lines
 from lintseq_lsp.generation import Step
 from lintseq_lsp.linters.base import Finding
 from lintseq_lsp.reasons import Reason
@@ -68,7 +69,7 @@ def verdict_word(verdict: Verdict) -> str:
 def show_step(step: Step) -> None:
     """A step as a coloured diff under its verdict."""
     show_verdict(f"step {step.number}", step.verdict)
-    show_diff(diff_text(step.diff, step.written))
+    show_diff(diff_text(step))
     show_findings(step.verdict)
 
 
@@ -101,5 +102,12 @@ def show_diff(diff: str) -> None:
         console.print(Text(f"  {line}", style=style))
 
 
-def diff_text(diff: Diff | Malformed, written: str) -> str:
-    return written if isinstance(diff, Malformed) else render(diff)
+def diff_text(step: Step) -> str:
+    """What a step changes, as a diff without context; what the model wrote, where that is no edit."""
+    if isinstance(step.edit, Malformed):
+        return step.written
+    hunks = []
+    for change in step.edit.changes:
+        first, end, lines = changed_lines(step.before, change)
+        hunks.append(Hunk(first, tuple(lines), tuple(step.before.lines[first:end])))
+    return render(Diff(tuple(hunks)))

@@ -17,7 +17,8 @@ from typing import Any
 import platformdirs
 
 from lintseq_lsp.errors import ModelFileError
-from lintseq_lsp.prompts import PromptFormat
+from lintseq_lsp.formats.base import PromptFormat
+from lintseq_lsp.formats.table import FORMATS
 from lintseq_lsp.settings import UNMEASURED, Certainty
 from lintseq_lsp.weights.gguf_header import checksum, verify
 
@@ -165,7 +166,7 @@ def file_at(name: str, folder: Path | None = None) -> Path:
 
 def _described(path: Path) -> ModelFile:
     header = verify(path)
-    return ModelFile(path.stem, path, None, header.context, header.prompt_format)
+    return ModelFile(path.stem, path, None, header.context, header.prompt_format())
 
 
 def _registry() -> Path:
@@ -177,7 +178,7 @@ def _entry(model: ModelFile) -> dict[str, Any]:
     path = entry.pop("path")
     entry["file"] = path.name if path.parent == data_folder().resolve() else str(path)
     entry["size"] = path.stat().st_size
-    entry["prompt_format"] = model.prompt_format.value
+    entry["prompt_format"] = model.prompt_format.name
     return entry
 
 
@@ -195,7 +196,7 @@ def _models(data: dict[str, Any], folder: Path) -> list[ModelFile]:
                     path=folder / entry["file"],
                     sha256=entry["sha256"],
                     context=entry["context"],
-                    prompt_format=PromptFormat(entry["prompt_format"]),
+                    prompt_format=FORMATS[entry["prompt_format"]],
                     license=entry["license"],
                     description=entry["description"],
                     certainty=Certainty(**entry.get("certainty", {})),
