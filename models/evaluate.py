@@ -13,7 +13,7 @@ as the server takes a selection out, and their place given (rewrite).
 Systems: `product` is the greedy answer and, when the gate rejects it, four sampled ones, as the server asks;
 `paper` the greedy answer with the history in file order; `eight` eight sampled answers, the most probable
 first; `plain` continues the text above; `ngram` and `copy` are those of baselines.py. That one line is wanted
-is told to all of them; how many lines a rewrite has, only to those that cannot choose.
+is layout to all of them; how many lines a rewrite has, only to those that cannot choose.
 
 Each row is with the gate off (the first answer as it came) or on (the first that the gate accepts).
 Answers: share of positions with one that is not empty. Findings: share of those answers that give the file
@@ -66,7 +66,7 @@ from lintseq_lsp.formats.base import (
     View,
     changed_lines,
 )
-from lintseq_lsp.formats.lintseq import History, LintSeq
+from lintseq_lsp.formats.lintseq import Layout, LintSeq
 from lintseq_lsp.generation import RESAMPLING, Proposal, propose
 from lintseq_lsp.linters.base import Check, Report, Tier
 from lintseq_lsp.reasons import Reason
@@ -304,7 +304,7 @@ System = Callable[[Position], list[Answer]]
 
 
 def open_system(name: str, label: str, model: Model, judge: Judge, data: Path) -> System:
-    suffix_first, paper = LintSeq(History.SUFFIX_FIRST), LintSeq(History.PAPER)
+    suffix_first, paper = LintSeq(Layout.SUFFIX_FIRST), LintSeq(Layout.PAPER)
     match name:
         case "product":
             return lambda position: model.greedy(label, position, suffix_first, SETTINGS.tries)
