@@ -14,9 +14,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 
-from evaluate import SETTINGS, Judge, Model, Written, by_confidence, opened
+from judge import SETTINGS, Judge, Written
 from positions import NEXT_EDIT, TASKS, Position, modules_of, positions
 from statements import first_docstring_line, parse
+from systems import Model, by_confidence, opened
 
 from lintseq_lsp.engine import Engine
 from lintseq_lsp.formats.base import Edit

@@ -37,7 +37,7 @@ Count = Callable[[str], int]
 
 
 class Layout(Enum):
-    """How a document is layout. A model is trained for some; its file or manifest names the one to use."""
+    """How a document is laid out as diffs. A model is trained for some; its file or manifest names one."""
 
     WHOLE = "whole-1"
     """One diff with everything: nothing but the next diff was ever trained to follow."""

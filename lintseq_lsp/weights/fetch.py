@@ -49,7 +49,7 @@ CATALOGUE = {
 
 
 def pull(name: str, *, kind: Type = Type.Q8_0, announce: Callable[[str], None]) -> ModelFile:
-    """Fetches, converts, verifies and registers a model of the catalogue. `announce` is layout each stage."""
+    """Fetches, converts, verifies and registers a model of the catalogue. `announce` is told each stage."""
     if name not in CATALOGUE:
         raise ModelFileError(f"{name!r} cannot be pulled: there are {', '.join(CATALOGUE)}")
     published = CATALOGUE[name]
