@@ -85,6 +85,10 @@ class Proposal:
     candidate: int = 0
     line_logprobs: tuple[float, ...] = ()
 
+    def logprob_through(self, line: int) -> float:
+        """The sum up to the end of a line of the answer (from 0), or of the last one that there is."""
+        return self.line_logprobs[min(line, len(self.line_logprobs) - 1)]
+
     @property
     def confidence(self) -> float:
         """Mean log-probability (nats a token)."""

@@ -163,6 +163,12 @@ def test_another_format_completes_under_the_same_gate() -> None:
     assert outcome.suggestions[0].text == "def f(x):\n    x +=\n    y = 2\n"
 
 
+def test_an_answer_with_other_line_ends_is_an_answer() -> None:
+    engine, _ = engine_of("x = 1\ry = 2\r\n<end>")
+    outcome = engine.complete(Document("a = 0\n\n"), 6)
+    assert outcome.suggestions[0].text == "a = 0\nx = 1\ny = 2\n"
+
+
 def test_what_a_format_was_not_made_for_is_not_asked() -> None:
     engine, backend = engine_of("")
     document = Document("a = 1\n")
