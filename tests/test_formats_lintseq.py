@@ -9,22 +9,22 @@ from lintseq_lsp.diffs import Diff, Hunk, parse
 from lintseq_lsp.formats.lintseq import (
     DIFF,
     END,
-    History,
+    Layout,
     Opening,
-    history,
+    as_diffs,
     instruction_fragment,
     next_headers,
     open_block,
 )
 
-histories = st.sampled_from(History)
+layouts = st.sampled_from(Layout)
 
 
-@given(st.lists(lines, max_size=30), st.data(), histories)
-def test_the_history_builds_what_is_shown(shown: list[str], data: st.DataObject, told: History) -> None:
+@given(st.lists(lines, max_size=30), st.data(), layouts)
+def test_the_history_builds_what_is_shown(shown: list[str], data: st.DataObject, layout: Layout) -> None:
     above = data.draw(st.integers(0, len(shown)))
     built: list[str] = []
-    for fragment in history(shown, above, told):
+    for fragment in as_diffs(shown, above, layout):
         diff = parse(fragment)
         assert isinstance(diff, Diff)
         assert diff.hunks[0].above <= len(built)
@@ -37,21 +37,21 @@ def test_typing_changes_the_history_only_at_its_end(shown: list[str], data: st.D
     """`suffix_first`: what was read before a line was typed above the cursor stays a prefix."""
     above = data.draw(st.integers(0, len(shown)))
     new = data.draw(lines)
-    before = history(shown, above, History.SUFFIX_FIRST)
-    after = history([*shown[:above], new, *shown[above:]], above + 1, History.SUFFIX_FIRST)
+    before = as_diffs(shown, above, Layout.SUFFIX_FIRST)
+    after = as_diffs([*shown[:above], new, *shown[above:]], above + 1, Layout.SUFFIX_FIRST)
     closed = len(before) - (above % 8 != 0)
     assert after[:closed] == before[:closed]
 
 
 def test_chunks_have_eight_lines() -> None:
-    fragments = history([f"x{number}" for number in range(20)], 10, History.PAPER)
+    fragments = as_diffs([f"x{number}" for number in range(20)], 10, Layout.PAPER)
     assert [fragment.split("\n")[0] for fragment in fragments] == [
         "@@ -0,0 +1,8 @@",
         "@@ -8,0 +9,2 @@",
         "@@ -10,0 +11,8 @@",
         "@@ -18,0 +19,2 @@",
     ]
-    fragments = history([f"x{number}" for number in range(20)], 10, History.SUFFIX_FIRST)
+    fragments = as_diffs([f"x{number}" for number in range(20)], 10, Layout.SUFFIX_FIRST)
     assert [fragment.split("\n")[0] for fragment in fragments] == [
         "@@ -0,0 +1,8 @@",
         "@@ -8,0 +9,2 @@",
@@ -60,9 +60,9 @@ def test_chunks_have_eight_lines() -> None:
     ]
 
 
-@pytest.mark.parametrize("told", History)
-def test_an_empty_document_has_no_history(told: History) -> None:
-    assert history([], 0, told) == []
+@pytest.mark.parametrize("layout", Layout)
+def test_an_empty_document_has_no_history(layout: Layout) -> None:
+    assert as_diffs([], 0, layout) == []
 
 
 @given(

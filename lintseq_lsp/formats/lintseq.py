@@ -36,8 +36,8 @@ _MARGIN = 32  # tokens of a prompt beside the excerpt and the instruction
 Count = Callable[[str], int]
 
 
-class History(Enum):
-    """How a document is told. A model is trained for some; its file or manifest names the one to use."""
+class Layout(Enum):
+    """How a document is laid out as diffs. A model is trained for some; its file or manifest names one."""
 
     WHOLE = "whole-1"
     """One diff with everything: nothing but the next diff was ever trained to follow."""
@@ -51,11 +51,11 @@ class History(Enum):
 class LintSeq:
     """The format of edit-sequence models, with one of its histories."""
 
-    history: History
+    layout: Layout
 
     @property
     def name(self) -> str:
-        return self.history.value
+        return self.layout.value
 
     @property
     def tasks(self) -> frozenset[Task]:
@@ -102,7 +102,7 @@ class LintSeq:
         budget = min(room.context - room.tokens - count(view.instruction) - _MARGIN, EXCERPT_TOKENS)
         numbers = excerpt_around(view.document, view.above, budget, cost).numbers
         excerpt = Excerpt(tuple(number for number in numbers if number != without))
-        shown = history(excerpt.lines(view.document), excerpt.above(view.above), self.history)
+        shown = as_diffs(excerpt.lines(view.document), excerpt.above(view.above), self.layout)
         return State(view.document, excerpt, (instruction_fragment(view.instruction), *shown))
 
 
@@ -253,15 +253,15 @@ class Opening:
     most: int = 1
 
 
-def history(lines: Sequence[str], above: int, told: History) -> list[str]:
+def as_diffs(lines: Sequence[str], above: int, layout: Layout) -> list[str]:
     """`lines` as fragments, one a chunk, each ended by a newline. The cursor is below `above` lines."""
     before, after = (0, above), (above, len(lines))
-    match told:
-        case History.WHOLE:
+    match layout:
+        case Layout.WHOLE:
             spans, base = [(0, len(lines))], 0
-        case History.PAPER:
+        case Layout.PAPER:
             spans, base = [*_chunks(*before), *_chunks(*after)], 0
-        case History.SUFFIX_FIRST:
+        case Layout.SUFFIX_FIRST:
             # What stands below the cursor is there first, from line 0; the rest is inserted above it.
             spans, base = [*_chunks(*after), *_chunks(*before)], above
     return [
