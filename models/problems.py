@@ -177,7 +177,7 @@ def main(arguments: argparse.Namespace) -> None:
     with arguments.problems.open() as file:
         problems = [problem_of(json.loads(line)) for line in file if line.strip()]
     backend = LlamaBackend(arguments.model)
-    gate = open_gate(Settings(gate_timeout=20.0), None) if arguments.gated else ungated()
+    gate = open_gate(Settings(gate_timeout=20.0)) if arguments.gated else ungated()
     passed = []
     for problem in problems:
         passed.append(score(backend, gate, problem, arguments.samples, arguments.temperature))

@@ -191,10 +191,14 @@ def outcome(suggestions: tuple[Suggestion, ...]) -> Outcome:
 
 
 def open_engine(
-    settings: Settings, folder: Path | None, opened: Callable[[], dict[str, str]], **_: object
+    settings: Settings,
+    folders: Callable[[], list[Path]],
+    opened: Callable[[], dict[str, str]],
+    model_folder: Path | None,
 ) -> Any:
     del opened
-    log(f"open {settings.model} {folder} {settings.trusted}")
+    assert folders()[:1] == [model_folder] * (model_folder is not None)
+    log(f"open {settings.model} {model_folder} {settings.trusted}")
     log(f"heavy {[name for name in HEAVY if name in sys.modules]}")
     log(f"standard input {os.read(0, 1)!r}")
     print("a library that writes to standard output")  # noqa: T201

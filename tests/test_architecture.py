@@ -83,6 +83,7 @@ IMPORTERS = {
         "lintseq_lsp.weights.convert",
     ),
     "lsprotocol": ("lintseq_lsp.lsp.",),
+    "packaging": ("lintseq_lsp.linters.requires",),
     "pyflakes": ("lintseq_lsp.linters.syntax",),
     "pygls": ("lintseq_lsp.lsp.",),
     "pylint": ("lintseq_lsp.linters.pylint_worker",),

@@ -16,9 +16,9 @@ import psutil
 import pytest
 
 from lintseq_lsp.linters import environment as environment_module
-from lintseq_lsp.linters import pool as pool_module
+from lintseq_lsp.linters import process as process_module
 from lintseq_lsp.linters.base import Check, Dependencies, Report, Tier
-from lintseq_lsp.linters.environment import Environment, Search, find_environment, server_site_packages
+from lintseq_lsp.linters.environment import Environment, find_environment, search_for, server_site_packages
 from lintseq_lsp.linters.imports import COMPILED
 from lintseq_lsp.linters.pool import PylintPool
 from lintseq_lsp.linters.protocol import stamp
@@ -386,13 +386,13 @@ def test_modules_that_were_never_saved(workspace: Path, start: Start) -> None:
 def messages(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     """All that was sent to workers."""
     sent: list[dict[str, Any]] = []
-    write = pool_module.write_message
+    write = process_module.write_message
 
     def writing(stream: Any, message: Any) -> None:
         sent.append(message)
         write(stream, message)
 
-    monkeypatch.setattr(pool_module, "write_message", writing)
+    monkeypatch.setattr(process_module, "write_message", writing)
     return sent
 
 
@@ -619,7 +619,7 @@ def test_nothing_runs_because_a_text_names_it(
     workspace: Path, start: Start, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     log = tmp_path / "audit"
-    monkeypatch.setattr(pool_module, "_BOOT", AUDIT.format(str(log)) + pool_module._BOOT)
+    monkeypatch.setattr(process_module, "_BOOT", AUDIT.format(str(log)) + process_module._BOOT)
     (workspace / "chain.py").write_text("import venv.__main__.x\nimport unittest.__main__.x\n")
     (workspace / "__main__.py").write_text("x = 1\n")
     (workspace / f"extension{importlib.machinery.EXTENSION_SUFFIXES[0]}").write_bytes(b"no library")
@@ -714,7 +714,7 @@ def test_the_worker_searches_the_environment(
 ) -> None:
     packages = workspace / ".venv" / "lib" / "python3.11" / "site-packages"
     os.mkfifo(packages / "pipe.pth")
-    pool = start(Search(str(workspace), "no-such-python"))
+    pool = start(search_for([workspace], "no-such-python", environ={}))
     text = "import userlib, top\nimport hypothesis\n"
     for _ in range(2):
         assert found_in(pool, text, workspace / "a.py") == ["2 E0401 Unable to import 'hypothesis'"]
@@ -730,7 +730,7 @@ def test_a_server_reads_nothing_of_the_environment(workspace: Path, monkeypatch:
 
     for name in ("read_file", "names_in"):
         monkeypatch.setattr(environment_module, name, read)
-    linter = open_linter(Settings(), workspace)
+    linter = open_linter(Settings())
     check = Check("import userlib\nimport hypothesis\n", str(workspace / "a.py"), timeout=PATIENCE)
     report = linter.submit(check).result(PATIENCE)
     linter.close()
@@ -789,7 +789,7 @@ def test_a_trusted_configuration_that_cannot_be_used_is_a_failure(workspace: Pat
 
 
 def test_a_check_that_hangs(start: Start) -> None:
-    pool = start()
+    pool = start(late_for=0.5)
     assert report_of(pool, "").failure is None
     first = pool.process_id()
     report = pool.submit(Check(SLOW, timeout=0.3)).result(PATIENCE)
@@ -835,7 +835,7 @@ def starts(monkeypatch: pytest.MonkeyPatch) -> list[object]:
         counted.append(arguments)
         return popen(*arguments, **options)  # type: ignore[call-overload]
 
-    monkeypatch.setattr(pool_module.subprocess, "Popen", counting)
+    monkeypatch.setattr(process_module.subprocess, "Popen", counting)
     return counted
 
 
@@ -855,7 +855,7 @@ def test_a_worker_that_cannot_start(
     assert report.failure is not None
     assert "no-python" in report.failure
 
-    monkeypatch.setattr(pool_module, "_BOOT", "raise SystemExit('pylint is out')")
+    monkeypatch.setattr(process_module, "_BOOT", "raise SystemExit('pylint is out')")
     pool = start()
     reports = [report_of(pool, "x = 1\n") for _ in range(100)]
     assert {report.failure for report in reports} == {"the linter worker could not start: pylint is out"}
@@ -863,7 +863,7 @@ def test_a_worker_that_cannot_start(
 
 
 def test_a_worker_that_never_gets_ready(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pool_module, "_BOOT", "import sys; sys.stdin.read()")
+    monkeypatch.setattr(process_module, "_BOOT", "import sys; sys.stdin.read()")
     report = report_of(start(start_timeout=0.2), "x = 1\n")
     assert report.failure == "the linter worker did not start within 0 s"
 
@@ -899,7 +899,7 @@ pool.submit(Check({SLOW[:20_000]!r} * 20, timeout=60))
 print(pool.process_id(), flush=True)
 os._exit(0)
 """
-    root = Path(pool_module.__file__).parents[2]
+    root = Path(process_module.__file__).parents[2]
     ended = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True)
     with contextlib.suppress(psutil.NoSuchProcess):
         psutil.Process(int(ended.stdout)).wait(PATIENCE)

@@ -49,16 +49,18 @@ def check(
     as_json: Annotated[bool, typer.Option("--json", help="One object.")] = False,
 ) -> None:
     """Lint FILE, or what a PATCH makes of its files: exit 1 if there are new findings."""
-    from lintseq_lsp.runtime import open_gate, workspace_of
+    from lintseq_lsp.runtime import open_gate
     from lintseq_lsp.settings import Settings
 
     with clear_errors():
         if (file is None) == (patch is None) or (patch is not None and against is not None):
             raise LintSeqError("check takes a FILE (with --against, if you like) or a --patch")
-        folder = workspace_of(file) if file else Path.cwd()
-        gate = open_gate(Settings(python=python, gate_timeout=PATIENCE), folder)
+        root = Path.cwd()
+        first = str(file.resolve() if file else root / "untitled.py")
+        settings = Settings(python=python, gate_timeout=PATIENCE)
+        gate = open_gate(settings, tuple if file else lambda: (root,), first)
         try:
-            judged = list(_files(gate, file, against) if file else _patch(gate, patch or "", folder))
+            judged = list(_files(gate, file, against) if file else _patch(gate, patch or "", root))
         finally:
             gate.linter.close()
     if as_json:

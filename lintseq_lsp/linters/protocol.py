@@ -17,17 +17,21 @@ _LENGTH = struct.Struct(">I")
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """The first message to the worker; folders in the order of lookup."""
+    """The first message to the worker; folders in the order of lookup.
+
+    `source_roots` are for checks that say nothing of where the file lies. `origin` is the environment's.
+    """
 
     source_roots: Sequence[str] = ()
     site_packages: Sequence[str] = ()
     python_version: Sequence[int] | None = None
     standard_library: str | None = None
+    origin: str = ""
     configuration_folder: str | None = None
     """Set in a trusted workspace only: where pylint's own configuration is looked for."""
 
     search: Mapping[str, Any] | None = None
-    """Of an `environment.Search`: the worker looks for roots, packages and version itself."""
+    """An `environment.Search`: the worker reads packages and version itself."""
 
 
 def read_message(stream: IO[bytes]) -> dict[str, Any] | None:

@@ -18,7 +18,7 @@ import threading
 import tokenize
 import traceback
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -56,11 +56,12 @@ from pylint.utils import ASTWalker, FileState, LinterStats
 
 from lintseq_lsp.encoding import encode
 from lintseq_lsp.errors import LinterError
-from lintseq_lsp.linters.base import Check, Dependencies, Finding, Report, Stamp, Texts, Tier
-from lintseq_lsp.linters.environment import MOST_NAMES, find_environment
+from lintseq_lsp.linters.base import Check, Dependencies, Finding, Report, Stamp, Surroundings, Texts, Tier
+from lintseq_lsp.linters.environment import MOST_NAMES, Environment, Search, Version, read_environment
 from lintseq_lsp.linters.files import Opener, names_in
 from lintseq_lsp.linters.imports import COMPILED, Imports
 from lintseq_lsp.linters.protocol import Setup, read_message, stamp, write_message
+from lintseq_lsp.linters.requires import FILES, has_packages, project_python, script_python
 from lintseq_lsp.linters.sources import Sources
 from lintseq_lsp.linters.syntax import check_syntax, parse, syntax_finding
 
@@ -157,9 +158,10 @@ def main(standard: Sequence[str], own: Sequence[str]) -> None:
     setup = Setup(**(read_message(messages) or {}))
     trusted = setup.configuration_folder is not None
     warnings.simplefilter("ignore")
-    told: Sequence[str] = ()
-    if setup.search is not None:
-        setup, told = _searched(setup, setup.search, own)
+    search = setup.search and Search.of(setup.search)
+    environment = read_environment(search, own=map(Path, own)) if search else None
+    if environment is not None:
+        setup = _with_environment(setup, environment)
     imports = Imports(standard)
     imports.load()
     if trusted:
@@ -171,7 +173,7 @@ def main(standard: Sequence[str], own: Sequence[str]) -> None:
     failure = session.warm()
     if not trusted:
         imports.close()
-    told = [*told, *opener.take_refused()]
+    told = [*(environment.warnings if environment else ()), *opener.take_refused()]
     write_message(answers, {"failure": failure, "process": os.getpid(), "warnings": told})
     _silence_stderr()
     checks: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
@@ -186,10 +188,25 @@ def main(standard: Sequence[str], own: Sequence[str]) -> None:
                 gc.collect()
                 gc.freeze()  # else every full collection walks the standard library's trees
             continue
+        if search and environment and _has_changed(environment):
+            found = read_environment(search, own=map(Path, own))
+            if found != environment:
+                write_message(answers, {"outdated": True})  # the pool starts another worker
+                continue
+            environment = found
+            session.forget_packages()
         session.learn(asked["modules"], asked["dropped"])
-        check = Check(asked["text"], asked["path"], Tier(asked["tier"]), indent=asked["indent"])
+        around = asked["around"] and Surroundings(*map(tuple, asked["around"]))
+        check = Check(
+            asked["text"], asked["path"], Tier(asked["tier"]), indent=asked["indent"], around=around
+        )
         report = session.check(check)
         write_message(answers, {**_answer(report), "warnings": opener.take_refused()})
+
+
+def _has_changed(environment: Environment) -> bool:
+    """Whether anything that the environment was read from is another by now."""
+    return any(stamp(path) != before for path, before in environment.read.items())
 
 
 def _answer(report: Report) -> dict[str, Any]:
@@ -212,12 +229,12 @@ class Session:
         self._standard = tuple(standard)
         self._own = tuple(own)
         self._hooked: list[str] = []
-        self._roots = [Path(root) for root in setup.source_roots]
-        self._roots_and_packages = (*setup.source_roots, *setup.site_packages)
+        self._roots: Sequence[str] = setup.source_roots
+        self._required: dict[Sequence[str], tuple[Sequence[Stamp | None], Version | None]] = {}
         self._passes: dict[Tier, _Pass] = {}
         self._tracked: dict[str, _Tracked] = {}
         self._settled: set[str] = set()
-        self._last_extra: str | None = None
+        self._last_folders: tuple[str, ...] = ()
         self._moved = False
         self._depends = Dependencies()
         # What an import brought in from there stays as it is while we run.
@@ -252,7 +269,7 @@ class Session:
         try:
             if check.tier <= Tier.SYNTAX:
                 return check_syntax(text, check.path)
-            findings, parsed = self._lint(text, check.path, check.tier, check.indent)
+            findings, parsed = self._lint(check, text)
         except Exception as error:  # noqa: BLE001 - the boundary: whatever it is, the gate rejects
             self._passes.clear()  # a checker that was left in the middle keeps a wrong state
             MANAGER.clear_cache()
@@ -263,7 +280,13 @@ class Session:
             return Report(tier=check.tier, failure=f"the linter crashed: {type(error).__name__} in {where}")
         return Report(findings, check.tier, parsed=parsed, dependencies=self._depends)
 
-    def _lint(self, text: str, path: str, tier: Tier, indent: str) -> tuple[tuple[Finding, ...], bool]:
+    def forget_packages(self) -> None:
+        """Reads what is installed anew, when it is asked for."""
+        for known in self._settled - sys.stdlib_module_names:
+            self._drop(known)
+
+    def _lint(self, check: Check, text: str) -> tuple[tuple[Finding, ...], bool]:
+        path, around = check.path, check.around or Surroundings(roots=self._setup.source_roots)
         tree, broken = parse(text)
         if tree is None:
             return broken, False
@@ -271,18 +294,19 @@ class Session:
             source = encode(text)
         except SyntaxError as error:
             return (syntax_finding(error),), False
-        one_pass = self._pass(tier)
+        one_pass = self._pass(check.tier)
         if self._setup.configuration_folder is None:  # else the project's configuration says it
-            one_pass.indent_by(indent)
-        name, extra = self._module_name(path)
-        self._forget_stale(name, extra)
-        sys.path[:] = self._search_path(extra)
-        folders = [
-            str(Path(path).parent) if path else "",
-            *self._roots_and_packages,
-            *([extra] if extra else []),
-        ]
-        searched = {folder: stamp(folder) for folder in folders if folder}
+            one_pass.indent_by(check.indent)
+        one_pass.judge_for(self._python(text, around.projects))
+        name, root = _module_name(path, around.roots)
+        beside = dict.fromkeys([*around.beside, *([root] if root and root not in around.roots else [])])
+        search_path = self._search_path(path, around.roots, tuple(beside))
+        self._roots = (*around.roots, *beside)
+        self._forget_stale(name, self._roots)
+        sys.path[:] = search_path
+        looked_at = [str(Path(path).parent) if path else "", *self._roots, *self._setup.site_packages]
+        looked_at += [*around.looked_at, *_files_of(around.projects)]
+        searched = {folder: stamp(folder) for folder in looked_at if folder}
         ASKED.clear()
         builder = _Builder(MANAGER)
         try:
@@ -296,7 +320,27 @@ class Session:
             self._track(name)
             self._depends = self._read_since(searched)
             self._forget(name)
+        if self._setup.origin == "script" and has_packages(text):
+            findings = tuple(finding for finding in findings if not self._is_unknown(finding))
         return (*findings, *broken), True
+
+    def _python(self, text: str, projects: Sequence[str]) -> Version | None:
+        """The version that the text is for: where no environment tells, as its project says."""
+        ours = self._setup.python_version
+        if self._setup.origin in ("server", "script"):
+            states = [stamp(file) for file in _files_of(projects)]
+            if self._required.get(projects, ((), None))[0] != states:
+                self._required[projects] = states, project_python(projects)
+            ours = script_python(text) or self._required[projects][1] or ours
+        return (ours[0], ours[1]) if ours else None
+
+    def _is_unknown(self, finding: Finding) -> bool:
+        """Whether it misses one of the packages that a script brings, which nobody can know."""
+        named = re.search(r"'([^'.]+)", finding.message)
+        if finding.symbol != "import-error" or named is None or named[1] in sys.stdlib_module_names:
+            return False
+        places = [str(Path(root, name)) for root in self._roots for name in (named[1], f"{named[1]}.py")]
+        return not any(map(SOURCES.exists, places))
 
     def _pass(self, tier: Tier) -> "_Pass":
         if tier not in self._passes:
@@ -307,37 +351,22 @@ class Session:
             self._hooked = [str(base / folder) for folder in sys.path if folder not in ours]  # by init-hook
         return self._passes[tier]
 
-    def _search_path(self, extra: str | None) -> list[str]:
-        """Where astroid looks; the standard library first, so that no file of the user's shadows it."""
-        users = [*self._setup.source_roots, *self._hooked, *self._setup.site_packages]
-        return [*self._standard, *users, *([extra] if extra else [])]
+    def _search_path(self, path: str, roots: Sequence[str], beside: Sequence[str]) -> list[str]:
+        """Where astroid looks; the standard library first, so that no file of the user's shadows it.
 
-    def _module_name(self, path: str) -> tuple[str, str | None]:
-        """The dotted name of the module at `path`, and its folder when no source root holds it."""
-        if not path:
-            return UNNAMED, None
-        file = Path(path).absolute()
-        holders = [root for root in self._roots if file.is_relative_to(root)]
-        extra = None
-        if holders:
-            root = max(holders, key=lambda holder: len(holder.parts))
-        else:
-            root = file.parent
-            while SOURCES.is_file(str(root / "__init__.py")) and root != root.parent:
-                root = root.parent
-            extra = str(root)
-        parts = list(file.relative_to(root).with_suffix("").parts)
-        if parts[-1] == "__init__" and len(parts) > 1:
-            parts.pop()
-        # Not a name that the standard library has: astroid itself looks up `typing` by name.
-        if parts[0] in sys.stdlib_module_names or parts[0] in sys.builtin_module_names:
-            parts[0] = f"_{parts[0]}_of_the_workspace"
-        return ".".join(parts), extra
+        A script's and a test's neighbours come before the project's modules, as they do in Python. What is
+        below `src` is imported as a package.
+        """
+        below_src = any(Path(root).name == "src" and Path(path).is_relative_to(root) for root in roots)
+        first, last = ((), beside) if below_src else (beside, ())
+        return [*self._standard, *first, *roots, *self._hooked, *self._setup.site_packages, *last]
 
-    def _forget_stale(self, name: str, extra: str | None) -> None:
+    def _forget_stale(self, name: str, folders: tuple[str, ...]) -> None:
         """Drops what changed files and texts, or the neighbours of another path, have made untrue."""
-        moved = self._moved or extra != self._last_extra
-        self._last_extra, self._moved = extra, False
+        elsewhere = set(folders) ^ set(self._last_folders)
+        moved, self._last_folders, self._moved = self._moved, folders, False
+        if elsewhere:
+            self._forget_names({name.partition(".")[0] for folder in elsewhere for name in _names(folder)})
         if moved or any(tracked.changed() for tracked in self._tracked.values()):
             for known in self._tracked:
                 MANAGER.astroid_cache.pop(known, None)
@@ -346,6 +375,21 @@ class Session:
         MANAGER._mod_file_cache.clear()
         for cache in (*(finder.find_module for finder in spec._SPEC_FINDERS), *_PATH_CACHES):
             cache.cache_clear()
+
+    def _forget_names(self, names: set[str]) -> None:
+        """Drops modules of these names, which are others elsewhere, and what was built while it saw them."""
+        gone = {known for known in self._tracked.keys() | self._settled if known.partition(".")[0] in names}
+        gone -= sys.stdlib_module_names
+        for known, tracked in list(self._tracked.items()):
+            if known in gone or not gone.isdisjoint(tracked.imports):
+                self._drop(known)
+        for known in gone & self._settled:
+            self._drop(known)
+
+    def _drop(self, known: str) -> None:
+        MANAGER.astroid_cache.pop(known, None)
+        self._tracked.pop(known, None)
+        self._settled.discard(known)
 
     def _forget(self, name: str) -> None:
         """Drops the module, those built while they saw it, and every inference that may hold its nodes."""
@@ -371,7 +415,7 @@ class Session:
 
     def _is_settled(self, file: str) -> bool:
         path = Path(file)
-        return not path.is_absolute() or _depth(path, self._setup.source_roots) < _depth(path, self._fixed)
+        return not path.is_absolute() or _depth(path, self._roots) < _depth(path, self._fixed)
 
     def _read_since(self, searched: dict[str, Stamp | None]) -> Dependencies:
         """What the check depends on that has just asked for `ASKED`.
@@ -453,6 +497,11 @@ class _Pass:
     def indent_by(self, indent: str) -> None:
         """What one level is to be indented by from now on."""
         self._linter.config.indent_string = indent
+
+    def judge_for(self, python: Version | None) -> None:
+        """The Python that is meant from now on."""
+        if python is not None:
+            self._linter.config.py_version = python
 
     def run(self, module: nodes.Module, name: str, path: str) -> tuple[Finding, ...]:
         linter = self._linter
@@ -586,16 +635,51 @@ class _Builder(AstroidBuilder):  # type: ignore[misc]
             values[:] = [value for value in values if value is not node]
 
 
-def _searched(setup: Setup, search: Mapping[str, Any], own: Sequence[str]) -> tuple[Setup, tuple[str, ...]]:
-    """The setup with the environment that is found, and the search's warnings."""
-    folder, setting = search["workspace_folder"], search["setting"]
-    found = find_environment(folder and Path(folder), setting, own=map(Path, own))
+def _with_environment(setup: Setup, found: Environment) -> Setup:
     return dataclasses.replace(
         setup,
-        source_roots=[str(path) for path in found.source_roots],
         site_packages=[str(path) for path in found.site_packages],
         python_version=found.python_version,
-    ), found.warnings
+        standard_library=_text(found.standard_library),
+        origin=found.origin,
+    )
+
+
+def _text(path: Path | None) -> str | None:
+    return None if path is None else str(path)
+
+
+def _files_of(projects: Sequence[str]) -> list[str]:
+    """Where projects say what they want."""
+    return [str(Path(folder, name)) for folder in projects for name in FILES]
+
+
+def _names(folder: str) -> Iterable[str]:
+    """What is in a folder, for who imports."""
+    with contextlib.suppress(OSError, ValueError):
+        return {*names_in(folder, MOST_NAMES), *SOURCES.names_in(folder)}
+    return SOURCES.names_in(folder)
+
+
+def _module_name(path: str, roots: Sequence[str]) -> tuple[str, str | None]:
+    """The dotted name of the module at `path`, and the folder that it is named from."""
+    file = Path(path)
+    if not file.is_absolute():
+        return file.stem or UNNAMED, None
+    holders = [Path(root) for root in roots if file.is_relative_to(root)]
+    if holders:
+        root = max(holders, key=lambda holder: len(holder.parts))
+    else:
+        root = file.parent
+        while SOURCES.is_file(str(root / "__init__.py")) and root != root.parent:
+            root = root.parent
+    parts = list(file.relative_to(root).with_suffix("").parts)
+    if parts[-1] == "__init__" and len(parts) > 1:
+        parts.pop()
+    # Not a name that the standard library has: astroid itself looks up `typing` by name.
+    if parts[0] in sys.stdlib_module_names or parts[0] in sys.builtin_module_names:
+        parts[0] = f"_{parts[0]}_of_the_workspace"
+    return ".".join(parts), str(root)
 
 
 def _confine(opener: Opener) -> None:

@@ -121,11 +121,9 @@ class Session:
         self._folders = [uri for uri in self._folders if uri not in removed] + list(added)
         self.spawn(self._load_as_set())
 
-    @property
-    def _folder(self) -> Path | None:
-        """The workspace's first folder: imports resolve against its environment."""
-        path = path_of(self._folders[0]) if self._folders else ""
-        return Path(path) if path else None
+    def folders(self) -> list[Path]:
+        """The workspace's, as they are now. May be asked in any thread."""
+        return [Path(path) for path in map(path_of, self._folders) if path]
 
     def spawn(self, work: Awaitable[Any]) -> None:
         """Runs `work` beside the messages."""
@@ -200,13 +198,13 @@ class Session:
         await self._load_as_set()
 
     async def _load_as_set(self) -> None:
-        settings, folder = self.settings, self._folder
+        settings, folder = self.settings, next(iter(self.folders()), None)
         wanted = (*(getattr(settings, name) for name in _LOADED_WITH), folder)
         if not settings.enabled or wanted == self._loaded:
             return
         self._loaded = wanted
         loading = asyncio.ensure_future(
-            self.worker.load(lambda: _open_engine(settings, folder, self.modules))
+            self.worker.load(lambda: _open_engine(settings, folder, self.folders, self.modules))
         )
         async with self.progress.shown("LintSeq: loading the model"):
             try:
@@ -385,8 +383,13 @@ class Session:
             self.server.protocol.notify("didChangeStatus", status)
 
 
-def _open_engine(settings: Settings, folder: Path | None, opened: Callable[[], Mapping[str, str]]) -> Any:
+def _open_engine(
+    settings: Settings,
+    folder: Path | None,
+    folders: Callable[[], Sequence[Path]],
+    opened: Callable[[], Mapping[str, str]],
+) -> Any:
     from lintseq_lsp.runtime import open_engine  # not before `initialize` is answered
 
     # The process may be started anywhere: relative paths are the workspace's.
-    return open_engine(settings, folder, opened, model_folder=folder)
+    return open_engine(settings, folders, opened, model_folder=folder)
