@@ -87,13 +87,16 @@ def _is_marked(folder: Path) -> bool:
 
 
 def _projects(file: Path, folders: Sequence[Path]) -> list[Path]:
-    """All that hold the file, from the inside to the outside: up to the repository's top, or to home."""
+    """All that hold the file, from the inside to the outside.
+
+    They end at the top of a repository, or at home, unless the workspace's folder is further up.
+    """
     found = []
     for folder in file.parents[:_MOST_PARENTS]:
         is_top = folder == Path.home() or any(mode_of(folder / mark) for mark in _TOPS)
         if folder in folders or (folder != folder.parent and _is_marked(folder)):
             found.append(folder)
-        if is_top:
+        if is_top and not any(outer in folders for outer in folder.parents):
             break
     return found
 

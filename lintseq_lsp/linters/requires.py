@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from packaging.specifiers import SpecifierSet
 
 from lintseq_lsp.linters.environment import MOST_BYTES, Version
 from lintseq_lsp.linters.files import read_file
@@ -43,7 +43,7 @@ def oldest(required: str) -> Version | None:
 
     Poetry's `^3.9` and `~3.9` say the same of the oldest one.
     """
-    with contextlib.suppress(InvalidSpecifier):
+    with contextlib.suppress(ValueError):
         allowed = SpecifierSet(re.sub(r"(^|,)\s*[~^](?=\s*[0-9])", r"\1>=", required))
         named = [specifier.version.removesuffix(".*") for specifier in allowed]
         tried = [f"3.{minor}.{patch}" for minor in _MINORS for patch in (0, _LAST)]
