@@ -17,7 +17,7 @@ from lintseq_lsp.completion import Cursor, cursor_at
 from lintseq_lsp.diffs import Diff, Malformed
 from lintseq_lsp.edits import apply, at_line_start, rebase, replacement_between, unmap
 from lintseq_lsp.excerpt import Excerpt, excerpt_around, replace_lines
-from lintseq_lsp.gate import Baseline, Gate, Reason, Verdict, finding_key, malformed, new_findings, wait
+from lintseq_lsp.gate import Baseline, Gate, Reason, Verdict, finding_key, malformed, new_findings
 from lintseq_lsp.generation import RESAMPLING, Ended, Limits, Proposal, State, Step, generate, propose
 from lintseq_lsp.linters.base import Finding, Report
 from lintseq_lsp.prompts import (
@@ -27,6 +27,7 @@ from lintseq_lsp.prompts import (
     instruction_fragment,
     open_block,
 )
+from lintseq_lsp.reports import wait
 from lintseq_lsp.settings import UNMEASURED, Certainty, Settings
 from lintseq_lsp.suggestions import Evidence, Memory, Outcome, Suggestion
 from lintseq_lsp.text import Document, indentation
@@ -64,13 +65,15 @@ class Engine:
         self.gate.linter.close()
         self.backend.close()
 
-    def prepare(self, document: Document, line: int | None = None) -> None:
+    def prepare(
+        self, document: Document, line: int | None = None, *, cancelled: _Cancelled = lambda: False
+    ) -> None:
         """Lints the document as it is, so that the next request finds its baseline known.
 
         Others that import it may see it as it is, too.
         """
         self.gate.workspace.modules("")
-        self.gate.baseline(document, line)
+        self.gate.baseline(document, line, cancelled, patient=True)
 
     def explain(self, path: str) -> Outcome | None:
         """The outcome of the last request for that document."""

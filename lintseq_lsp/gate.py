@@ -4,6 +4,7 @@ Pure policy over reports. It fails closed: whatever cannot be judged is rejected
 Deliberately absent: how findings are found (linters/), and what silences them (pragmas.py).
 """
 
+import math
 import re
 from collections import Counter, OrderedDict, defaultdict
 from collections.abc import Callable, Iterable, Sequence
@@ -14,10 +15,10 @@ from typing import TypeVar
 
 from lintseq_lsp.alignment import origins
 from lintseq_lsp.diffs import Malformed
-from lintseq_lsp.errors import Cancelled
 from lintseq_lsp.grammar import newer_syntax
 from lintseq_lsp.linters.base import Check, Dependencies, Finding, Linter, OnDisk, Report, Tier, Workspace
 from lintseq_lsp.pragmas import silences_more
+from lintseq_lsp.reports import Reports
 from lintseq_lsp.text import Document, indentation
 from lintseq_lsp.typed import comment_of, is_decided
 
@@ -58,7 +59,8 @@ class Reason(Enum):
 class GatePolicy:
     """Which tier judges files of how many lines, and how long (in seconds) one check may take.
 
-    A baseline may take longer: its imports were perhaps never read, and nobody waits for it.
+    A baseline may take longer: its imports were perhaps never read. Whoever is in a hurry waits for it only
+    for as long as for a check, and finds it known later.
     """
 
     pylint_lines: int = 1500
@@ -251,15 +253,21 @@ class Gate:
     syntax: Callable[[str], Report]
     policy: GatePolicy = field(default_factory=GatePolicy)
     workspace: Workspace = field(default_factory=OnDisk)
-    _baselines: OrderedDict[tuple[str, str, Tier, str], Report] = field(default_factory=OrderedDict)
+    _reports: Reports = field(default_factory=Reports)
     _parsed: OrderedDict[str, str] = field(default_factory=OrderedDict)
 
     def baseline(
-        self, document: Document, line: int | None = None, cancelled: Callable[[], bool] = lambda: False
+        self,
+        document: Document,
+        line: int | None = None,
+        cancelled: Callable[[], bool] = lambda: False,
+        *,
+        patient: bool = False,
     ) -> Baseline:
         """What `document` already has; `line` is the one being typed.
 
-        Waits for the linter when that is not known. Raises `Cancelled`.
+        Waits for the linter when that is not known: as long as one check may take, or for all of it when
+        `patient`. Raises `Cancelled`. What the linter has begun for somebody who waits no longer, it ends.
         """
         tier = self.policy.tier(len(document.lines))
         self.workspace.modules(document.path)  # what is known to be unchanged need not be linted again
@@ -269,7 +277,7 @@ class Gate:
             if quick is not None and not quick.parsed:
                 broken = broken or quick
                 continue
-            report = self._report(text, document, tier, cancelled)
+            report = self._report(text, document, tier, cancelled, patient=patient)
             if report.failure:
                 return Baseline(Known(), report.tier, failure=report.failure)
             if report.parsed:
@@ -279,7 +287,7 @@ class Gate:
                     self._remember(self._parsed, document.path, text)
                 elif line is not None:
                     typed = document.lines[line]
-                    last, _ = self._last_parsed(document, tier, cancelled)
+                    last, _ = self._last_parsed(document, tier, cancelled, patient=patient)
                     # A line whose place no statement may have goes on with what is above.
                     known = _there_before(known, last, typed, decided=number == 1 and is_decided(typed))
                 quick_findings = quick.findings if quick else ()
@@ -292,7 +300,7 @@ class Gate:
                     dependencies=report.dependencies,
                 )
             broken = broken or report
-        last, dependencies = self._last_parsed(document, tier, cancelled)
+        last, dependencies = self._last_parsed(document, tier, cancelled, patient=patient)
         stopped = broken.findings[0].line if broken and broken.findings else 0
         newer = newer_syntax(document.lines[stopped - 1]) if 0 < stopped <= len(document.lines) else ""
         return Baseline(
@@ -306,13 +314,13 @@ class Gate:
         )
 
     def _last_parsed(
-        self, document: Document, tier: Tier, cancelled: Callable[[], bool]
+        self, document: Document, tier: Tier, cancelled: Callable[[], bool], *, patient: bool
     ) -> tuple[Known, Dependencies]:
         """What the last text of the document that parsed has now; nothing when there was none."""
         text = self._parsed.get(document.path)
         if text is None:
             return Known(), Dependencies()
-        report = self._report(text, document, tier, cancelled)
+        report = self._report(text, document, tier, cancelled, patient=patient)
         return Known(replace(document, text=text), report.findings), report.dependencies
 
     def submit(
@@ -338,9 +346,12 @@ class Gate:
         self, text: str, path: str, tier: Tier, timeout: float | None = None, *, indent: str = "    "
     ) -> Future[Report]:
         """The linter's own report, without a baseline. Some of pylint's checks want a file name."""
-        seconds = self.policy.timeout if timeout is None else timeout
+        patience = self.policy.timeout
+        seconds = patience if timeout is None else timeout
         modules = self.workspace.modules(path)
-        return self.linter.submit(Check(text, path or "untitled.py", tier, seconds, modules, indent))
+        return self.linter.submit(
+            Check(text, path or "untitled.py", tier, seconds, modules, indent, patience=patience)
+        )
 
     def holds(self, path: str, dependencies: Iterable[Dependencies]) -> bool:
         """Whether a verdict on the document at `path` would be the same now. Quick, and in any thread."""
@@ -362,17 +373,18 @@ class Gate:
         verdict = judge(replace(baseline, known=known), candidate, report)
         return None if verdict.accepted else verdict
 
-    def _report(self, text: str, document: Document, tier: Tier, cancelled: Callable[[], bool]) -> Report:
+    def _report(
+        self, text: str, document: Document, tier: Tier, cancelled: Callable[[], bool], *, patient: bool
+    ) -> Report:
         """On `text`, which stands for `document` or is an earlier one."""
-        path, indent = document.path, document.indent
-        key = (path, text, tier, indent)
-        report = self._baselines.get(key)
-        if report is None or report.failure or not self.holds(path, (report.dependencies,)):
-            report = wait(
-                self.check(text, path, tier, self.policy.baseline_timeout, indent=indent), cancelled
-            )
-        self._remember(self._baselines, key, report)
-        return report
+        path, indent, longest = document.path, document.indent, self.policy.baseline_timeout
+        return self._reports.of(
+            (path, text, tier, indent),
+            lambda: self.check(text, path, tier, longest, indent=indent),
+            lambda dependencies: self.holds(path, (dependencies,)),
+            cancelled,
+            math.inf if patient else self.policy.timeout,
+        )
 
     @staticmethod
     def _remember(memory: "OrderedDict[_K, _T]", key: _K, value: _T) -> None:
@@ -389,16 +401,6 @@ def _settle(verdict: Future[Verdict], baseline: Baseline, candidate: Document, d
         verdict.set_result(Verdict(Reason.LINTER_FAILED, detail=f"{type(error).__name__}: {error}"))
     else:
         verdict.set_result(judge(baseline, candidate, done.result()))
-
-
-def wait(future: Future[_T], cancelled: Callable[[], bool]) -> _T:
-    """What the linter's process computes, as soon as it is there. Raises `Cancelled` within 20 ms."""
-    while True:
-        try:
-            return future.result(timeout=0.02)
-        except TimeoutError:
-            if cancelled():
-                raise Cancelled from None
 
 
 def malformed(diff: Malformed) -> Verdict:

@@ -13,9 +13,10 @@ from dataclasses import dataclass, replace
 from lintseq_lsp.backends.base import Backend, Piece, Request, Sampling, Stop
 from lintseq_lsp.diffs import Diff, DiffStream, Malformed, render
 from lintseq_lsp.excerpt import Excerpt, apply_diff
-from lintseq_lsp.gate import Baseline, Gate, Reason, Verdict, malformed, wait
+from lintseq_lsp.gate import Baseline, Gate, Reason, Verdict, malformed
 from lintseq_lsp.prompts import END, Opening, next_headers, open_block
 from lintseq_lsp.repetition import Circles, repeated_from, repeats_neighbours
+from lintseq_lsp.reports import wait
 from lintseq_lsp.text import Document
 
 RESAMPLING = Sampling(temperature=0.7, top_p=0.95, min_p=0.02)

@@ -57,7 +57,7 @@ from lintseq_lsp.diffs import Diff
 from lintseq_lsp.engine import EXCERPT_TOKENS
 from lintseq_lsp.errors import LinterError
 from lintseq_lsp.excerpt import excerpt_around
-from lintseq_lsp.gate import Reason, finding_key, wait
+from lintseq_lsp.gate import Reason, finding_key
 from lintseq_lsp.generation import RESAMPLING, Proposal, State, propose
 from lintseq_lsp.linters.base import Check, Report, Tier
 from lintseq_lsp.prompts import (
@@ -69,6 +69,7 @@ from lintseq_lsp.prompts import (
     open_block,
 )
 from lintseq_lsp.repetition import repeated_from
+from lintseq_lsp.reports import wait
 from lintseq_lsp.runtime import open_gate, open_linter
 from lintseq_lsp.settings import Settings
 from lintseq_lsp.text import Document

@@ -44,7 +44,7 @@ class FakeEngine:
     def close(self) -> None:
         log("close")
 
-    def prepare(self, document: Document, line: int | None = None) -> None:
+    def prepare(self, document: Document, line: int | None = None, **_: object) -> None:
         log(f"prepare {document.path} {line}")
 
     def recall(self, document: Document, offset: int) -> Outcome | None:

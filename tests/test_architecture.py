@@ -46,6 +46,7 @@ CORE = {
         "pragmas",
         "prompts",
         "repetition",
+        "reports",
         "settings",
         "suggestions",
         "text",

@@ -13,10 +13,11 @@ from lintseq_lsp.backends.scripted import ScriptedBackend
 from lintseq_lsp.diffs import Diff, Hunk, Malformed, parse, render
 from lintseq_lsp.errors import Cancelled
 from lintseq_lsp.excerpt import Excerpt
-from lintseq_lsp.gate import Baseline, Gate, Known, Reason, wait
+from lintseq_lsp.gate import Baseline, Gate, Known, Reason
 from lintseq_lsp.generation import Ended, Limits, Proposal, State, Step, generate, propose
 from lintseq_lsp.linters.base import Report, Tier
 from lintseq_lsp.prompts import END, Opening, PromptFormat, history, instruction_fragment
+from lintseq_lsp.reports import wait
 from lintseq_lsp.text import Document
 
 LIMITS = Limits()

@@ -16,6 +16,7 @@ import psutil
 import pytest
 
 from lintseq_lsp.linters import environment as environment_module
+from lintseq_lsp.linters import pool as pool_module
 from lintseq_lsp.linters import process as process_module
 from lintseq_lsp.linters.base import Check, Dependencies, Report, Tier
 from lintseq_lsp.linters.environment import Environment, find_environment, search_for, server_site_packages
@@ -903,6 +904,83 @@ os._exit(0)
     ended = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True)
     with contextlib.suppress(psutil.NoSuchProcess):
         psutil.Process(int(ended.stdout)).wait(PATIENCE)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the end of the pipe alone tells")
+def test_no_orphan_is_left_while_somebody_else_holds_the_pipe() -> None:
+    code = """
+import os, time
+from lintseq_lsp.linters.environment import find_environment
+from lintseq_lsp.linters.pool import PylintPool
+pool = PylintPool(find_environment(None))
+assert pool.warm().result().failure is None
+holder = os.fork()
+if holder == 0:
+    os.closerange(1, 3)
+    time.sleep(600)
+print(pool.process_id(), holder, flush=True)
+os._exit(0)
+"""
+    root = Path(process_module.__file__).parents[2]
+    ended = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True)
+    worker, holder = map(int, ended.stdout.split())
+    try:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            psutil.Process(worker).wait(PATIENCE)
+    finally:
+        psutil.Process(holder).kill()
+
+
+# ---------------------------------------------------------------- slow files
+
+HEAVY = "\n".join(
+    f"class C{number}:\n    def m(self, a):\n        return [a, {number}]\n" for number in range(4000)
+)
+"""A module that takes seconds to read."""
+
+
+def test_what_was_read_for_a_check_that_came_too_late_is_kept(
+    workspace: Path, start: Start, starts: list[object]
+) -> None:
+    (workspace / "heavy.py").write_text(HEAVY)
+    pool = start(find_environment(workspace, environ={}))
+    assert report_of(pool, "").failure is None
+    check = Check("import heavy\nheavy.nothing\n", str(workspace / "a.py"), timeout=0.01)
+    late = pool.submit(check).result(PATIENCE)
+    assert late.failure == "timed out after 0.0 s"
+    assert found_in(pool, check.text, check.path) == ["2 E1101 Module 'heavy' has no 'nothing' member"]
+    assert len(starts) == 1
+
+
+def test_a_slow_file_keeps_no_other_waiting(workspace: Path, start: Start, starts: list[object]) -> None:
+    pool = start(find_environment(workspace, environ={}))
+    assert report_of(pool, "").failure is None
+    slow = Check(SLOW, str(workspace / "slow.py"), timeout=PATIENCE, patience=0.1)
+    running = pool.submit(slow)
+    await_running(running)
+    first, same = pool.process_id(), pool.submit(slow)
+    assert found_in(pool, "missing\n", workspace / "a.py") == ["1 E0602 Undefined variable 'missing'"]
+    assert found_in(pool, "missing\n", workspace / "a.py") == ["1 E0602 Undefined variable 'missing'"]
+    assert not running.done()
+    assert same.result(PATIENCE).failure == "the linter was busy with another check for 0.1 s"
+    assert pool.process_id() == first
+    assert len(starts) == 2
+
+
+def test_a_reserve_that_is_not_wanted_ends(
+    workspace: Path, start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pool_module, "_RESERVE_KEPT", 0.1)
+    pool = start(find_environment(workspace, environ={}), late_for=0.0)
+    running = pool.submit(Check(SLOW, str(workspace / "slow.py"), timeout=5.0))
+    await_running(running)
+    assert found_in(pool, "", workspace / "a.py") == []
+    assert running.result(PATIENCE).failure == "timed out after 5.0 s"
+    deadline = time.monotonic() + PATIENCE
+    while pool._reserve.worker is not None:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    assert found_in(pool, "missing\n", workspace / "a.py") == ["1 E0602 Undefined variable 'missing'"]
 
 
 def test_many_threads_may_submit(pool: PylintPool) -> None:

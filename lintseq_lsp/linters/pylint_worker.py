@@ -6,6 +6,7 @@ trusted workspace's pylint configuration may import more. Deliberately absent: p
 """
 
 import contextlib
+import ctypes
 import dataclasses
 import gc
 import importlib.machinery
@@ -13,6 +14,7 @@ import io
 import os
 import queue
 import re
+import signal
 import sys
 import threading
 import tokenize
@@ -98,6 +100,7 @@ READERS = (
 """The modules that open files which a workspace's names or configuration lead to."""
 
 UNNAMED = "untitled"
+_PR_SET_PDEATHSIG = 1
 WARM_UP = """\
 import abc
 import dataclasses
@@ -154,10 +157,13 @@ def main(standard: Sequence[str], own: Sequence[str]) -> None:
 
     `standard` is the standard library's path, `own` where pylint and our other dependencies are.
     """
+    _die_with_the_server()
     messages, answers = _private_pipes()
     setup = Setup(**(read_message(messages) or {}))
     trusted = setup.configuration_folder is not None
     warnings.simplefilter("ignore")
+    checks: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
+    threading.Thread(target=_receive, args=(messages, checks), daemon=True).start()
     search = setup.search and Search.of(setup.search)
     environment = read_environment(search, own=map(Path, own)) if search else None
     if environment is not None:
@@ -176,8 +182,6 @@ def main(standard: Sequence[str], own: Sequence[str]) -> None:
     told = [*(environment.warnings if environment else ()), *opener.take_refused()]
     write_message(answers, {"failure": failure, "process": os.getpid(), "warnings": told})
     _silence_stderr()
-    checks: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
-    threading.Thread(target=_receive, args=(messages, checks), daemon=True).start()
     ahead = list(reversed(PRELOADED))
     while True:
         try:
@@ -831,6 +835,12 @@ def _numpy_version(folders: Sequence[str]) -> tuple[str, ...]:
                 if name.startswith("numpy-") and name.endswith(".dist-info"):
                     return tuple(name.removeprefix("numpy-").removesuffix(".dist-info").split("."))
     return ("0", "0", "0")
+
+
+def _die_with_the_server() -> None:
+    """Where the system can do it (Linux). Elsewhere the end of standard input tells (`_receive`)."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def _private_pipes() -> tuple[BinaryIO, BinaryIO]:

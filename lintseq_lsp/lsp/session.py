@@ -30,6 +30,7 @@ from lintseq_lsp.suggestions import Outcome, Suggestion
 from lintseq_lsp.text import Document
 
 if TYPE_CHECKING:
+    from lintseq_lsp.engine import Engine
     from lintseq_lsp.lsp.next_edit import Chain
 
 _log = logging.getLogger(__name__)
@@ -351,10 +352,13 @@ class Session:
             return
         document = snapshot.document
         typed = None if line is None else line + snapshot.lines_above
+
+        def prepare(engine: "Engine", cancelled: Callable[[], bool]) -> None:
+            # Nobody who wants something waits for it. What the linter has begun by then, it ends.
+            engine.prepare(document, typed, cancelled=lambda: cancelled() or self.worker.is_wanted)
+
         with contextlib.suppress(Superseded, NoModel, Cancelled):
-            await self.worker.run(
-                Priority.IDLE, lambda engine, _: engine.prepare(document, typed), slot=("idle", uri)
-            )
+            await self.worker.run(Priority.IDLE, prepare, slot=("idle", uri))
 
     def _reject(self, suggestion: Suggestion) -> None:
         if self.worker.engine is not None:
