@@ -44,8 +44,10 @@ class FakeEngine:
     def close(self) -> None:
         log("close")
 
-    def prepare(self, document: Document, line: int | None = None, **_: object) -> None:
+    def prepare(self, document: Document, line: int | None = None, *, cancelled: Callable[[], bool]) -> None:
         log(f"prepare {document.path} {line}")
+        while document.text == "# slow to lint\n" and not cancelled():
+            time.sleep(0.01)
 
     def recall(self, document: Document, offset: int) -> Outcome | None:
         from lintseq_lsp.engine import Engine

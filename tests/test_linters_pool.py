@@ -18,6 +18,7 @@ import pytest
 from lintseq_lsp.linters import environment as environment_module
 from lintseq_lsp.linters import pool as pool_module
 from lintseq_lsp.linters import process as process_module
+from lintseq_lsp.linters import requires
 from lintseq_lsp.linters.base import Check, Dependencies, Report, Tier
 from lintseq_lsp.linters.environment import Environment, find_environment, search_for, server_site_packages
 from lintseq_lsp.linters.imports import COMPILED
@@ -729,13 +730,22 @@ def test_a_server_reads_nothing_of_the_environment(workspace: Path, monkeypatch:
     def read(*_: object) -> None:
         raise AssertionError("read by the server")
 
-    for name in ("read_file", "names_in"):
-        monkeypatch.setattr(environment_module, name, read)
-    linter = open_linter(Settings())
+    for module, name in (
+        (environment_module, "read_file"),
+        (environment_module, "names_in"),
+        (requires, "read_file"),
+    ):
+        monkeypatch.setattr(module, name, read)
+    (workspace / "pyproject.toml").write_text("[project]\nrequires-python = '>=3.11'\n")
+    linter = open_linter(Settings(), lambda: [workspace])
     check = Check("import userlib\nimport hypothesis\n", str(workspace / "a.py"), timeout=PATIENCE)
-    report = linter.submit(check).result(PATIENCE)
+    script = Check(f"# /// script\n# ///\n{check.text}", check.path, timeout=PATIENCE)
+    lines = [
+        [finding.line for finding in linter.submit(each).result(PATIENCE).findings]
+        for each in (check, script)
+    ]
     linter.close()
-    assert [finding.line for finding in report.findings] == [2]
+    assert lines == [[2], [3, 4]]
 
 
 def test_a_trusted_configuration_counts(workspace: Path, start: Start, tmp_path: Path) -> None:

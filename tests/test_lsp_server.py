@@ -379,6 +379,13 @@ def test_idle_time_prepares_the_document(client):
     wait_for_log(client, "prepare /project/a.py 1")
 
 
+def test_a_preparation_gives_way_to_whoever_wants_something(client):
+    client.open("file:///project/slow.py", "# slow to lint\n")
+    wait_for_log(client, "prepare /project/slow.py None")
+    client.open(URI, "# offer: 1\nx = \n")
+    assert ask_inline(client, URI, 1, 4)
+
+
 # The protocol's types, from an independent source
 
 CAPABLE = {

@@ -81,7 +81,7 @@ class PylintPool:
         self.executable = executable
         self.closed = False
         self._waiting: deque[_Waiting] = deque()
-        self._changed = threading.Condition()
+        self.lock = threading.Lock()
         self._warned: set[str] = set()
         self._first, self._reserve = _Attendant(self), _Attendant(self)
         for attendant in (self._first, self._reserve):
@@ -90,10 +90,12 @@ class PylintPool:
     def submit(self, check: Check) -> Future[Report]:
         """A report for each check, those of one file in order. Until it begins, a check can be cancelled."""
         future: Future[Report] = Future()
-        with self._changed:
+        with self.lock:
             if not self.closed:
                 self._waiting.append(_Waiting(check, future, time.monotonic()))
-                self._changed.notify_all()
+                self._first.news.notify()
+                if self._first.check is not None:
+                    self._reserve.news.notify()
                 return future
         future.set_result(failed(check, "the linter is closed"))
         return future
@@ -105,7 +107,7 @@ class PylintPool:
     @property
     def is_idle(self) -> bool:
         """Whether nobody waits for anything."""
-        with self._changed:
+        with self.lock:
             return not self._waiting and not (self._first.is_asked or self._reserve.is_asked)
 
     def process_id(self) -> int | None:
@@ -115,9 +117,10 @@ class PylintPool:
 
     def close(self) -> None:
         """Ends the workers. Checks that wait or run get a `failure` report."""
-        with self._changed:
+        with self.lock:
             self.closed = True
-            self._changed.notify_all()
+            self._first.news.notify()
+            self._reserve.news.notify()
             workers = [self._first.worker, self._reserve.worker]
             waiting, self._waiting = self._waiting, deque()
         for worker in filter(None, workers):
@@ -133,28 +136,28 @@ class PylintPool:
 
     def take(self, attendant: "_Attendant") -> _Waiting | None:
         """The next check. None when the pool is closed, or when the reserve was not wanted for long."""
-        with self._changed:
+        with self.lock:
             while not self.closed:
                 entry, seconds = self._next(attendant)
                 if entry is not None:
                     self._waiting.remove(entry)
                     return entry
                 is_kept = attendant is self._reserve and attendant.worker is not None
-                if not self._changed.wait(_RESERVE_KEPT if seconds is None and is_kept else seconds) and (
-                    seconds is None
-                ):
+                longest = _RESERVE_KEPT if seconds is None and is_kept else seconds
+                if not attendant.news.wait(longest) and seconds is None:
                     break
         return None
 
     def begins(self, attendant: "_Attendant", check: Check | None) -> None:
         """Tells what is asked from now on, None for nothing."""
-        with self._changed:
+        with self.lock:
             attendant.check, attendant.began = check, time.monotonic()
-            self._changed.notify_all()
+            if check is not None and self._waiting:
+                self._reserve.news.notify()
 
     def adopts(self, attendant: "_Attendant", worker: WorkerProcess) -> bool:
         """Whether the pool is open: `close` ends what it knows of."""
-        with self._changed:
+        with self.lock:
             if not self.closed:
                 attendant.worker = worker
             return not self.closed
@@ -162,7 +165,7 @@ class PylintPool:
     def give_up(self, attendant: "_Attendant") -> None:
         """Answers those who have waited for too long behind a check that runs."""
         now = time.monotonic()
-        with self._changed:
+        with self.lock:
             late = [
                 entry
                 for entry in self._waiting
@@ -199,6 +202,7 @@ class _Attendant:
 
     def __init__(self, pool: PylintPool) -> None:
         self.thread = threading.Thread(target=self._serve, name="lintseq-linter", daemon=True)
+        self.news = threading.Condition(pool.lock)
         self.worker: WorkerProcess | None = None
         self.check: Check | None = None
         """What the process works on, also when nobody waits for it any more."""

@@ -83,7 +83,7 @@ def script_block(text: str) -> str | None:
 
 
 def _is_marked(folder: Path) -> bool:
-    return any(mode_of(folder / mark) for mark in MARKS)
+    return any(mode_of(f"{folder}/{mark}") for mark in MARKS)
 
 
 def _projects(file: Path, folders: Sequence[Path]) -> list[Path]:
@@ -91,9 +91,9 @@ def _projects(file: Path, folders: Sequence[Path]) -> list[Path]:
 
     They end at the top of a repository, or at home, unless the workspace's folder is further up.
     """
-    found = []
+    found, home = [], Path.home()
     for folder in file.parents[:_MOST_PARENTS]:
-        is_top = folder == Path.home() or any(mode_of(folder / mark) for mark in _TOPS)
+        is_top = folder == home or any(mode_of(f"{folder}/{mark}") for mark in _TOPS)
         if folder in folders or (folder != folder.parent and _is_marked(folder)):
             found.append(folder)
         if is_top and not any(outer in folders for outer in folder.parents):
