@@ -22,6 +22,7 @@ from lintseq_lsp.errors import ModelError
 from lintseq_lsp.settings import Settings
 
 if TYPE_CHECKING:
+    from lintseq_lsp.linters.base import Surroundings
     from lintseq_lsp.linters.environment import Environment
 
 _SLOW = 5.0  # seconds from start to the first suggestion that nobody should wait for longer
@@ -54,17 +55,21 @@ class Line:
     mend: str = ""
 
 
-def checks(settings: Settings | None = None, folder: Path | None = None) -> Iterator[Line]:
-    """All lines, each as soon as it is known. `folder` is the workspace; at most some seconds."""
+def checks(settings: Settings | None = None, file: Path | None = None) -> Iterator[Line]:
+    """All lines, each as soon as it is known; at most some seconds. Of `file`, else of a new one here."""
     chosen = settings or Settings()
-    for check in (_python, _llama, _threads, _model, _linter, _environment, _first_suggestion):
-        yield _tried(check, chosen, folder)
+    parts = (
+        *(_python, _llama, _threads, _model, _linter, _project, _environment, _projects_python),
+        *(_indentation, _first_suggestion),
+    )
+    for check in parts:
+        yield _tried(check, chosen, (file or Path("untitled.py")).absolute())
 
 
-def _tried(check: Callable[[Settings, Path | None], Line], settings: Settings, folder: Path | None) -> Line:
-    name = check.__name__.strip("_").replace("_", " ")
+def _tried(check: Callable[[Settings, Path], Line], settings: Settings, file: Path) -> Line:
+    name = check.__name__.strip("_").replace("_", " ").replace("projects", "project's")
     try:
-        return check(settings, folder)
+        return check(settings, file)
     except ModelError as error:
         return Line(
             name, str(error), ok=False, mend="`lintseq-lsp model use NAME` chooses a model that works"
@@ -73,13 +78,13 @@ def _tried(check: Callable[[Settings, Path | None], Line], settings: Settings, f
         return Line(name, f"{type(error).__name__}: {error}", ok=False, mend="install lintseq-lsp again")
 
 
-def _python(_settings: Settings, _folder: Path | None) -> Line:
+def _python(_settings: Settings, _file: Path) -> Line:
     value = f"{platform.python_version()} at {sys.executable}, {platform.system()} {platform.machine()}"
     mend = "lintseq-lsp needs Python 3.11 or newer: make an environment with one"
     return Line("Python", value, ok=sys.version_info >= (3, 11), mend=mend)
 
 
-def _llama(_settings: Settings, _folder: Path | None) -> Line:
+def _llama(_settings: Settings, _file: Path) -> Line:
     wanted = version("llama-cpp-python")
     probe = subprocess.run(
         [sys.executable, "-I", "-c", _PROBE], capture_output=True, text=True, timeout=60, check=False
@@ -107,7 +112,7 @@ def _processor_has(flag: str) -> bool:
         return False
 
 
-def _threads(settings: Settings, _folder: Path | None) -> Line:
+def _threads(settings: Settings, _file: Path) -> Line:
     counted = os.cpu_count() or 1
     usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else counted
     used = str(settings.threads) if settings.threads else "as many as suit"
@@ -117,7 +122,7 @@ def _threads(settings: Settings, _folder: Path | None) -> Line:
     )
 
 
-def _model(settings: Settings, _folder: Path | None) -> Line:
+def _model(settings: Settings, _file: Path) -> Line:
     if settings.model.startswith("scripted:"):
         return Line("model", f"a recording: {settings.model.removeprefix('scripted:')}")
     from lintseq_lsp.weights.gguf_header import checksum
@@ -133,16 +138,16 @@ def _model(settings: Settings, _folder: Path | None) -> Line:
     )
 
 
-def _linter(settings: Settings, folder: Path | None) -> Line:
+def _linter(settings: Settings, file: Path) -> Line:
     from lintseq_lsp.linters.base import Check
     from lintseq_lsp.runtime import open_linter
 
-    linter = open_linter(settings, folder)
+    linter = open_linter(settings, first=str(file))
     try:
         start = time.perf_counter()
-        cold = linter.submit(Check("print(unknown)\n", timeout=30.0)).result()
+        cold = linter.submit(Check("print(unknown)\n", str(file), timeout=30.0)).result()
         first = time.perf_counter() - start
-        warm = linter.submit(Check("print(unknown)\n", timeout=30.0)).result()
+        warm = linter.submit(Check("print(unknown)\n", str(file), timeout=30.0)).result()
     finally:
         linter.close()
     names = f"pylint {version('pylint')}, astroid {version('astroid')}"
@@ -157,36 +162,84 @@ def _linter(settings: Settings, folder: Path | None) -> Line:
     return Line("linter", value)
 
 
-def _environment(settings: Settings, folder: Path | None) -> Line:
-    from lintseq_lsp.linters.environment import find_environment
+def _project(settings: Settings, file: Path) -> Line:
+    around = _found(settings, file)[0]
+    outer = f", inside of {', '.join(around.projects[1:])}" if around.projects[1:] else ""
+    sources = ", ".join([*around.beside, *around.roots])
+    return Line("project", f"{around.projects[0]}{outer}; modules are looked for in {sources}")
 
-    found = find_environment(folder, settings.python)
+
+def _environment(settings: Settings, file: Path) -> Line:
+    found = _found(settings, file)[1]
     python = ".".join(map(str, found.python_version)) if found.python_version else "of unknown version"
     packages = ", ".join(map(str, found.site_packages)) or "no packages"
-    value = f"imports resolve against Python {python} of the {found.origin}: {packages}{_not_known(found)}"
+    if found.origin == "script":
+        packages = "its own packages, which are not known: imports of them are not judged"
+    value = f"imports resolve against Python {python} of the {found.origin}: {packages}"
     mend = "set lintseq.python to an interpreter, and mend or remove the files that are named"
     return Line("environment", "; ".join([*found.warnings, value]), ok=not found.warnings, mend=mend)
 
 
-def _not_known(found: "Environment") -> str:
-    """What of the environment's Python cannot be known here, as the rest of a sentence."""
-    version, ours = found.python_version, sys.version_info[:2]
-    if version is None or version == ours:
+def _projects_python(settings: Settings, file: Path) -> Line:
+    from lintseq_lsp.linters.requires import project_python, script_python
+
+    around, found = _found(settings, file)
+    version, source = found.python_version, "by its environment"
+    if found.origin in ("server", "script"):
+        required = script_python(_text_of(file)) or project_python(around.projects)
+        version, source = (
+            required or sys.version_info[:2],
+            "by what it requires" if required else "the server's",
+        )
+    if version is None:
+        return Line("project's Python", "not known: taken for the server's")
+    if version == sys.version_info[:2]:
+        known = "known"
+    else:
+        where = found.standard_library
+        known = (
+            f"read in {where}, but for compiled modules"
+            if where
+            else "not known, but for the names of its modules"
+        )
+    newer = "; newer syntax than the server's is not judged" if version > sys.version_info[:2] else ""
+    value = f"{version[0]}.{version[1]}, {source}; what is in its standard library is {known}{newer}"
+    return Line("project's Python", value)
+
+
+def _indentation(_settings: Settings, file: Path) -> Line:
+    from lintseq_lsp.text import Document
+
+    unit = Document(_text_of(file)).indent
+    return Line("indentation", "tabs" if unit == "\t" else f"{len(unit)} spaces")
+
+
+def _found(settings: Settings, file: Path) -> "tuple[Surroundings, Environment]":
+    from lintseq_lsp.linters.environment import read_environment
+    from lintseq_lsp.linters.project import project_of
+
+    project = project_of(str(file), _text_of(file), setting=settings.python)
+    return project.around, read_environment(project.search)
+
+
+def _text_of(file: Path) -> str:
+    """Of a file that is there; a new one is empty."""
+    from lintseq_lsp.encoding import decode
+
+    try:
+        return decode(file.read_bytes())
+    except (FileNotFoundError, SyntaxError):
         return ""
-    library = found.standard_library
-    read = "is not known" if library is None else f"is read at {library}, but for compiled modules"
-    newer = f", syntax newer than Python {ours[0]}.{ours[1]} is not judged" if version > ours else ""
-    return f"; what is in its standard library {read}{newer}"
 
 
-def _first_suggestion(settings: Settings, folder: Path | None) -> Line:
+def _first_suggestion(settings: Settings, file: Path) -> Line:
     from lintseq_lsp.runtime import open_engine
     from lintseq_lsp.text import Document
 
     start = time.perf_counter()
-    engine = open_engine(settings, folder)
+    engine = open_engine(settings, first=str(file))
     try:
-        outcome = engine.complete(Document(_EXAMPLE), len(_EXAMPLE))
+        outcome = engine.complete(Document(_EXAMPLE, None, str(file)), len(_EXAMPLE))
     finally:
         engine.close()
     seconds = time.perf_counter() - start

@@ -6,6 +6,7 @@ one new (verdicts.py), and what silences them (pragmas.py).
 """
 
 import re
+import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import CancelledError, Future
@@ -95,6 +96,14 @@ def _indentation_at(document: Document, line: int) -> str:
     return indentation(above) + (document.indent if above.rstrip().endswith(":") else "")
 
 
+@dataclass(frozen=True, slots=True)
+class _Failed:
+    """What the linter last said of a file that it could not judge, and when it may be asked again."""
+
+    report: Report
+    until: float
+
+
 @dataclass
 class Gate:
     """Judges candidates against the text before them.
@@ -109,6 +118,7 @@ class Gate:
     workspace: Workspace = field(default_factory=OnDisk)
     _reports: OrderedDict[tuple[str, str, Tier, str], Future[Report]] = field(default_factory=OrderedDict)
     _parsed: OrderedDict[str, str] = field(default_factory=OrderedDict)
+    _failed: OrderedDict[str, "_Failed"] = field(default_factory=OrderedDict)
 
     def against(
         self, document: Document, line: int | None = None, cancelled: _Cancelled = lambda: False
@@ -160,6 +170,7 @@ class Gate:
         self.linter.close()
         self.linter, self.policy = linter, policy
         self._reports.clear()
+        self._failed.clear()
 
     def check(
         self, text: str, path: str, tier: Tier, timeout: float | None = None, *, indent: str = "    "
@@ -167,7 +178,10 @@ class Gate:
         """The linter's own report. Some of pylint's checks want a file name."""
         seconds = self.policy.timeout if timeout is None else timeout
         modules = self.workspace.modules(path)
-        return self.linter.submit(Check(text, path or "untitled.py", tier, seconds, modules, indent))
+        patience = self.policy.timeout
+        return self.linter.submit(
+            Check(text, path or "untitled.py", tier, seconds, modules, indent, patience=patience)
+        )
 
     def quick(self, text: str, tier: Tier) -> Report | None:
         """The check in this process; None where it would take too long, or found no end."""
@@ -192,14 +206,23 @@ class Gate:
         """On `text`, which stands for `document` or is an earlier one. The check may be under way."""
         path, indent = document.path, document.indent
         key = (path, text, tier, indent)
-        report = self._reports.get(key)
+        report, failed = self._reports.get(key), self._failed.get(path)
         if report is None or not self._counts(report, path):
+            if failed is not None and time.monotonic() < failed.until:
+                return failed.report
             report = self.check(text, path, tier, self.policy.baseline_timeout, indent=indent)
         self._remember(self._reports, key, report)
         try:
-            return wait(report)
+            found = wait(report)
         except CancelledError:  # by who waited for it, too, and does not any more
             return self._report(text, document, tier, wait)
+        if found.failure is None:
+            self._failed.pop(path, None)
+        elif failed is None or found is not failed.report:
+            # Whatever is wrong with the file, from the second time on it costs a tenth of a processor.
+            pause = 10 * found.milliseconds / 1000 if failed else 0.0
+            self._remember(self._failed, path, _Failed(found, time.monotonic() + pause))
+        return found
 
     def _counts(self, report: Future[Report], path: str) -> bool:
         """Whether a report need not be asked for again: it is on the way, or still true."""

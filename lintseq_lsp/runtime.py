@@ -3,8 +3,7 @@
 Everything heavy is imported inside of the functions, so that importing this costs nothing.
 """
 
-import os
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 
@@ -19,25 +18,28 @@ from lintseq_lsp.suggestions import Memory
 _SCRIPTED = "scripted:"
 _TEXTS = 16
 """Whose syntax check is remembered: what stands for a document is the same while a line of it is typed."""
-_MARKS = (".git", "pyproject.toml", "setup.cfg", "setup.py", ".venv")
+
+Folders = Callable[[], Sequence[Path]]
+"""The workspace's folders now. May be asked in any thread."""
 
 
 def open_engine(
     settings: Settings,
-    folder: Path | None = None,
+    folders: Folders = tuple,
     opened: Callable[[], Mapping[str, str]] | None = None,
     *,
     memory: Memory | None = None,
     model_folder: Path | None = None,
+    first: str = "",
 ) -> Engine:
-    """An engine for the workspace `folder`. The linter warms up while the model loads.
+    """An engine for all files; each is judged in its own environment. The linter warms up meanwhile.
 
     `opened` says what an editor has of modules, by path, and is asked in any thread. `memory` is that of
-    an engine before, which is closed. A relative path of the
-    model's begins at `model_folder`, else where this process was started. Raises `ModelError` when the
-    model cannot be used.
+    an engine before, which is closed. A relative path of the model's begins at `model_folder`, else where
+    this process was started. `first` is the path of the file that is probably wanted first. Raises
+    `ModelError` when the model cannot be used.
     """
-    gate = open_gate(settings, folder)
+    gate = open_gate(settings, folders, first)
     if opened is not None:
         from lintseq_lsp.linters.workspace import EditorWorkspace
 
@@ -61,7 +63,7 @@ def reopen(
     engine: Engine,
     parts: Collection[Part],
     settings: Settings,
-    folder: Path | None = None,
+    folders: Folders = tuple,
     *,
     model_folder: Path | None = None,
 ) -> Engine:
@@ -71,7 +73,7 @@ def reopen(
     """
     gate, backend = engine.gate, engine.backend
     if Part.LINTER in parts:
-        gate.replace_linter(open_linter(settings, folder), GatePolicy(timeout=settings.gate_timeout))
+        gate.replace_linter(open_linter(settings, folders), GatePolicy(timeout=settings.gate_timeout))
     if Part.MODEL not in parts:
         return engine
     backend.close()  # there may not be room for two
@@ -92,32 +94,30 @@ def reopen(
 
 def workspace_of(file: Path) -> Path:
     """The project that a file belongs to: the nearest folder with a project's marks, else its own folder."""
-    from lintseq_lsp.linters.files import mode_of
+    from lintseq_lsp.linters.project import project_folder
 
-    parents = Path(os.path.realpath(file)).parents  # which a loop of links does not stop
-    return next((folder for folder in parents if any(mode_of(folder / mark) for mark in _MARKS)), parents[0])
+    return project_folder(file)
 
 
-def open_gate(settings: Settings, folder: Path | None = None) -> Gate:
+def open_gate(settings: Settings, folders: Folders = tuple, first: str = "") -> Gate:
     """The gate alone, its linter starting in the background."""
     from lintseq_lsp.linters.syntax import check_syntax
 
     syntax = lru_cache(_TEXTS)(check_syntax)
-    return Gate(open_linter(settings, folder), syntax, GatePolicy(timeout=settings.gate_timeout))
+    return Gate(open_linter(settings, folders, first), syntax, GatePolicy(timeout=settings.gate_timeout))
 
 
-def open_linter(settings: Settings, folder: Path | None) -> Linter:
-    from lintseq_lsp.linters.environment import Search
-    from lintseq_lsp.linters.pool import PylintPool
+def open_linter(settings: Settings, folders: Folders = tuple, first: str = "") -> Linter:
+    from lintseq_lsp.linters.router import Router
 
-    pool = PylintPool(
-        Search(str(folder.absolute()) if folder else None, settings.python),
+    router = Router(
+        folders,
+        settings.python,
         memory_limit=settings.linter_memory * 1024 * 1024,
         trusted=settings.trusted,
-        configuration_folder=folder,
     )
-    pool.warm()
-    return pool
+    router.warm(first)
+    return router
 
 
 def open_backend(settings: Settings, folder: Path | None = None) -> tuple[Backend, PromptFormat, Certainty]:

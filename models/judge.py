@@ -62,7 +62,7 @@ class Judge:
     """The gate, and a linter process of its own that only measures what the gate let through or not."""
 
     def __init__(self) -> None:
-        self.gate, self._linter = open_gate(SETTINGS), open_linter(SETTINGS, None)
+        self.gate, self._linter = open_gate(SETTINGS), open_linter(SETTINGS)
         self._known: dict[str, Report] = {}
 
     def close(self) -> None:

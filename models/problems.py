@@ -193,7 +193,7 @@ def main(arguments: argparse.Namespace) -> None:
         problems = [problem_of(json.loads(line)) for line in file if line.strip()]
     backend = LlamaBackend(arguments.model)
     prompt_format = detect(backend.has, backend.name)
-    gate = open_gate(Settings(gate_timeout=20.0), None) if arguments.gated else ungated()
+    gate = open_gate(Settings(gate_timeout=20.0)) if arguments.gated else ungated()
     passed = []
     for problem in problems:
         count = score(backend, prompt_format, gate, problem, arguments.samples, arguments.temperature)

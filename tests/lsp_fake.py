@@ -14,7 +14,7 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
 from pathlib import Path
@@ -208,7 +208,10 @@ def outcome(suggestions: tuple[Suggestion, ...]) -> Outcome:
     )
 
 
-def open_engine(settings: Settings, folder: Path | None, *_: object, memory: Memory, **__: object) -> Engine:
+def open_engine(
+    settings: Settings, folders: Callable[[], Sequence[Path]], *_: object, memory: Memory, **__: object
+) -> Engine:
+    folder = next(iter(folders()), None)
     log(f"open {settings.model} {folder} {settings.trusted}")
     log(f"heavy {[name for name in HEAVY if name in sys.modules]}")
     log(f"standard input {os.read(0, 1)!r}")

@@ -13,15 +13,18 @@ from lintseq_lsp.doctor import Line, checks
 from lintseq_lsp.linters.syntax import check_syntax
 from lintseq_lsp.settings import Settings
 
-NAMES = ["Python", "llama.cpp", "threads", "model", "linter", "environment", "first suggestion"]
+NAMES = [
+    *("Python", "llama.cpp", "threads", "model", "linter", "project", "environment", "project's Python"),
+    *("indentation", "first suggestion"),
+]
 
 
-def diagnosed(settings: Settings | None = None, folder: Path | None = None) -> dict[str, Line]:
-    return {line.name: line for line in checks(settings, folder)}
+def diagnosed(settings: Settings | None = None, file: Path | None = None) -> dict[str, Line]:
+    return {line.name: line for line in checks(settings, file)}
 
 
 def test_everything_is_tried_and_works(tmp_path: Path) -> None:
-    lines = diagnosed(folder=tmp_path)
+    lines = diagnosed(file=tmp_path / "a.py")
     assert list(lines) == NAMES
     slow = lines.pop("first suggestion")  # whether it is fast is no matter of a test
     assert [line for line in lines.values() if not line.ok] == []
@@ -39,9 +42,9 @@ def recording(folder: Path, written: str) -> Settings:
 
 @pytest.mark.usefixtures("without_pool")
 def test_a_first_suggestion_must_come(tmp_path: Path) -> None:
-    came = diagnosed(recording(tmp_path, "result += price"), tmp_path)["first suggestion"]
+    came = diagnosed(recording(tmp_path, "result += price"), tmp_path / "a.py")["first suggestion"]
     assert "from the start: 'result += price'" in came.value
-    none = diagnosed(recording(tmp_path, "result += prise"), tmp_path)["first suggestion"]
+    none = diagnosed(recording(tmp_path, "result += prise"), tmp_path / "a.py")["first suggestion"]
     assert not none.ok
     assert "none came" in none.value
     assert "new-findings" in none.value
@@ -51,7 +54,7 @@ def test_a_first_suggestion_must_come(tmp_path: Path) -> None:
 @pytest.mark.usefixtures("without_pool")
 def test_silence_at_the_cursor_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("lintseq_lsp.completion.in_string_or_comment", lambda _: True)
-    line = diagnosed(recording(tmp_path, "result += price"), tmp_path)["first suggestion"]
+    line = diagnosed(recording(tmp_path, "result += price"), tmp_path / "a.py")["first suggestion"]
     assert not line.ok
     assert "in-string-or-comment" in line.value
 
@@ -60,7 +63,7 @@ def test_silence_at_the_cursor_is_noticed(tmp_path: Path, monkeypatch: pytest.Mo
 def without_pool(monkeypatch: pytest.MonkeyPatch) -> None:
     """The linter is the quick check alone, which no process has to start for."""
 
-    def opened(_settings: Settings, _folder: Path | None) -> ImmediateLinter:
+    def opened(*_: object, **__: object) -> ImmediateLinter:
         return ImmediateLinter(check_syntax)
 
     monkeypatch.setattr("lintseq_lsp.runtime.open_linter", opened)
@@ -70,7 +73,7 @@ def without_pool(monkeypatch: pytest.MonkeyPatch) -> None:
 def light(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without the parts that start something."""
 
-    def skipped(_settings: Settings, _folder: Path | None) -> Line:
+    def skipped(_settings: Settings, _file: Path) -> Line:
         return Line("skipped", "")
 
     for name in ("_linter", "_first_suggestion"):
@@ -100,23 +103,49 @@ def test_a_file_of_the_environment_that_cannot_be_read(tmp_path: Path) -> None:
     packages = tmp_path / ".venv" / "Lib" / "site-packages"
     (packages / "folder.pth").mkdir(parents=True)
     (tmp_path / ".venv" / "pyvenv.cfg").write_text("version = 3.12.1\n")
-    line = diagnosed(folder=tmp_path)["environment"]
+    line = diagnosed(file=tmp_path / "a.py")["environment"]
     assert not line.ok
     assert "folder.pth" in line.value
     assert "imports resolve against Python 3.12" in line.value
 
 
 @pytest.mark.usefixtures("light")
-def test_what_is_not_known_of_another_python_is_said(tmp_path: Path) -> None:
-    (tmp_path / ".venv" / "Lib" / "site-packages").mkdir(parents=True)
-    (tmp_path / ".venv" / "pyvenv.cfg").write_text("version = 3.99.1\n")
-    value = diagnosed(folder=tmp_path)["environment"].value
-    assert "what is in its standard library is not known, syntax newer than Python 3." in value
-    (tmp_path / ".venv" / "pyvenv.cfg").write_text("version = 3.8.1\n")
-    value = diagnosed(folder=tmp_path)["environment"].value
-    assert value.endswith("what is in its standard library is not known")
-    (tmp_path / ".venv" / "pyvenv.cfg").write_text("version = {}.{}.1\n".format(*sys.version_info))
-    assert "not known" not in diagnosed(folder=tmp_path)["environment"].value
+def test_what_a_file_is_answered_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for variable in ("VIRTUAL_ENV", "CONDA_PREFIX"):
+        monkeypatch.delenv(variable, raising=False)
+    project = tmp_path / "top" / "packages" / "web"
+    file = project / "scripts" / "tool.py"
+    file.parent.mkdir(parents=True)
+    file.write_text("if True:\n  x = 1\n")
+    (project.parents[1] / "pyproject.toml").touch()
+    (project / "pyproject.toml").write_text("[project]\nrequires-python = '>=3.9'\n")
+    lines = diagnosed(file=file)
+    assert lines["project"].value == (
+        f"{project}, inside of {project.parents[1]}; "
+        f"modules are looked for in {file.parent}, {project}, {project.parents[1]}"
+    )
+    assert "of the server" in lines["environment"].value
+    assert lines["project's Python"].value.startswith("3.9, by what it requires; ")
+    assert "not known, but for the names of its modules" in lines["project's Python"].value
+    assert lines["indentation"].value == "2 spaces"
+
+    base = tmp_path / "base"
+    (base / "bin").mkdir(parents=True)
+    standard = base / "lib" / "python3.12"
+    standard.mkdir(parents=True)
+    (standard / "os.py").touch()
+    environment = project.parents[1] / ".venv"
+    (environment / "lib" / "python3.12" / "site-packages").mkdir(parents=True)
+    (environment / "pyvenv.cfg").write_text(f"home = {base / 'bin'}\nversion = 3.12.1\n")
+    lines = diagnosed(file=file)
+    assert "Python 3.12 of the workspace (.venv)" in lines["environment"].value
+    known = f"3.12, by its environment; what is in its standard library is read in {standard}"
+    assert lines["project's Python"].value.startswith(known)
+
+    file.write_text("# /// script\n# dependencies = ['rich']\n# ///\nif True:\n\tx = 1\n")
+    lines = diagnosed(file=file)
+    assert "its own packages, which are not known" in lines["environment"].value
+    assert lines["indentation"].value == "tabs"
 
 
 @pytest.mark.usefixtures("light")
@@ -138,7 +167,7 @@ def test_a_llama_that_cannot_be_imported(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_whatever_breaks_is_a_line_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(*_: object) -> None:
+    def broken(*_: object, **__: object) -> None:
         raise RuntimeError("broken")
 
     monkeypatch.setattr("lintseq_lsp.runtime.open_linter", broken)

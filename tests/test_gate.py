@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from concurrent.futures import Future
 from sys import version_info
 from threading import Thread
+from types import SimpleNamespace
 
 import pytest
 from fakes import (
@@ -636,3 +637,18 @@ def test_what_does_not_compile_is_rejected_beside_any_finding(
 def test_what_did_not_compile_in_the_same_way_may_stay(pylint: Gate) -> None:
     before, after = Document("x = 1\nreturn x\n"), Document("y = 2\nx = 1\nreturn x\n")
     assert pylint.against(before).submit(after, early=False).result(timeout=60).accepted
+
+
+def test_a_file_that_fails_again_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For ten times as long as it took, whatever its text is by then."""
+    now = 0.0
+    monkeypatch.setattr("lintseq_lsp.gate.time", SimpleNamespace(monotonic=lambda: now))
+    linter = ImmediateLinter(lambda _: Report(failure="killed", milliseconds=2000.0))
+    gate = gate_of(linter)
+    for text in ("a\n", "ab\n", "abc\n", "abcd\n"):
+        assert gate.against(Document(text, path="slow.py")).failure == "killed"
+    assert len(linter.checks) == 2
+    assert gate.against(Document("a\n", path="other.py")).failure == "killed"
+    now = 20.5
+    gate.against(Document("abcde\n", path="slow.py"))
+    assert len(linter.checks) == 4

@@ -17,8 +17,10 @@ import pytest
 
 from lintseq_lsp.linters import environment as environment_module
 from lintseq_lsp.linters import pool as pool_module
+from lintseq_lsp.linters import process as process_module
+from lintseq_lsp.linters import requires
 from lintseq_lsp.linters.base import Check, Dependencies, Report, Tier
-from lintseq_lsp.linters.environment import Environment, Search, find_environment, server_site_packages
+from lintseq_lsp.linters.environment import Environment, find_environment, search_for, server_site_packages
 from lintseq_lsp.linters.imports import COMPILED
 from lintseq_lsp.linters.pool import PylintPool
 from lintseq_lsp.linters.protocol import stamp
@@ -386,13 +388,13 @@ def test_modules_that_were_never_saved(workspace: Path, start: Start) -> None:
 def messages(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     """All that was sent to workers."""
     sent: list[dict[str, Any]] = []
-    write = pool_module.write_message
+    write = process_module.write_message
 
     def writing(stream: Any, message: Any) -> None:
         sent.append(message)
         write(stream, message)
 
-    monkeypatch.setattr(pool_module, "write_message", writing)
+    monkeypatch.setattr(process_module, "write_message", writing)
     return sent
 
 
@@ -622,7 +624,7 @@ def test_nothing_runs_because_a_text_names_it(
     workspace: Path, start: Start, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     log = tmp_path / "audit"
-    monkeypatch.setattr(pool_module, "_BOOT", AUDIT.format(str(log)) + pool_module._BOOT)
+    monkeypatch.setattr(process_module, "_BOOT", AUDIT.format(str(log)) + process_module._BOOT)
     (workspace / "chain.py").write_text("import venv.__main__.x\nimport unittest.__main__.x\n")
     (workspace / "__main__.py").write_text("x = 1\n")
     (workspace / f"extension{importlib.machinery.EXTENSION_SUFFIXES[0]}").write_bytes(b"no library")
@@ -717,7 +719,7 @@ def test_the_worker_searches_the_environment(
 ) -> None:
     packages = workspace / ".venv" / "lib" / "python3.11" / "site-packages"
     os.mkfifo(packages / "pipe.pth")
-    pool = start(Search(str(workspace), "no-such-python"))
+    pool = start(search_for([workspace], "no-such-python", environ={}))
     text = "import userlib, top\nimport hypothesis\n"
     for _ in range(2):
         assert found_in(pool, text, workspace / "a.py") == ["2 E0401 Unable to import 'hypothesis'"]
@@ -731,13 +733,22 @@ def test_a_server_reads_nothing_of_the_environment(workspace: Path, monkeypatch:
     def read(*_: object) -> None:
         raise AssertionError("read by the server")
 
-    for name in ("read_file", "names_in"):
-        monkeypatch.setattr(environment_module, name, read)
-    linter = open_linter(Settings(), workspace)
+    for module, name in (
+        (environment_module, "read_file"),
+        (environment_module, "names_in"),
+        (requires, "read_file"),
+    ):
+        monkeypatch.setattr(module, name, read)
+    (workspace / "pyproject.toml").write_text("[project]\nrequires-python = '>=3.11'\n")
+    linter = open_linter(Settings(), lambda: [workspace])
     check = Check("import userlib\nimport hypothesis\n", str(workspace / "a.py"), timeout=PATIENCE)
-    report = linter.submit(check).result(PATIENCE)
+    script = Check(f"# /// script\n# ///\n{check.text}", check.path, timeout=PATIENCE)
+    lines = [
+        [finding.line for finding in linter.submit(each).result(PATIENCE).findings]
+        for each in (check, script)
+    ]
     linter.close()
-    assert [finding.line for finding in report.findings] == [2]
+    assert lines == [[2], [3, 4]]
 
 
 def test_a_trusted_configuration_counts(workspace: Path, start: Start, tmp_path: Path) -> None:
@@ -792,7 +803,7 @@ def test_a_trusted_configuration_that_cannot_be_used_is_a_failure(workspace: Pat
 
 
 def test_a_check_that_hangs(start: Start) -> None:
-    pool = start()
+    pool = start(late_for=0.5)
     assert report_of(pool, "").failure is None
     first = pool.process_id()
     report = pool.submit(Check(SLOW, timeout=0.3)).result(PATIENCE)
@@ -838,7 +849,7 @@ def starts(monkeypatch: pytest.MonkeyPatch) -> list[object]:
         counted.append(arguments)
         return popen(*arguments, **options)  # type: ignore[call-overload]
 
-    monkeypatch.setattr(pool_module.subprocess, "Popen", counting)
+    monkeypatch.setattr(process_module.subprocess, "Popen", counting)
     return counted
 
 
@@ -858,7 +869,7 @@ def test_a_worker_that_cannot_start(
     assert report.failure is not None
     assert "no-python" in report.failure
 
-    monkeypatch.setattr(pool_module, "_BOOT", "raise SystemExit('pylint is out')")
+    monkeypatch.setattr(process_module, "_BOOT", "raise SystemExit('pylint is out')")
     pool = start()
     reports = [report_of(pool, "x = 1\n") for _ in range(100)]
     assert {report.failure for report in reports} == {"the linter worker could not start: pylint is out"}
@@ -866,7 +877,7 @@ def test_a_worker_that_cannot_start(
 
 
 def test_a_worker_that_never_gets_ready(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pool_module, "_BOOT", "import sys; sys.stdin.read()")
+    monkeypatch.setattr(process_module, "_BOOT", "import sys; sys.stdin.read()")
     report = report_of(start(start_timeout=0.2), "x = 1\n")
     assert report.failure == "the linter worker did not start within 0 s"
 
@@ -902,10 +913,87 @@ pool.submit(Check({SLOW[:20_000]!r} * 20, timeout=60))
 print(pool.process_id(), flush=True)
 os._exit(0)
 """
-    root = Path(pool_module.__file__).parents[2]
+    root = Path(process_module.__file__).parents[2]
     ended = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True)
     with contextlib.suppress(psutil.NoSuchProcess):
         psutil.Process(int(ended.stdout)).wait(PATIENCE)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the end of the pipe alone tells")
+def test_no_orphan_is_left_while_somebody_else_holds_the_pipe() -> None:
+    code = """
+import os, time
+from lintseq_lsp.linters.environment import find_environment
+from lintseq_lsp.linters.pool import PylintPool
+pool = PylintPool(find_environment(None))
+assert pool.warm().result().failure is None
+holder = os.fork()
+if holder == 0:
+    os.closerange(1, 3)
+    time.sleep(600)
+print(pool.process_id(), holder, flush=True)
+os._exit(0)
+"""
+    root = Path(process_module.__file__).parents[2]
+    ended = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True)
+    worker, holder = map(int, ended.stdout.split())
+    try:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            psutil.Process(worker).wait(PATIENCE)
+    finally:
+        psutil.Process(holder).kill()
+
+
+# ---------------------------------------------------------------- slow files
+
+HEAVY = "\n".join(
+    f"class C{number}:\n    def m(self, a):\n        return [a, {number}]\n" for number in range(4000)
+)
+"""A module that takes seconds to read."""
+
+
+def test_what_was_read_for_a_check_that_came_too_late_is_kept(
+    workspace: Path, start: Start, starts: list[object]
+) -> None:
+    (workspace / "heavy.py").write_text(HEAVY)
+    pool = start(find_environment(workspace, environ={}))
+    assert report_of(pool, "").failure is None
+    check = Check("import heavy\nheavy.nothing\n", str(workspace / "a.py"), timeout=0.01)
+    late = pool.submit(check).result(PATIENCE)
+    assert late.failure == "timed out after 0.0 s"
+    assert found_in(pool, check.text, check.path) == ["2 E1101 Module 'heavy' has no 'nothing' member"]
+    assert len(starts) == 1
+
+
+def test_a_slow_file_keeps_no_other_waiting(workspace: Path, start: Start, starts: list[object]) -> None:
+    pool = start(find_environment(workspace, environ={}))
+    assert report_of(pool, "").failure is None
+    slow = Check(SLOW, str(workspace / "slow.py"), timeout=PATIENCE, patience=0.1)
+    running = pool.submit(slow)
+    await_running(running)
+    first, same = pool.process_id(), pool.submit(slow)
+    assert found_in(pool, "missing\n", workspace / "a.py") == ["1 E0602 Undefined variable 'missing'"]
+    assert found_in(pool, "missing\n", workspace / "a.py") == ["1 E0602 Undefined variable 'missing'"]
+    assert not running.done()
+    assert same.result(PATIENCE).failure == "the linter was busy with another check for 0.1 s"
+    assert pool.process_id() == first
+    assert len(starts) == 2
+
+
+def test_a_reserve_that_is_not_wanted_ends(
+    workspace: Path, start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pool_module, "_RESERVE_KEPT", 0.1)
+    pool = start(find_environment(workspace, environ={}), late_for=0.0)
+    running = pool.submit(Check(SLOW, str(workspace / "slow.py"), timeout=5.0))
+    await_running(running)
+    assert found_in(pool, "", workspace / "a.py") == []
+    assert running.result(PATIENCE).failure == "timed out after 5.0 s"
+    deadline = time.monotonic() + PATIENCE
+    while pool._reserve.worker is not None:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    assert found_in(pool, "missing\n", workspace / "a.py") == ["1 E0602 Undefined variable 'missing'"]
 
 
 def test_many_threads_may_submit(pool: PylintPool) -> None:

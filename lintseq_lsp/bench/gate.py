@@ -117,7 +117,7 @@ class _Trusting:
 
 def check(plan: Plan) -> Results:
     """One warm check in the worker, of a text that it has not seen."""
-    linter = open_linter(Settings(), None)
+    linter = open_linter(Settings())
     try:
         warm(linter)
         for lines in (20, 200, 2000):

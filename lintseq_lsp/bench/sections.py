@@ -8,7 +8,7 @@ from importlib.metadata import version
 from typing import Any
 
 from lintseq_lsp.backends.llama import LlamaBackend
-from lintseq_lsp.bench import engine, gate, llama, server
+from lintseq_lsp.bench import engine, environments, gate, llama, server
 from lintseq_lsp.bench.values import Plan, Result, Results
 from lintseq_lsp.weights.registry import resolve_model
 
@@ -20,6 +20,7 @@ SECTIONS: Mapping[str, Section] = {
     "start": server.start,
     "cached": server.cached,
     "check": gate.check,
+    "environments": environments.environments,
     "typing": engine.typing,
     "cancel": engine.cancel,
     "sequence": gate.sequence,

@@ -80,7 +80,7 @@ def check(
 
     Of a folder, all Python files, but for hidden folders and environments. What may be a secret is not read.
     """
-    from lintseq_lsp.runtime import open_gate, workspace_of
+    from lintseq_lsp.runtime import open_gate
     from lintseq_lsp.settings import Settings
 
     with clear_errors():
@@ -88,11 +88,12 @@ def check(
             raise LintSeqError("check takes FILES (a single one with --against, if you like) or a --patch")
         settings = Settings(python=python, gate_timeout=PATIENCE)
         sources = [] if files is None else _sources(files, stdin_filename, settings.ignore)
-        folder = workspace_of(sources[0].file) if sources and sources[0].file else Path.cwd()
-        gate = open_gate(settings, folder)
+        root = Path.cwd()
+        first = sources[0].file if sources and sources[0].file else root / "untitled.py"
+        gate = open_gate(settings, tuple if sources else lambda: (root,), str(first.resolve()))
         judged: list[Judged | Unread] = []
         try:
-            for entry in _patch(gate, patch, folder) if patch is not None else _files(gate, sources, against):
+            for entry in _patch(gate, patch, root) if patch is not None else _files(gate, sources, against):
                 judged.append(entry)
                 if not as_json:
                     _show(entry)

@@ -31,7 +31,7 @@ def complete(
     as_json: Annotated[bool, typer.Option("--json", help="One object.")] = False,
 ) -> None:
     """Complete FILE at a line and column."""
-    from lintseq_lsp.runtime import open_engine, workspace_of
+    from lintseq_lsp.runtime import open_engine
     from lintseq_lsp.settings import Settings
 
     with clear_errors():
@@ -39,7 +39,7 @@ def complete(
         if not 0 <= line < len(document.lines) or not 0 <= column <= len(document.lines[line]):
             raise LintSeqError(f"{file} has no line {line}, column {column}: both count from 0")
         settings = Settings(model=model, gate_timeout=PATIENCE)
-        engine = open_engine(settings, workspace_of(file))
+        engine = open_engine(settings, first=document.path)
         try:
             outcome = engine.complete(document, document.offset(line, column), candidates=candidates)
         finally:

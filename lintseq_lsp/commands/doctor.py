@@ -10,6 +10,9 @@ from lintseq_lsp.commands.terminal import console
 
 
 def doctor(
+    file: Annotated[
+        Path | None, typer.Argument(help="Say what it is answered with; else a new file here.")
+    ] = None,
     model: Annotated[str, typer.Option(help="A GGUF file or the name of a model.")] = "",
     python: Annotated[str, typer.Option(help="Interpreter or environment to resolve imports.")] = "",
 ) -> None:
@@ -18,7 +21,7 @@ def doctor(
     from lintseq_lsp.settings import Settings
 
     well = True
-    for line in checks(Settings(model=model, python=python), Path.cwd()):
+    for line in checks(Settings(model=model, python=python), file):
         well = well and line.ok
         mark = Text("ok     " if line.ok else "wrong  ", style="green" if line.ok else "bold red")
         console.print(mark + Text(f"{line.name}: ", style="bold") + Text(line.value), soft_wrap=True)

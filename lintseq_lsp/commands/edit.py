@@ -55,7 +55,7 @@ def edit(
     model: Annotated[str, typer.Option(help="A GGUF file or the name of a model.")] = "",
 ) -> None:
     """Edit FILE as the instruction says: each step a diff, and each state judged by the linter."""
-    from lintseq_lsp.runtime import open_engine, workspace_of
+    from lintseq_lsp.runtime import open_engine
     from lintseq_lsp.settings import Settings
 
     with clear_errors():
@@ -64,7 +64,7 @@ def edit(
         source = read_source(file)
         document = source.document
         settings = Settings(model=model, gate_timeout=PATIENCE)
-        engine = open_engine(settings, workspace_of(file))
+        engine = open_engine(settings, first=document.path)
         try:
             readable = not (as_json or as_diff or write)
             live = readable and samples == 1

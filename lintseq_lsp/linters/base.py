@@ -35,12 +35,28 @@ Stamp = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
+class Surroundings:
+    """Where a file lies. Folders, in the order of lookup.
+
+    `projects` are the one that it belongs to and those around it. Modules are named from `roots`, and
+    found there and in `beside`. Another answer may be right as soon as one of `looked_at` changes.
+    """
+
+    projects: Sequence[str] = ()
+    roots: Sequence[str] = ()
+    beside: Sequence[str] = ()
+    looked_at: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Check:
     """A text to be checked, and how.
 
     `path` names the module for messages and relative imports ("" for none); it need not exist and
     is never read. `tier` is the deepest one wanted. `timeout` is in seconds. `modules` are those others
-    that do not count as they are on disk. `indent` is what one level of blocks is indented by.
+    that do not count as they are on disk. `indent` is what one level of blocks is indented by. `around`
+    is what the path tells, where somebody has looked. `patience` is how many seconds it may wait behind
+    one other check, None for `timeout`.
     """
 
     text: str
@@ -49,6 +65,12 @@ class Check:
     timeout: float = 2.0
     modules: Texts = field(default_factory=dict)
     indent: str = "    "
+    around: Surroundings | None = None
+    patience: float | None = None
+
+    @property
+    def longest_wait(self) -> float:
+        return self.timeout if self.patience is None else self.patience
 
 
 @dataclass(frozen=True, slots=True)

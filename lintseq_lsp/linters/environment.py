@@ -1,7 +1,8 @@
 """Where the user's imports live, found by reading files: no interpreter of the workspace is ever run.
 
-What stands in a workspace is read within limits, and what cannot be read is a warning. Deliberately
-absent: `import` lines of .pth files, which are code.
+`search_for` only looks at what is there, and says where an environment may be; `read_environment` reads
+it, within limits, and what cannot be read is a warning. Deliberately absent: `import` lines of .pth
+files, which are code, and which file belongs to which folders (project.py).
 """
 
 import ast
@@ -10,17 +11,24 @@ import re
 import site
 import stat
 import sys
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
+from typing import Any
 
+from lintseq_lsp.linters.base import Stamp
 from lintseq_lsp.linters.files import mode_of, names_in, read_file, refusal
+from lintseq_lsp.linters.protocol import stamp
 from lintseq_lsp.text import split_lines
 
 Version = tuple[int, int]
 
-WORKSPACE_ENVIRONMENTS = (".venv", "venv", "env")
+WORKSPACE_ENVIRONMENTS = (".venv", "venv", "env", ".conda", ".pixi/envs/default")
+"""Folders of a project that are its environment, if they are one. Poetry's and uv's is the first."""
+
+PYPACKAGES = "__pypackages__"
+"""PDM's: a folder for each version, and no interpreter."""
 
 MOST_BYTES = 1 << 18
 """Of one file. A finder of setuptools has about 10,000."""
@@ -40,9 +48,10 @@ _MAPPING = re.compile(r"^MAPPING\b[^=\n]*=[ \t]*(\{.*\})[ \t]*$", re.MULTILINE)
 class Environment:
     """What imports are resolved against: the standard library, then `source_roots`, then `site_packages`.
 
-    `python_version` is (major, minor), None when unknown. `origin` says where the environment was
-    found; `warnings` why the setting could not be followed, and which files were not read.
-    `standard_library` is where that Python's own modules can be read, None where that is not known.
+    `python_version` is (major, minor), None when unknown. `standard_library` is where that Python's own
+    modules can be read, None where that is not known. `origin` says where the environment was found;
+    `warnings` why the setting could not be followed, and which files were not read. `read` has the state
+    of all that was read: it is another environment, perhaps, as soon as one of them is another.
     """
 
     source_roots: tuple[Path, ...] = ()
@@ -51,14 +60,76 @@ class Environment:
     origin: str = "server"
     warnings: tuple[str, ...] = ()
     standard_library: Path | None = None
+    read: Mapping[str, Stamp | None] = field(default_factory=dict, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where an environment may be, and its version where an interpreter's name tells it."""
+
+    origin: str
+    prefix: str
+    version: Version | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """An environment that is still to be found: what `find_environment` is called with."""
+    """An environment that is still to be read: the first of `places` where packages can be installed.
 
-    workspace_folder: str | None
+    Where none is, the server's own counts, unless the file says that it has packages of its `own`, which
+    nobody can know (PEP 723). Files of equal searches share an environment. `setting` is the user's.
+    """
+
+    places: tuple[Place, ...] = ()
     setting: str = ""
+    own: bool = False
+
+    @classmethod
+    def of(cls, values: Mapping[str, Any]) -> "Search":
+        """From what `dataclasses.asdict` makes of one, and JSON of that."""
+        places = (
+            Place(place["origin"], place["prefix"], place["version"] and tuple(place["version"]))
+            for place in values["places"]
+        )
+        return cls(tuple(places), values["setting"], values["own"])
+
+
+def search_for(
+    folders: Sequence[Path], setting: str = "", *, own: bool = False, environ: Mapping[str, str] = os.environ
+) -> Search:
+    """For a file of the project `folders[0]`, around which the others are, from the inside to the outside.
+
+    A setting that is no absolute path begins at the first of the folders that has it. `own` is for a file
+    that brings its own packages: then only the setting counts. Reads nothing.
+    """
+    places = list(_setting_places(folders, setting))
+    if not own:
+        places += _places(folders, environ)
+    return Search(tuple(places), setting, own)
+
+
+def read_environment(
+    search: Search, source_roots: tuple[Path, ...] = (), *, own: Iterable[Path] | None = None
+) -> Environment:
+    """`own` is where the server's own packages are, for who cannot tell. Nothing that is found raises."""
+    reader = _Reader()
+    for place in search.places:
+        found = _installed(Path(place.prefix), place.version, reader)
+        if found is not None:
+            packages, version, standard = found
+            warnings = tuple(reader.warnings)
+            return Environment(
+                source_roots, packages, version, place.origin, warnings, standard, reader.states
+            )
+        if place.origin == "setting":
+            reader.warn(
+                f"{search.setting!a}: no Python environment is there; name an interpreter or an environment"
+            )
+    if search.own:
+        return Environment(source_roots, (), None, "script", tuple(reader.warnings), None, reader.states)
+    packages = _with_pth(tuple(server_site_packages() if own is None else own), reader)
+    version = sys.version_info[:2]
+    return Environment(source_roots, packages, version, "server", tuple(reader.warnings), None, reader.states)
 
 
 def find_environment(
@@ -68,22 +139,11 @@ def find_environment(
     environ: Mapping[str, str] = os.environ,
     own: Iterable[Path] | None = None,
 ) -> Environment:
-    """The setting (an interpreter or an environment's folder), else the workspace's, else our own.
-
-    `own` is where the server's own packages are, for who cannot tell. Nothing that is found raises.
-    """
+    """The one of a folder, whatever is around it: the setting, else the folder's, else our own."""
     folder = None if workspace_folder is None else workspace_folder.absolute()
-    roots = () if folder is None else tuple(filter(_is_folder, (folder / "src", folder)))
-    reader = _Reader()
-    for origin, prefix, version in _candidates(folder, setting, environ):
-        found = _installed(prefix, version, reader)
-        if found is not None:
-            packages, version = found
-            return Environment(roots, packages, version, origin, tuple(reader.warnings))
-        if origin == "setting":
-            reader.warn(f"{setting!a}: no Python environment is there; name an interpreter or an environment")
-    packages = _with_pth(tuple(server_site_packages() if own is None else own), reader)
-    return Environment(roots, packages, sys.version_info[:2], "server", tuple(reader.warnings))
+    roots = () if folder is None else tuple(filter(is_folder, (folder / "src", folder)))
+    search = search_for([folder] if folder else [], setting, environ=environ)
+    return read_environment(search, roots, own=own)
 
 
 def server_site_packages() -> tuple[Path, ...]:
@@ -91,18 +151,23 @@ def server_site_packages() -> tuple[Path, ...]:
     folders = [*site.getsitepackages()]
     if site.ENABLE_USER_SITE:
         folders.append(site.getusersitepackages())
-    return tuple(filter(_is_folder, dict.fromkeys(map(Path, folders))))
+    return tuple(filter(is_folder, dict.fromkeys(map(Path, folders))))
 
 
-def _is_folder(path: Path) -> bool:
+def is_folder(path: Path) -> bool:
     return stat.S_ISDIR(mode_of(path))
 
 
 class _Reader:
-    """Reads an environment within limits. `warnings` has a line for each file that was not read."""
+    """Reads an environment within limits. `warnings` has a line for each file that was not read.
+
+    `states` has the stamp of each file and folder that was read; of folders that were only looked for,
+    those which are not there.
+    """
 
     def __init__(self) -> None:
         self.warnings: list[str] = []
+        self.states: dict[str, Stamp | None] = {}
         self._left = MOST_STEPS
 
     def warn(self, line: str) -> None:
@@ -112,6 +177,7 @@ class _Reader:
     def text(self, file: Path) -> str:
         if not self._spend():
             return ""
+        self.states[str(file)] = stamp(str(file))
         try:
             data = read_file(file, MOST_BYTES)
         except (FileNotFoundError, NotADirectoryError):
@@ -124,6 +190,7 @@ class _Reader:
 
     def matching(self, folder: Path, pattern: str) -> list[Path]:
         """What has such a name in the folder, sorted."""
+        self.states[str(folder)] = stamp(str(folder))
         try:
             return [folder / name for name in names_in(folder, MOST_NAMES) if fnmatchcase(name, pattern)]
         except (FileNotFoundError, NotADirectoryError):
@@ -139,6 +206,7 @@ class _Reader:
         try:
             status = path.stat()
         except (OSError, ValueError):
+            self.states[str(path)] = None
             return None
         return (status.st_dev, status.st_ino) if stat.S_ISDIR(status.st_mode) else None
 
@@ -150,24 +218,35 @@ class _Reader:
         return self._left > 0
 
 
-def _candidates(
-    folder: Path | None, setting: str, environ: Mapping[str, str]
-) -> Iterator[tuple[str, Path, Version | None]]:
-    """Where to look, and the version where an interpreter's name tells it."""
-    if setting:
-        path = (folder or Path()) / _expanded(setting)
-        if stat.S_ISDIR(mode_of(path)):
-            yield "setting", path, None
-        else:
-            # Its prefix is never resolved: a virtual environment's python is a link out of it.
-            target = Path(os.path.realpath(path)) if mode_of(path) else path
-            yield "setting", _prefix_of(path), _version(target.name.removeprefix("python"))
-    if folder is not None:
+def _setting_places(folders: Sequence[Path], setting: str) -> Iterator[Place]:
+    if not setting:
+        return
+    wanted = _expanded(setting)
+    tried = [folder / wanted for folder in folders] or [wanted.absolute()]
+    path = next(filter(mode_of, tried), tried[0])
+    if is_folder(path):
+        yield Place("setting", str(path))
+    else:
+        # Its prefix is never resolved: a virtual environment's python is a link out of it.
+        target = Path(os.path.realpath(path)) if mode_of(path) else path
+        yield Place("setting", str(_prefix_of(path)), _version(target.name.removeprefix("python")))
+
+
+def _places(folders: Sequence[Path], environ: Mapping[str, str]) -> Iterator[Place]:
+    for folder in folders:
         for name in WORKSPACE_ENVIRONMENTS:
-            if stat.S_ISREG(mode_of(folder / name / "pyvenv.cfg")):
-                yield f"workspace ({name})", folder / name, None
-    if environ.get("VIRTUAL_ENV"):
-        yield "VIRTUAL_ENV", Path(environ["VIRTUAL_ENV"]), None
+            if is_folder(folder / name) and any(map(mode_of, marks_of(folder / name))):
+                yield Place(f"workspace ({name})", str(folder / name))
+        if is_folder(folder / PYPACKAGES):
+            yield Place(f"workspace ({PYPACKAGES})", str(folder / PYPACKAGES))
+    for variable in ("VIRTUAL_ENV", "CONDA_PREFIX"):
+        if environ.get(variable):
+            yield Place(variable, environ[variable])
+
+
+def marks_of(prefix: Path) -> tuple[Path, Path]:
+    """What tells an environment from another folder: one of them is there."""
+    return prefix / "pyvenv.cfg", prefix / "conda-meta"
 
 
 def _expanded(setting: str) -> Path:
@@ -185,8 +264,13 @@ def _prefix_of(interpreter: Path) -> Path:
 
 def _installed(
     prefix: Path, version: Version | None, reader: _Reader
-) -> tuple[tuple[Path, ...], Version | None] | None:
-    """Site-packages and version of the environment at `prefix`; None when nothing is installed there."""
+) -> tuple[tuple[Path, ...], Version | None, Path | None] | None:
+    """Site-packages, version and standard library of the environment at `prefix`.
+
+    None when nothing is installed there.
+    """
+    if prefix.name == PYPACKAGES:
+        return _pypackages(prefix, reader)
     config = _pyvenv(reader.text(prefix / "pyvenv.cfg"))
     version = _version(config.get("version_info") or config.get("version") or "") or version
     folders = _layouts(prefix, version, reader)
@@ -198,7 +282,29 @@ def _installed(
         version = next(
             filter(None, (_version(path.parent.name.removeprefix("python")) for path in folders)), None
         )
-    return _with_pth(folders, reader), version
+    return _with_pth(folders, reader), version, _standard_library(prefix, config.get("home", ""), version)
+
+
+def _pypackages(prefix: Path, reader: _Reader) -> tuple[tuple[Path, ...], Version | None, Path | None] | None:
+    named = {_version(folder.name): folder / "lib" for folder in reader.matching(prefix, "3.*")}
+    found = [(version, folder) for version, folder in named.items() if version and reader.folder(folder)]
+    if not found:
+        return None
+    version, folder = max(found)
+    return _with_pth((folder,), reader), version, None
+
+
+def _standard_library(prefix: Path, home: str, version: Version | None) -> Path | None:
+    """Where the modules of that version are: in the environment itself, or where it was made from."""
+    if version is None:
+        return None
+    name = f"python{version[0]}.{version[1]}"
+    bases = [prefix]
+    if Path(home).is_absolute() and is_folder(Path(home)):
+        linked = os.path.realpath(Path(home) / name)
+        bases += [_prefix_of(Path(home) / "python"), _prefix_of(Path(linked))]
+    places = (base / place for base in bases for place in (f"lib/{name}", f"lib64/{name}", "Lib"))
+    return next((place for place in places if stat.S_ISREG(mode_of(place / "os.py"))), None)
 
 
 def _pyvenv(text: str) -> dict[str, str]:

@@ -27,10 +27,10 @@ def read_file(path: str | Path, limit: int) -> bytes:
     return data
 
 
-def mode_of(path: Path) -> int:
+def mode_of(path: str | Path) -> int:
     """What is there, as the module `stat` tells it; 0 for nothing, and where that cannot be known."""
     try:
-        return path.stat().st_mode
+        return os.stat(path).st_mode  # noqa: PTH116 - most are asked for by name, and a Path takes longer
     except (OSError, ValueError):
         return 0
 

@@ -1,63 +1,55 @@
-"""The linter as the gate sees it: one worker process with pylint in it, watched, restarted, closed.
+"""The linter of one environment: a queue of checks, and one or two processes with pylint that serve it.
 
-Whatever goes wrong there is a `failure` report. Deliberately absent: pylint, and the choice of tiers.
+Whatever goes wrong there is a `failure` report. Deliberately absent: pylint, the choice of tiers, and which
+file is of which environment (router.py).
 """
 
-import contextlib
 import dataclasses
-import json
 import logging
-import os
-import queue
-import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
 from concurrent.futures import Future
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import psutil
+from lintseq_lsp.linters.base import Check, Report
+from lintseq_lsp.linters.environment import Environment, Search
+from lintseq_lsp.linters.process import Unfinished, WorkerProcess
+from lintseq_lsp.linters.protocol import Setup
 
-from lintseq_lsp.linters.base import Check, Dependencies, Finding, Report, Tier
-from lintseq_lsp.linters.environment import Environment, Search, server_site_packages
-from lintseq_lsp.linters.protocol import Setup, read_message, write_message
-
-_LOG = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 
 MEMORY_LIMIT = 300 * 1024 * 1024
 START_TIMEOUT = 30.0
 LONGEST_PAUSE = 30.0
-_SURGE = 1.5  # of the limit: where a check is stopped in its middle
-_MOST_WARNINGS = 100
-_POLL = 0.2  # seconds between looks at the worker's memory while it works
+LATE_FOR = 20.0
+"""Seconds that a check may go on after its time was up: what it reads is there for the next one."""
 
-# -I: no PYTHON* variables, no user site, nothing of the working directory. -S: no .pth, no sitecustomize.
-# Our own package is imported from its folder, which then leaves the path: it may be a checkout.
-# site's `exit` and the like are wanted all the same: they are names that the code may use.
-_BOOT = """\
-import json, site, sys
-site.setquit(); site.setcopyright(); site.sethelper()
-own, package = json.loads(sys.argv[1])
-standard = list(sys.path)
-sys.path += [*own, package]
-import lintseq_lsp.linters
-sys.path[:] = [*standard, *own]
-from lintseq_lsp.linters.worker.main import main
-main(standard, own)
-"""
+_SLOW = 0.5  # seconds that a check runs until those of other files are done by the reserve
+_RESERVE_KEPT = 60.0  # seconds that the reserve's process stays without work
+_MOST_WARNINGS = 100
+_POLL = 0.2  # seconds between looks at what waits behind a check
+
+
+@dataclass(slots=True)
+class _Waiting:
+    check: Check
+    future: Future[Report]
+    since: float
 
 
 class PylintPool:
-    """Checks with pylint in a worker process; implements `linters.base.Linter`.
+    """Checks with pylint in worker processes; implements `linters.base.Linter`.
 
-    The worker starts with the first check (or `warm`), and again after it died, hung or passed
-    `memory_limit` (bytes, resident). With `trusted`, the pylint configuration that pylint finds from
-    `configuration_folder` counts; otherwise none does. An environment that is still to be found is
-    searched for in the worker, each time that it starts: reading a workspace may take long, and more.
+    The first worker starts with the first check (or `warm`), and again after it died, hung or passed
+    `memory_limit` (bytes, resident). A check that is not done in time goes on for `late_for` seconds. While
+    a check is slow, those of other files are done by a reserve.
+
+    With `trusted`, the pylint configuration that pylint finds from `configuration_folder` counts;
+    otherwise none does. An environment that is still to be found is searched for in the worker, each time
+    that it starts: reading a workspace may take long, and more. It is read again when it has changed.
     """
 
     def __init__(
@@ -66,297 +58,275 @@ class PylintPool:
         *,
         memory_limit: int = MEMORY_LIMIT,
         start_timeout: float = START_TIMEOUT,
+        late_for: float = LATE_FOR,
         trusted: bool = False,
         configuration_folder: Path | None = None,
         executable: str = sys.executable,
     ) -> None:
         configuration = str(configuration_folder) if trusted and configuration_folder else None
         if isinstance(environment, Search):
-            self._setup = Setup(search=dataclasses.asdict(environment), configuration_folder=configuration)
+            self.setup = Setup(search=dataclasses.asdict(environment), configuration_folder=configuration)
         else:
-            self._setup = Setup(
+            self.setup = Setup(
                 source_roots=[str(path) for path in environment.source_roots],
                 site_packages=[str(path) for path in environment.site_packages],
                 python_version=environment.python_version,
-                standard_library=_text(environment.standard_library),
+                standard_library=str(environment.standard_library) if environment.standard_library else None,
+                origin=environment.origin,
                 configuration_folder=configuration,
             )
-        self._memory_limit = memory_limit
-        self._start_timeout = start_timeout
-        self._executable = executable
-        self._waiting: deque[tuple[Check, Future[Report]]] = deque()
-        self._changed = threading.Condition()
-        self._closed = False
-        self._worker: _Worker | None = None
-        self._pause = 0.0
-        self._not_before = 0.0
-        self._last_failure = ""
+        self.memory_limit = memory_limit
+        self.start_timeout = start_timeout
+        self.late_for = late_for
+        self.executable = executable
+        self.closed = False
+        self._waiting: deque[_Waiting] = deque()
+        self.lock = threading.Lock()
         self._warned: set[str] = set()
-        self._thread = threading.Thread(target=self._serve, name="lintseq-linter", daemon=True)
-        self._thread.start()
+        self._first, self._reserve = _Attendant(self), _Attendant(self)
+        for attendant in (self._first, self._reserve):
+            attendant.thread.start()
 
     def submit(self, check: Check) -> Future[Report]:
-        """A report for each check, in order. Until it begins, a check can be cancelled."""
+        """A report for each check, those of one file in order. Until it begins, a check can be cancelled."""
         future: Future[Report] = Future()
-        with self._changed:
-            if not self._closed:
-                self._waiting.append((check, future))
-                self._changed.notify()
+        with self.lock:
+            if not self.closed:
+                self._waiting.append(_Waiting(check, future, time.monotonic()))
+                self._first.news.notify()
+                if self._first.check is not None:
+                    self._reserve.news.notify()
                 return future
-        future.set_result(_failed(check, "the linter is closed"))
+        future.set_result(failed(check, "the linter is closed"))
         return future
 
     def warm(self) -> Future[Report]:
         """Starts the worker in advance; the report says whether that went well."""
-        return self.submit(Check("", timeout=self._start_timeout))
+        return self.submit(Check("", timeout=self.start_timeout))
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nobody waits for anything."""
+        with self.lock:
+            return not self._waiting and not (self._first.is_asked or self._reserve.is_asked)
 
     def process_id(self) -> int | None:
-        """The worker's, None while there is none."""
-        worker = self._worker
+        """The first worker's, None while there is none."""
+        worker = self._first.worker
         return worker.process_id if worker else None
 
     def close(self) -> None:
-        """Ends the worker. Checks that wait or run get a `failure` report."""
-        with self._changed:
-            self._closed = True
-            self._changed.notify()
-            worker = self._worker
-        if worker is not None:
+        """Ends the workers. Checks that wait or run get a `failure` report."""
+        with self.lock:
+            self.closed = True
+            self._first.news.notify()
+            self._reserve.news.notify()
+            workers = [self._first.worker, self._reserve.worker]
+            waiting, self._waiting = self._waiting, deque()
+        for worker in filter(None, workers):
             worker.process.kill()
-        if threading.current_thread() is not self._thread:  # a callback of a report runs in it
-            self._thread.join()
+        for entry in waiting:
+            if entry.future.set_running_or_notify_cancel():
+                entry.future.set_result(failed(entry.check, "the linter is closed"))
+        for attendant in (self._first, self._reserve):
+            if threading.current_thread() is not attendant.thread:  # a callback of a report runs in it
+                attendant.thread.join()
+
+    # For the attendants
+
+    def take(self, attendant: "_Attendant") -> _Waiting | None:
+        """The next check. None when the pool is closed, or when the reserve was not wanted for long."""
+        with self.lock:
+            while not self.closed:
+                entry, seconds = self._next(attendant)
+                if entry is not None:
+                    self._waiting.remove(entry)
+                    return entry
+                is_kept = attendant is self._reserve and attendant.worker is not None
+                longest = _RESERVE_KEPT if seconds is None and is_kept else seconds
+                if not attendant.news.wait(longest) and seconds is None:
+                    break
+        return None
+
+    def begins(self, attendant: "_Attendant", check: Check | None) -> None:
+        """Tells what is asked from now on, None for nothing."""
+        with self.lock:
+            attendant.check, attendant.began = check, time.monotonic()
+            if check is not None and self._waiting:
+                self._reserve.news.notify()
+
+    def adopts(self, attendant: "_Attendant", worker: WorkerProcess) -> bool:
+        """Whether the pool is open: `close` ends what it knows of."""
+        with self.lock:
+            if not self.closed:
+                attendant.worker = worker
+            return not self.closed
+
+    def give_up(self, attendant: "_Attendant") -> None:
+        """Answers those who have waited for too long behind a check that runs."""
+        now = time.monotonic()
+        with self.lock:
+            late = [
+                entry
+                for entry in self._waiting
+                if now - max(entry.since, attendant.began) > entry.check.longest_wait
+            ]
+            for entry in late:
+                self._waiting.remove(entry)
+        for entry in late:
+            if entry.future.set_running_or_notify_cancel():
+                seconds = entry.check.longest_wait
+                why = f"the linter was busy with another check for {seconds:.1f} s"
+                entry.future.set_result(failed(entry.check, why))
+
+    def warn(self, line: str) -> None:
+        """Logs what the worker could not read, once."""
+        if line not in self._warned and len(self._warned) < _MOST_WARNINGS:
+            self._warned.add(line)
+            _log.warning("%s", line)
+
+    def _next(self, attendant: "_Attendant") -> tuple[_Waiting | None, float | None]:
+        """What is to be done now, or after how many seconds to ask again: None when something changes."""
+        if attendant is self._first:
+            return (self._waiting[0] if self._waiting else None), None
+        running = self._first.check
+        others = [] if running is None else [e for e in self._waiting if e.check.path != running.path]
+        if not others:
+            return None, None
+        left = self._first.began + _SLOW - time.monotonic()
+        return (None, left) if left > 0 else (others[0], None)
+
+
+class _Attendant:
+    """A thread with a worker process, which is there while it is wanted."""
+
+    def __init__(self, pool: PylintPool) -> None:
+        self.thread = threading.Thread(target=self._serve, name="lintseq-linter", daemon=True)
+        self.news = threading.Condition(pool.lock)
+        self.worker: WorkerProcess | None = None
+        self.check: Check | None = None
+        """What the process works on, also when nobody waits for it any more."""
+        self.began = 0.0
+        self.is_asked = False
+        self._pool = pool
+        self._pause = 0.0
+        self._not_before = 0.0
+        self._last_failure = ""
 
     def _serve(self) -> None:
+        pool = self._pool
         while True:
-            with self._changed:
-                while not self._waiting and not self._closed:
-                    self._changed.wait()
-                if self._closed:
-                    break
-                check, future = self._waiting.popleft()
-            if future.set_running_or_notify_cancel():
-                future.set_result(self._report_safely(check))
-            if self._worker and self._worker.resident() > self._memory_limit:
-                _LOG.info("the linter worker has passed %d MB: restarted", self._memory_limit >> 20)
+            entry = pool.take(self)
+            if entry is None:
+                self._stop()
+                if pool.closed:
+                    return
+                continue
+            self.is_asked = True
+            report = self._report_safely(entry)
+            self.is_asked = False
+            if report is not None:
+                entry.future.set_result(report)
+            if self.check is not None:
+                self._finish(self.check)
+                pool.begins(self, None)
+            if self.worker and self.worker.resident() > pool.memory_limit:
+                _log.info("the linter worker has passed %d MB: restarted", pool.memory_limit >> 20)
                 self._stop()
                 self._start()
-        for check, future in self._waiting:
-            if future.set_running_or_notify_cancel():
-                future.set_result(_failed(check, "the linter is closed"))
-        self._stop()
 
-    def _report_safely(self, check: Check) -> Report:
+    def _report_safely(self, entry: _Waiting) -> Report | None:
         try:
-            return self._report(check)
+            return self._report(entry)
         except Exception as error:  # noqa: BLE001 - no check may wait for ever, whatever the reason
             self._stop()
-            return _failed(check, f"the linter could not be asked: {error}")
+            return failed(entry.check, f"the linter could not be asked: {error}")
 
-    def _report(self, check: Check) -> Report:
-        start = time.perf_counter()
+    def _report(self, entry: _Waiting) -> Report | None:
+        """None when the check was cancelled."""
+        start, check = time.perf_counter(), entry.check
         failure = self._start()
+        if not entry.future.set_running_or_notify_cancel():
+            return None
         if failure is not None:
-            return _failed(check, failure)
-        assert self._worker is not None
-        outcome = self._worker.ask(check, self._memory_limit)
-        milliseconds = (time.perf_counter() - start) * 1000
-        if isinstance(outcome, str):
+            return failed(check, failure)
+        outcome = self._asked(check)
+        if outcome is Unfinished.OUTDATED:
             self._stop()
-            if self._closed:
-                return _failed(check, "the linter is closed", milliseconds)
-            _LOG.warning("%s", outcome)
-            return _failed(check, outcome, milliseconds)
-        return dataclasses.replace(outcome, milliseconds=milliseconds)
+            failure = self._start()
+            outcome = self._asked(check) if failure is None else failure
+        milliseconds = (time.perf_counter() - start) * 1000
+        if isinstance(outcome, Report):
+            return dataclasses.replace(outcome, milliseconds=milliseconds)
+        if outcome is Unfinished.LATE:
+            return failed(check, f"timed out after {check.timeout:.1f} s", milliseconds)
+        self._stop()
+        if self._pool.closed:
+            return failed(check, "the linter is closed", milliseconds)
+        why = outcome.value if isinstance(outcome, Unfinished) else outcome
+        _log.warning("%s", why)
+        return failed(check, why, milliseconds)
+
+    def _asked(self, check: Check) -> Report | Unfinished | str:
+        """What comes of it within the check's time. If it is late, `check` stays what is worked on."""
+        assert self.worker is not None
+        self._pool.begins(self, check)
+        self.worker.ask(check)
+        outcome = self._awaited(check, self.began + check.timeout)
+        if outcome is not Unfinished.LATE:
+            self._pool.begins(self, None)
+        return outcome
+
+    def _awaited(self, check: Check, deadline: float) -> Report | Unfinished | str:
+        assert self.worker is not None
+        while True:
+            left = deadline - time.monotonic()
+            outcome = self.worker.answer(check, min(left, _POLL), self._pool.memory_limit)
+            if outcome is not Unfinished.LATE or left <= _POLL:
+                return outcome
+            self._pool.give_up(self)
+
+    def _finish(self, check: Check) -> None:
+        """Lets a check that is late go on, for what the process reads meanwhile."""
+        deadline = self.began + check.timeout + self._pool.late_for
+        if self.worker is not None and not isinstance(self._awaited(check, deadline), Report):
+            if not self._pool.closed:
+                _log.warning("a check was given up after %.0f s", time.monotonic() - self.began)
+            self._stop()
 
     def _start(self) -> str | None:
         """Has a worker running, or tells why not; pauses, longer and longer, between vain tries."""
-        if self._worker is not None:
+        if self.worker is not None:
             return None
         if time.monotonic() < self._not_before:
             return self._last_failure
+        pool = self._pool
         try:
-            worker = _Worker(self._executable, self._setup, self._warn)
+            worker = WorkerProcess(pool.executable, pool.setup, pool.warn)
         except OSError as error:
             return self._back_off(f"the linter worker could not start: {error}")
-        with self._changed:
-            if self._closed:
-                worker.stop()
-                return "the linter is closed"
-            self._worker = worker
-        failure = worker.await_start(self._start_timeout)
+        if not pool.adopts(self, worker):
+            worker.stop()
+            return "the linter is closed"
+        failure = worker.await_start(pool.start_timeout)
         if failure is None:
             self._pause = 0.0
             return None
         self._stop()
-        return "the linter is closed" if self._closed else self._back_off(failure)
+        return "the linter is closed" if pool.closed else self._back_off(failure)
 
     def _back_off(self, failure: str) -> str:
         self._pause = min(max(0.5, self._pause * 2), LONGEST_PAUSE)
         self._not_before = time.monotonic() + self._pause
         self._last_failure = failure
-        _LOG.warning("%s", failure)
+        _log.warning("%s", failure)
         return failure
 
-    def _warn(self, line: str) -> None:
-        """Logs what the worker could not read, once."""
-        if line not in self._warned and len(self._warned) < _MOST_WARNINGS:
-            self._warned.add(line)
-            _LOG.warning("%s", line)
-
     def _stop(self) -> None:
-        worker, self._worker = self._worker, None
+        worker, self.worker = self.worker, None
         if worker is not None:
             worker.stop()
 
 
-class _Worker:
-    """A process and two threads on its pipes, which cannot be waited for with a time-out everywhere."""
-
-    def __init__(self, executable: str, setup: Setup, warn: Callable[[str], None]) -> None:
-        """Raises OSError when there is no such executable."""
-        own = [str(path) for path in server_site_packages()]
-        package = str(Path(__file__).resolve().parents[2])
-        self._warn = warn
-        self._questions: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
-        self._answers: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
-        self._modules: dict[str, str | None] = {}  # what the process has been told of
-        self._dependencies = Dependencies()
-        with tempfile.TemporaryFile() as complaints:
-            self.process = subprocess.Popen(
-                [executable, "-I", "-S", "-c", _BOOT, json.dumps([own, package])],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=complaints,
-                cwd=Path(executable).anchor or None,
-                env=_clean_environment(),
-                start_new_session=True,  # an interrupt at the server's terminal is the server's
-                creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
-            )
-            self.process_id = self.process.pid
-            self._complaints = os.fdopen(os.dup(complaints.fileno()), "rb")
-        self._threads = [
-            threading.Thread(target=target, name="lintseq-linter-pipe", daemon=True)
-            for target in (self._write, self._read)
-        ]
-        for thread in self._threads:
-            thread.start()
-        self._questions.put(dataclasses.asdict(setup))
-
-    def await_start(self, timeout: float) -> str | None:
-        """None when the worker is ready, else why it is not."""
-        try:
-            answer = self._answers.get(timeout=timeout)
-        except queue.Empty:
-            return f"the linter worker did not start within {timeout:.0f} s"
-        if answer is None:
-            return f"the linter worker could not start: {self._last_complaint()}"
-        self.process_id = answer["process"]  # another one than we started where that is a launcher (Windows)
-        self._tell(answer)
-        failure: str | None = answer["failure"]
-        return failure
-
-    def ask(self, check: Check, memory_limit: int) -> Report | str:
-        """The report, or why there is none; then the worker is not to be used again."""
-        deadline = time.monotonic() + check.timeout
-        asked = {
-            "text": check.text,
-            "path": check.path,
-            "tier": int(check.tier),
-            "indent": check.indent,
-            **self._news(check),
-        }
-        self._questions.put(asked)
-        while True:
-            left = deadline - time.monotonic()
-            if left <= 0:
-                return f"timed out after {check.timeout:.1f} s"
-            try:
-                answer = self._answers.get(timeout=min(left, _POLL))
-            except queue.Empty:
-                if self.resident() > memory_limit * _SURGE:
-                    return f"the check used more than {int(memory_limit * _SURGE) >> 20} MB"
-                continue
-            if answer is None:
-                return "linter worker died"
-            self._tell(answer)
-            return Report(
-                findings=tuple(Finding(**finding) for finding in answer["findings"]),
-                tier=Tier(answer["tier"]),
-                parsed=answer["parsed"],
-                failure=answer["failure"],
-                unknown=tuple(answer["unknown"]),
-                newer=answer["newer"],
-                dependencies=self._read_of(check, answer["files"], answer["read"]),
-            )
-
-    def _news(self, check: Check) -> dict[str, Any]:
-        """What the process does not know yet of modules other than the one that is checked."""
-        told = {path: text for path, text in check.modules.items() if self._is_news(path, text)}
-        dropped = [path for path in self._modules if path not in check.modules and path != check.path]
-        self._modules.update(told)
-        for path in dropped:
-            del self._modules[path]
-        return {"modules": told, "dropped": dropped}
-
-    def _is_news(self, path: str, text: str | None) -> bool:
-        return path not in self._modules or self._modules[path] != text
-
-    def _read_of(self, check: Check, files: dict[str, list[int] | None], read: list[str]) -> Dependencies:
-        """One value for many reports: they are kept, and most depend on the same files."""
-        stamps = {path: (known[0], known[1]) if known else None for path, known in files.items()}
-        texts = {path: check.modules[path] for path in read if path in check.modules}
-        found = Dependencies(stamps, texts, frozenset(check.modules))
-        if found != self._dependencies:
-            self._dependencies = found
-        return self._dependencies
-
-    def _tell(self, answer: Mapping[str, Any]) -> None:
-        for line in answer["warnings"]:
-            self._warn(line)
-
-    def stop(self) -> None:
-        self.process.kill()
-        self.process.wait()
-        self._questions.put(None)
-        for thread in self._threads:
-            thread.join()
-        self._complaints.close()
-
-    def _write(self) -> None:
-        assert self.process.stdin is not None
-        with contextlib.suppress(OSError), self.process.stdin as stream:
-            while (message := self._questions.get()) is not None:
-                write_message(stream, message)
-
-    def _read(self) -> None:
-        assert self.process.stdout is not None
-        with self.process.stdout as stream:
-            while (message := read_message(stream)) is not None:
-                self._answers.put(message)
-        self._answers.put(None)
-
-    def resident(self) -> int:
-        """Memory in bytes."""
-        try:
-            return int(psutil.Process(self.process_id).memory_info().rss)
-        except psutil.Error:
-            return 0
-
-    def _last_complaint(self) -> str:
-        self._complaints.seek(0)
-        lines = self._complaints.read().decode(errors="replace").split("\n")
-        return next((line.strip() for line in reversed(lines) if line.strip()), "it ended without a word")
-
-
-def _clean_environment() -> dict[str, str]:
-    """The environment without what steers Python, pylint or pyflakes."""
-    foreign = ("PYTHON", "PYLINT", "PYFLAKES", "__PYVENV")
-    return {name: value for name, value in os.environ.items() if not name.upper().startswith(foreign)}
-
-
-def _text(path: Path | None) -> str | None:
-    return None if path is None else str(path)
-
-
-def _failed(check: Check, failure: str, milliseconds: float = 0.0) -> Report:
+def failed(check: Check, failure: str, milliseconds: float = 0.0) -> Report:
     return Report(tier=check.tier, failure=failure, milliseconds=milliseconds)

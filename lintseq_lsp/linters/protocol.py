@@ -4,10 +4,10 @@ Deliberately absent: pickle, since a trusted workspace's plugins run on the othe
 """
 
 import json
+import os
 import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import IO, Any
 
 from lintseq_lsp.linters.base import Stamp
@@ -17,17 +17,21 @@ _LENGTH = struct.Struct(">I")
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """The first message to the worker; folders in the order of lookup."""
+    """The first message to the worker; folders in the order of lookup.
+
+    `source_roots` are for checks that say nothing of where the file lies. `origin` is the environment's.
+    """
 
     source_roots: Sequence[str] = ()
     site_packages: Sequence[str] = ()
     python_version: Sequence[int] | None = None
     standard_library: str | None = None
+    origin: str = ""
     configuration_folder: str | None = None
     """Set in a trusted workspace only: where pylint's own configuration is looked for."""
 
     search: Mapping[str, Any] | None = None
-    """Of an `environment.Search`: the worker looks for roots, packages and version itself."""
+    """An `environment.Search`: the worker reads packages and version itself."""
 
 
 def read_message(stream: IO[bytes]) -> dict[str, Any] | None:
@@ -52,7 +56,7 @@ def write_message(stream: IO[bytes], message: Mapping[str, Any]) -> None:
 def stamp(path: str) -> Stamp | None:
     """Of a file or folder as it is now; None when there is none. Both sides compare them."""
     try:
-        status = Path(path).stat()
+        status = os.stat(path)  # noqa: PTH116 - many are asked for, and a Path takes as long as the system
     except (OSError, ValueError):
         return None
     return status.st_mtime_ns, status.st_size

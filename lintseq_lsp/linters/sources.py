@@ -59,6 +59,13 @@ class Sources:
         beginning = _key(os.path.join(path, ""))
         return any(key.startswith(beginning) for key, (_, text) in self._given.items() if text is not None)
 
+    def names_in(self, folder: str) -> set[str]:
+        """What will be in the folder when all texts that were given are saved, beside what is there."""
+        beginning = _key(os.path.join(folder, ""))
+        return {
+            key[len(beginning) :].partition(os.sep)[0] for key in self._given if key.startswith(beginning)
+        }
+
     def _entry(self, path: str) -> tuple[str, str | None] | None:
         return self._given.get(_key(path)) if self._given else None
 

@@ -107,7 +107,10 @@ class Configuration:
         }
         # The embedded model lies in no folder.
         of_model = folder if self.settings.model else None
-        return {Part.MODEL: (*values[Part.MODEL], of_model), Part.LINTER: (*values[Part.LINTER], folder)}
+        return {
+            Part.MODEL: (*values[Part.MODEL], of_model),
+            Part.LINTER: (*values[Part.LINTER], *self.folders()),
+        }
 
     async def _open(self) -> None:
         """Opens anew what was not opened with what is wanted now."""
@@ -142,5 +145,7 @@ class Configuration:
 
         if before is not None:
             mine: Any = before  # from here, whatever its class
-            return runtime.reopen(mine, parts, settings, folder, model_folder=folder)
-        return runtime.open_engine(settings, folder, self._modules, memory=self._memory, model_folder=folder)
+            return runtime.reopen(mine, parts, settings, self.folders, model_folder=folder)
+        return runtime.open_engine(
+            settings, self.folders, self._modules, memory=self._memory, model_folder=folder
+        )

@@ -2,6 +2,7 @@
 
 import contextlib
 import importlib.machinery
+import re
 import sys
 import traceback
 from collections.abc import Iterable, Sequence
@@ -12,10 +13,11 @@ from astroid.exceptions import AstroidError, AstroidSyntaxError
 from astroid.interpreter._import import spec
 
 from lintseq_lsp.encoding import encode
-from lintseq_lsp.linters.base import Check, Dependencies, Report, Texts, Tier
-from lintseq_lsp.linters.environment import MOST_NAMES
+from lintseq_lsp.linters.base import Check, Dependencies, Finding, Report, Stamp, Surroundings, Texts, Tier
+from lintseq_lsp.linters.environment import MOST_NAMES, Version
 from lintseq_lsp.linters.files import names_in
 from lintseq_lsp.linters.protocol import Setup, stamp
+from lintseq_lsp.linters.requires import FILES, has_packages, project_python, script_python
 from lintseq_lsp.linters.syntax import check_syntax, parse, syntax_finding, why_newer
 from lintseq_lsp.linters.worker.doubts import Doubts
 from lintseq_lsp.linters.worker.freshness import Modules
@@ -24,6 +26,7 @@ from lintseq_lsp.linters.worker.passes import Pass, forget_builtins
 from lintseq_lsp.linters.worker.reading import ASKED, MANAGER, SOURCES, Builder
 
 UNNAMED = "untitled"
+_OWN_PACKAGES = "the script says which packages it needs, and they are not known"
 WARM_UP = """\
 import abc
 import dataclasses
@@ -66,8 +69,7 @@ class Session:
         self._standard = tuple(standard)
         self._own = tuple(own)
         self._hooked: list[str] = []
-        self._roots = [Path(root) for root in setup.source_roots]
-        self._roots_and_packages = (*setup.source_roots, *setup.site_packages)
+        self._required: dict[Sequence[str], tuple[Sequence[Stamp | None], Version | None]] = {}
         self._passes: dict[Tier, Pass] = {}
         self._modules = Modules(setup, [*standard, *library.path])
         self._library = library
@@ -103,7 +105,7 @@ class Session:
         try:
             if check.tier <= Tier.SYNTAX:
                 return check_syntax(text, check.path)
-            return self._lint(text, check.path, check.tier, check.indent)
+            return self._lint(check, text)
         except Exception as error:  # noqa: BLE001 - the boundary: whatever it is, the gate rejects
             self._passes.clear()  # a checker that was left in the middle keeps a wrong state
             self._modules.clear()
@@ -111,8 +113,15 @@ class Session:
             where = f"{Path(place.filename).name}:{place.lineno}"
             return Report(tier=check.tier, failure=f"the linter crashed: {type(error).__name__} in {where}")
 
-    def _lint(self, text: str, path: str, tier: Tier, indent: str) -> Report:
-        tree, broken = parse(text, self._library.python)
+    def forget_packages(self) -> None:
+        """Reads what is installed anew, when it is asked for."""
+        self._modules.forget_packages()
+
+    def _lint(self, check: Check, text: str) -> Report:
+        path, tier = check.path, check.tier
+        around = check.around or Surroundings(roots=self._setup.source_roots)
+        self._library.require(self._required_python(text, around.projects))
+        tree, broken = parse(text, self._library.grammar)
         if tree is None:
             newer = why_newer(text, broken, self._library.wanted)
             return Report(broken, tier, parsed=False, newer=newer)
@@ -122,16 +131,16 @@ class Session:
             return Report((syntax_finding(error),), tier, parsed=False)
         one_pass = self._pass(tier)
         if self._setup.configuration_folder is None:  # else the project's configuration says it
-            one_pass.indent_by(indent)
-        name, extra = self._module_name(path)
-        self._modules.forget_stale(name, extra)
-        sys.path[:] = self._search_path(extra)
-        folders = [
-            str(Path(path).parent) if path else "",
-            *self._roots_and_packages,
-            *([extra] if extra else []),
-        ]
-        searched = {folder: stamp(folder) for folder in folders if folder}
+            one_pass.indent_by(check.indent)
+        name, root = _module_name(path, around.roots)
+        beside = dict.fromkeys([*around.beside, *([root] if root and root not in around.roots else [])])
+        search_path = self._search_path(path, around.roots, tuple(beside))
+        folders = (*around.roots, *beside)
+        self._modules.forget_stale(name, folders)
+        sys.path[:] = search_path
+        looked_at = [str(Path(path).parent) if path else "", *folders, *self._setup.site_packages]
+        looked_at += [*around.looked_at, *_files_of(around.projects)]
+        searched = {folder: stamp(folder) for folder in looked_at if folder}
         ASKED.clear()
         builder, depends = Builder(MANAGER), Dependencies()
         try:
@@ -147,7 +156,21 @@ class Session:
             self._modules.forget(name)
         if one_pass.is_off:
             return check_syntax(text, path)
-        return Report((*findings, *broken), tier, dependencies=depends, unknown=one_pass.unknown)
+        unknown = one_pass.unknown
+        if self._setup.origin == "script" and has_packages(text):
+            own = [finding for finding in findings if _misses_a_package(finding, folders)]
+            findings = tuple(finding for finding in findings if finding not in own)
+            unknown = (*unknown, *(f"{finding.message}: {_OWN_PACKAGES}" for finding in own))
+        return Report((*findings, *broken), tier, dependencies=depends, unknown=unknown)
+
+    def _required_python(self, text: str, projects: Sequence[str]) -> Version | None:
+        """The oldest version that the text is for, where no environment tells which one runs it."""
+        if self._setup.origin not in ("server", "script"):
+            return None
+        states = [stamp(file) for file in _files_of(projects)]
+        if self._required.get(projects, ((), None))[0] != states:
+            self._required[projects] = states, project_python(projects)
+        return script_python(text) or self._required[projects][1]
 
     def _pass(self, tier: Tier) -> Pass:
         if tier not in self._passes:
@@ -158,32 +181,50 @@ class Session:
             self._hooked = [str(base / folder) for folder in sys.path if folder not in ours]  # by init-hook
         return self._passes[tier]
 
-    def _search_path(self, extra: str | None) -> list[str]:
-        """Where astroid looks; the standard library first, so that no file of the user's shadows it."""
-        users = [*self._setup.source_roots, *self._hooked, *self._setup.site_packages]
-        return [*self._library.path, *users, *([extra] if extra else [])]
+    def _search_path(self, path: str, roots: Sequence[str], beside: Sequence[str]) -> list[str]:
+        """Where astroid looks; the standard library first, so that no file of the user's shadows it.
 
-    def _module_name(self, path: str) -> tuple[str, str | None]:
-        """The dotted name of the module at `path`, and its folder when no source root holds it."""
-        if not path:
-            return UNNAMED, None
-        file = Path(path).absolute()
-        holders = [root for root in self._roots if file.is_relative_to(root)]
-        extra = None
-        if holders:
-            root = max(holders, key=lambda holder: len(holder.parts))
-        else:
-            root = file.parent
-            while SOURCES.is_file(str(root / "__init__.py")) and root != root.parent:
-                root = root.parent
-            extra = str(root)
-        parts = list(file.relative_to(root).with_suffix("").parts)
-        if parts[-1] == "__init__" and len(parts) > 1:
-            parts.pop()
-        # Not a name that the standard library has: astroid itself looks up `typing` by name.
-        if parts[0] in sys.stdlib_module_names or parts[0] in sys.builtin_module_names:
-            parts[0] = f"_{parts[0]}_of_the_workspace"
-        return ".".join(parts), extra
+        A script's and a test's neighbours come before the project's modules, as they do in Python. What is
+        below `src` is imported as a package.
+        """
+        below_src = any(Path(root).name == "src" and Path(path).is_relative_to(root) for root in roots)
+        first, last = ((), beside) if below_src else (beside, ())
+        return [*self._library.path, *first, *roots, *self._hooked, *self._setup.site_packages, *last]
+
+
+def _misses_a_package(finding: Finding, folders: Sequence[str]) -> bool:
+    """Whether it is about an import of what neither the standard library nor one of the folders has."""
+    named = re.search(r"'([^'.]+)", finding.message)
+    if finding.symbol != "import-error" or named is None or named[1] in sys.stdlib_module_names:
+        return False
+    places = [str(Path(folder, name)) for folder in folders for name in (named[1], f"{named[1]}.py")]
+    return not any(map(SOURCES.exists, places))
+
+
+def _files_of(projects: Sequence[str]) -> list[str]:
+    """Where projects say what they want."""
+    return [str(Path(folder, name)) for folder in projects for name in FILES]
+
+
+def _module_name(path: str, roots: Sequence[str]) -> tuple[str, str | None]:
+    """The dotted name of the module at `path`, and the folder that it is named from."""
+    file = Path(path)
+    if not file.is_absolute():
+        return file.stem or UNNAMED, None
+    holders = [Path(root) for root in roots if file.is_relative_to(root)]
+    if holders:
+        root = max(holders, key=lambda holder: len(holder.parts))
+    else:
+        root = file.parent
+        while SOURCES.is_file(str(root / "__init__.py")) and root != root.parent:
+            root = root.parent
+    parts = list(file.relative_to(root).with_suffix("").parts)
+    if parts[-1] == "__init__" and len(parts) > 1:
+        parts.pop()
+    # Not a name that the standard library has: astroid itself looks up `typing` by name.
+    if parts[0] in sys.stdlib_module_names or parts[0] in sys.builtin_module_names:
+        parts[0] = f"_{parts[0]}_of_the_workspace"
+    return ".".join(parts), str(root)
 
 
 def _suffixes(version: Sequence[int]) -> list[tuple[str, spec.ModuleType]]:

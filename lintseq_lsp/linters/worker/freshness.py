@@ -1,6 +1,8 @@
 """Which modules astroid has read, which of them are other ones by now, and what a check depends on."""
 
-from collections.abc import Sequence
+import contextlib
+import sys
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,8 @@ from astroid.nodes._base_nodes import LookupMixIn
 from pylint.checkers.clear_lru_cache import clear_lru_caches
 
 from lintseq_lsp.linters.base import Dependencies, Stamp
+from lintseq_lsp.linters.environment import MOST_NAMES
+from lintseq_lsp.linters.files import names_in
 from lintseq_lsp.linters.protocol import Setup, stamp
 from lintseq_lsp.linters.worker import guards, unseen
 from lintseq_lsp.linters.worker.reading import ASKED, MANAGER, READ, SOURCES, source_of
@@ -39,12 +43,13 @@ class Modules:
     """Those in astroid's cache: of the workspace, which change under us, and others, which do not."""
 
     def __init__(self, setup: Setup, standard: Sequence[str]) -> None:
-        self._source_roots = setup.source_roots
+        self.roots: Sequence[str] = setup.source_roots
+        """Where the modules of the workspace are that the check sees."""
         # What an import brought in from there stays as it is while we run.
         self._fixed = (*standard, *(folder for folder in setup.site_packages if _holds_packages(folder)))
         self._tracked: dict[str, _Tracked] = {}
         self._settled: set[str] = set()
-        self._last_extra: str | None = None
+        self._last_folders: tuple[str, ...] = ()
         self._moved = False
 
     def clear(self) -> None:
@@ -57,10 +62,13 @@ class Modules:
         """Files have come into being, or have gone."""
         self._moved = True
 
-    def forget_stale(self, name: str, extra: str | None) -> None:
+    def forget_stale(self, name: str, folders: tuple[str, ...]) -> None:
         """Drops what changed files and texts, or the neighbours of another path, have made untrue."""
-        moved = self._moved or extra != self._last_extra
-        self._last_extra, self._moved = extra, False
+        elsewhere = set(folders) ^ set(self._last_folders)
+        moved, self._last_folders, self._moved = self._moved, folders, False
+        self.roots = folders
+        if elsewhere:
+            self._forget_names({name.partition(".")[0] for folder in elsewhere for name in _names(folder)})
         if moved or any(tracked.changed() for tracked in self._tracked.values()):
             for known in self._tracked:
                 MANAGER.astroid_cache.pop(known, None)
@@ -69,6 +77,26 @@ class Modules:
         MANAGER._mod_file_cache.clear()
         for cache in (*(finder.find_module for finder in spec._SPEC_FINDERS), *_PATH_CACHES):
             cache.cache_clear()
+
+    def forget_packages(self) -> None:
+        """Reads what is installed anew, when it is asked for."""
+        for known in self._settled - sys.stdlib_module_names:
+            self._drop(known)
+
+    def _forget_names(self, names: set[str]) -> None:
+        """Drops modules of these names, which are others elsewhere, and what was built while it saw them."""
+        gone = {known for known in self._tracked.keys() | self._settled if known.partition(".")[0] in names}
+        gone -= sys.stdlib_module_names
+        for known, tracked in list(self._tracked.items()):
+            if known in gone or not gone.isdisjoint(tracked.imports):
+                self._drop(known)
+        for known in gone & self._settled:
+            self._drop(known)
+
+    def _drop(self, known: str) -> None:
+        MANAGER.astroid_cache.pop(known, None)
+        self._tracked.pop(known, None)
+        self._settled.discard(known)
 
     def forget(self, name: str) -> None:
         """Drops the module, those built while they saw it, and every inference that may hold its nodes."""
@@ -96,7 +124,7 @@ class Modules:
 
     def _is_settled(self, file: str) -> bool:
         path = Path(file)
-        return not path.is_absolute() or _depth(path, self._source_roots) < _depth(path, self._fixed)
+        return not path.is_absolute() or _depth(path, self.roots) < _depth(path, self._fixed)
 
     def read_since(self, searched: dict[str, Stamp | None]) -> Dependencies:
         """What the check depends on that has just asked for `ASKED`.
@@ -161,6 +189,13 @@ class _Tracked:
 def _depth(file: Path, folders: Sequence[str]) -> int:
     """Length of the longest folder that holds the file: a workspace may hold site-packages, or lie in it."""
     return max((len(folder) for folder in folders if file.is_relative_to(folder)), default=0)
+
+
+def _names(folder: str) -> Iterable[str]:
+    """What is in a folder, for who imports."""
+    with contextlib.suppress(OSError, ValueError):
+        return {*names_in(folder, MOST_NAMES), *SOURCES.names_in(folder)}
+    return SOURCES.names_in(folder)
 
 
 def _holds_packages(folder: str) -> bool:

@@ -6,6 +6,7 @@ Python lies; compiled ones, and all of them where it cannot be read, are the ser
 
 import sys
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 
 from astroid import nodes
@@ -33,6 +34,8 @@ _MEMBERS = frozenset(
 _LEFT_OUT = ("nt", "pyexpat")
 """What the table does not say of all versions that have it."""
 
+_ANY = (3, 9)
+
 _COMPILED = "lib-dynload"
 """The folder of what is compiled. It is never loaded but for the server's, which stands for the project's."""
 
@@ -43,7 +46,8 @@ _HACK = "distutils-precedence.pth"
 class Library:
     """What is known of the standard library of `python`, (major, minor), None for the server's own.
 
-    `standard` are the server's folders of it, `folder` where that of `python` is read, if it can be.
+    `standard` are the server's folders of it, `folder` where that of `python` is read, if it can be. A check
+    may be of a text that is to run on an older version, too (`require`).
     """
 
     def __init__(
@@ -54,15 +58,35 @@ class Library:
         site_packages: Sequence[str] = (),
     ) -> None:
         ours = sys.version_info[:2]
-        self.wanted = python
+        self._python = python
         self.python = python or ours
         self._is_ours = self.python == ours
         self.folder = folder if folder is not None and not self._is_ours else None
         self._standard = tuple(standard)
         self._site_packages = tuple(site_packages)
-        self._names = frozenset() if self._is_ours else _names(self.python)
+        self._names = _names(self.python)
+        self._required: Version | None = None
+        if python is None:
+            _names(_ANY)  # what it imports is imported now: later on nothing can be
         version = ".".join(map(str, self.python))
         self.unread = f"the standard library of Python {version} was not read"
+
+    def require(self, python: Version | None) -> None:
+        """The oldest version that the next text is to run on, where no environment tells which runs it.
+
+        It says which grammar and which modules there are; what is in them is as the server has it.
+        """
+        self._required = python
+
+    @property
+    def grammar(self) -> Version:
+        """The version by which the text is parsed."""
+        return self._required or self.python
+
+    @property
+    def wanted(self) -> Version | None:
+        """The version that somebody names."""
+        return self._required or self._python
 
     @property
     def path(self) -> tuple[str, ...]:
@@ -75,7 +99,8 @@ class Library:
     def lacks(self, name: str) -> bool:
         """Whether a module is known not to be in this version, where other versions have it."""
         top = name.partition(".")[0]
-        if not self._names or top in self._names or top in _LEFT_OUT:
+        names = _names(self.grammar)
+        if not names or top in names or top in _LEFT_OUT:
             return False
         if top == "distutils" and any(Path(folder, _HACK).exists() for folder in self._site_packages):
             return False
@@ -118,8 +143,11 @@ class Library:
         return next((folder for folder in self._standard if Path(file).is_relative_to(folder)), "/nowhere")
 
 
+@cache
 def _names(python: Version) -> frozenset[str]:
-    """The modules of that version, dotted; none when the table has not got it."""
+    """The modules of another version than the server's, dotted; none when the table has not got it."""
+    if python == sys.version_info[:2]:
+        return frozenset()
     import stdlib_list
 
     version = ".".join(map(str, python))

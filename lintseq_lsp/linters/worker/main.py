@@ -5,21 +5,24 @@ modules and reads them as text (reading.py), and the process imports nothing aft
 trusted workspace's pylint configuration may import more. Deliberately absent: policy, and time limits.
 """
 
+import ctypes
 import dataclasses
 import gc
 import os
 import queue
+import signal
+import sys
 import threading
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from lintseq_lsp.linters.base import Check, Report, Tier
-from lintseq_lsp.linters.environment import find_environment
+from lintseq_lsp.linters.base import Check, Report, Surroundings, Tier
+from lintseq_lsp.linters.environment import Environment, Search, read_environment
 from lintseq_lsp.linters.files import Opener
 from lintseq_lsp.linters.imports import Imports
-from lintseq_lsp.linters.protocol import Setup, read_message, write_message
+from lintseq_lsp.linters.protocol import Setup, read_message, stamp, write_message
 from lintseq_lsp.linters.worker.checks import Session
 from lintseq_lsp.linters.worker.library import Library
 from lintseq_lsp.linters.worker.reading import MOST_SOURCE, confine, look_through_sources
@@ -42,19 +45,25 @@ PRELOADED = (
 )
 """Read while nothing is asked, so that the first check of a file that imports them is not the slow one."""
 
+_PR_SET_PDEATHSIG = 1
+
 
 def main(standard: Sequence[str], own: Sequence[str]) -> None:
     """Answers messages on standard input until it closes. The first one is the `Setup`.
 
     `standard` is the standard library's path, `own` where pylint and our other dependencies are.
     """
+    _die_with_the_server()
     messages, answers = _private_pipes()
     setup = Setup(**(read_message(messages) or {}))
     trusted = setup.configuration_folder is not None
     warnings.simplefilter("ignore")
-    told: Sequence[str] = ()
-    if setup.search is not None:
-        setup, told = _searched(setup, setup.search, own)
+    checks: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
+    threading.Thread(target=_receive, args=(messages, checks), daemon=True).start()
+    search = setup.search and Search.of(setup.search)
+    environment = read_environment(search, own=map(Path, own)) if search else None
+    if environment is not None:
+        setup = _with_environment(setup, environment)
     version = None if setup.python_version is None else (setup.python_version[0], setup.python_version[1])
     library = Library(version, setup.standard_library, standard, setup.site_packages)
     imports = Imports(standard)
@@ -68,11 +77,9 @@ def main(standard: Sequence[str], own: Sequence[str]) -> None:
     failure = session.warm()
     if not trusted:
         imports.close()
-    told = [*told, *opener.take_refused()]
+    told = [*(environment.warnings if environment else ()), *opener.take_refused()]
     write_message(answers, {"failure": failure, "process": os.getpid(), "warnings": told})
     _silence_stderr()
-    checks: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
-    threading.Thread(target=_receive, args=(messages, checks), daemon=True).start()
     ahead = list(reversed(PRELOADED))
     while True:
         try:
@@ -83,8 +90,18 @@ def main(standard: Sequence[str], own: Sequence[str]) -> None:
                 gc.collect()
                 gc.freeze()  # else every full collection walks the standard library's trees
             continue
+        if search and environment and _has_changed(environment):
+            found = read_environment(search, own=map(Path, own))
+            if found != environment:
+                write_message(answers, {"outdated": True})  # the pool starts another worker
+                continue
+            environment = found
+            session.forget_packages()
         session.learn(asked["modules"], asked["dropped"])
-        check = Check(asked["text"], asked["path"], Tier(asked["tier"]), indent=asked["indent"])
+        around = asked["around"] and Surroundings(*map(tuple, asked["around"]))
+        check = Check(
+            asked["text"], asked["path"], Tier(asked["tier"]), indent=asked["indent"], around=around
+        )
         report = session.check(check)
         write_message(answers, {**_answer(report), "warnings": opener.take_refused()})
 
@@ -103,17 +120,26 @@ def _answer(report: Report) -> dict[str, Any]:
     }
 
 
-def _searched(setup: Setup, search: Mapping[str, Any], own: Sequence[str]) -> tuple[Setup, tuple[str, ...]]:
-    """The setup with the environment that is found, and the search's warnings."""
-    folder, setting = search["workspace_folder"], search["setting"]
-    found = find_environment(folder and Path(folder), setting, own=map(Path, own))
+def _has_changed(environment: Environment) -> bool:
+    """Whether anything that the environment was read from is another by now."""
+    return any(stamp(path) != before for path, before in environment.read.items())
+
+
+def _with_environment(setup: Setup, found: Environment) -> Setup:
+    is_known = found.origin not in ("server", "script")
     return dataclasses.replace(
         setup,
-        source_roots=[str(path) for path in found.source_roots],
         site_packages=[str(path) for path in found.site_packages],
-        python_version=None if found.origin == "server" else found.python_version,
+        python_version=found.python_version if is_known else None,
         standard_library=None if found.standard_library is None else str(found.standard_library),
-    ), found.warnings
+        origin=found.origin,
+    )
+
+
+def _die_with_the_server() -> None:
+    """Where the system can do it (Linux). Elsewhere the end of standard input tells (`_receive`)."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def _private_pipes() -> tuple[BinaryIO, BinaryIO]:

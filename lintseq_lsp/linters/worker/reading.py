@@ -147,9 +147,10 @@ def _ask_for(
     if name is None:
         return ast_from_module_name(manager, name, *arguments, **options)
     ASKED.add(name)
-    path = sys.path
+    path, kept = sys.path, None
     if library.lacks(name):
         sys.path = [folder for folder in path if folder not in library.path]
+        kept = manager.astroid_cache.pop(name, None)  # for a text that may import it
     try:
         return ast_from_module_name(manager, name, *arguments, **options)
     except AstroidSyntaxError as error:
@@ -158,6 +159,8 @@ def _ask_for(
         return opaque(manager, name, error.path)
     finally:
         sys.path = path
+        if kept is not None:
+            manager.astroid_cache[name] = kept
 
 
 def _may_be_newer(error: AstroidSyntaxError, library: Library) -> bool:
