@@ -984,11 +984,11 @@ def test_a_reserve_that_is_not_wanted_ends(
     workspace: Path, start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pool_module, "_RESERVE_KEPT", 0.1)
-    pool = start(find_environment(workspace, environ={}), late_for=0.0)
-    running = pool.submit(Check(SLOW, str(workspace / "slow.py"), timeout=5.0))
+    pool = start(find_environment(workspace, environ={}))
+    running = pool.submit(Check(SLOW, str(workspace / "slow.py"), timeout=PATIENCE))
     await_running(running)
     assert found_in(pool, "", workspace / "a.py") == []
-    assert running.result(PATIENCE).failure == "timed out after 5.0 s"
+    assert running.result(PATIENCE).failure is None
     deadline = time.monotonic() + PATIENCE
     while pool._reserve.worker is not None:
         assert time.monotonic() < deadline
