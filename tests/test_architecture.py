@@ -44,6 +44,7 @@ CORE = {
         "hooks.apply_patch",
         "hooks.clients",
         "hooks.events",
+        "hooks.policy",
         "linters.base",
         "lintseq",
         "pragmas",
