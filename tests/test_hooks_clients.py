@@ -1,6 +1,7 @@
 """What each coding agent says, as recorded shapes in tests/hooks, and how it is answered."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lintseq_lsp.errors import HookError
-from lintseq_lsp.hooks.clients import Answer, answer, notice, read
+from lintseq_lsp.hooks.clients import _MOMENTS, _WRITERS, Answer, answer, notice, read
 from lintseq_lsp.hooks.events import Client, Event, Moment, text_before
 
 CASES = {
@@ -63,6 +64,18 @@ def test_every_client_has_an_edit_and_a_turn_end() -> None:
         if type(case["event"]) is dict
     }
     assert {(client.value, moment) for client in Client for moment in ("after-edit", "turn-end")} <= kinds
+
+
+def test_the_set_ups_in_the_documentation_name_events_that_are_known() -> None:
+    page = (Path(__file__).parents[1] / "docs" / "agents.md").read_text("utf-8")
+    set_ups = [json.loads(block) for block in re.findall(r"```json\n(.*?)```", page, re.DOTALL)]
+    assert len(set_ups) == len(Client)
+    for set_up in set_ups:
+        for event, entries in set_up["hooks"].items():
+            assert event in _MOMENTS or event in {"preToolUse", "postToolUse", "agentStop"}
+            commands = [hook["command"] for entry in entries for hook in entry.get("hooks", [entry])]
+            assert commands == ["lintseq-lsp hook"]
+            assert {*entries[0].get("matcher", "Edit").split("|")} <= _WRITERS
 
 
 @pytest.mark.parametrize("value", [None, [], "text", 3, {}, {"tool_name": "Edit"}, {"hook_event_name": 7}])

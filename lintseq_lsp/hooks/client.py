@@ -5,6 +5,7 @@ a Unix socket in a folder of the user's alone; each side asks the system who the
 sockets, or without the daemon, this process does the work itself, in a second or three.
 """
 
+import binascii
 import os
 import socket
 import struct
@@ -50,15 +51,13 @@ def run(data: bytes, python: str = "", *, daemon: bool = True) -> Reply:
 
 def place(python: str = "") -> str:
     """Where the daemon's socket is: one for each installation and environment. Raises OSError."""
-    import hashlib
-
     base = os.environ.get("XDG_RUNTIME_DIR") or ""
     if not os.path.isabs(base):
         base = os.environ.get("TMPDIR") or "/tmp"
     folder = os.path.join(base, f"lintseq-lsp-{os.getuid()}")
     require_private(folder)
     whose = "\0".join((__version__, sys.prefix, os.environ.get("VIRTUAL_ENV", ""), python))
-    return os.path.join(folder, hashlib.sha256(os.fsencode(whose)).hexdigest()[:16])
+    return os.path.join(folder, f"{binascii.crc32(os.fsencode(whose)):08x}")
 
 
 def require_private(folder: str) -> None:

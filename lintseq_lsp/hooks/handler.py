@@ -26,7 +26,7 @@ from lintseq_lsp.settings import IGNORED, Settings
 MOST_JUDGES = 2
 """Workspaces whose linters are kept running."""
 
-_MOST_SEEN = 256
+_MOST_SEEN = 64
 
 
 class Handler:
