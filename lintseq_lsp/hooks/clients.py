@@ -72,6 +72,7 @@ def read(given: Any, folder: str) -> Event | None:
     moment = _MOMENTS[name]
     session = _text(given, "session_id", "sessionId", "conversation_id")
     held_up = given.get("stop_hook_active") is True or bool(given.get("loop_count"))
+    held_up = held_up or _text(given, "status") in {"aborted", "error"}  # Cursor: nobody waits for more
     edits = () if moment is Moment.TURN_END else tuple(_edits(given, name, folder))
     if moment is not Moment.TURN_END and not edits:
         return None

@@ -66,7 +66,8 @@ class Event:
     """One call of the hook.
 
     `name` is the client's own for it. `session` tells one agent's work from another's, and `turn` (where
-    the client says) one turn from the next. `held_up`: a hook has kept this turn from its end already.
+    the client says) one turn from the next. `held_up`: the turn ends now, since a hook has kept it from
+    its end already, or since somebody has stopped it.
     """
 
     client: Client
