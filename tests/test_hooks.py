@@ -1,14 +1,15 @@
 """From what an agent gives its hook to what it is told, with files on disk."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from fakes import ImmediateLinter, gate_of
 
-from lintseq_lsp.hooks.clients import Answer
-from lintseq_lsp.hooks.handler import MOST_JUDGES, Handler
+from lintseq_lsp.hooks.clients import Answer, read
+from lintseq_lsp.hooks.handler import MOST_JUDGES, Handler, resolved
 from lintseq_lsp.hooks.judge import Judge
 from lintseq_lsp.linters.base import Report, Tier
 from lintseq_lsp.linters.syntax import check_syntax
@@ -332,6 +333,17 @@ def test_cursor_is_told_at_the_end_alone(agent: Agent) -> None:
     assert agent.linter.checks == []
     assert "undefined" in agent.call(hook_event_name="stop", loop_count=0, **common)["followup_message"]
     assert agent.call(hook_event_name="stop", loop_count=1, **common) == {}
+
+
+def test_paths_begin_where_the_client_says(tmp_path: Path) -> None:
+    event = read(
+        {"hook_event_name": "afterFileEdit", "file_path": "../a.py", "workspace_roots": ["/w/inner"]}
+    )
+    assert event is not None
+    assert [edit.path for edit in resolved(event, "/elsewhere").edits] == ["/w/a.py"]
+    assert [edit.path for edit in resolved(replace(event, folder=""), str(tmp_path / "x")).edits] == [
+        str(tmp_path / "a.py")
+    ]
 
 
 def test_no_file_is_ever_changed(agent: Agent) -> None:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from lintseq_lsp.errors import HookError
 from lintseq_lsp.hooks.clients import _MOMENTS, _WRITERS, Answer, answer, notice, read
 from lintseq_lsp.hooks.events import Client, Event, Moment, text_before
+from lintseq_lsp.hooks.handler import resolved
 
 CASES = {
     path.stem: json.loads(path.read_text("utf-8")) for path in Path(__file__).parent.glob("hooks/*.json")
@@ -45,11 +46,12 @@ def test_a_recorded_shape(name: str) -> None:
     case = CASES[name]
     assert case["source"]
     assert case["run for real"] is False
-    event = read(case["input"], FOLDER)
+    event = read(case["input"])
     if case["event"] is None:
         assert event is None
         return
     assert event is not None
+    event = resolved(event, FOLDER)
     assert shown(event, case["after"]) == case["event"]
     if case["answer"] is not None:
         given = answer(event, "MESSAGE")
@@ -81,7 +83,7 @@ def test_the_set_ups_in_the_documentation_name_events_that_are_known() -> None:
 @pytest.mark.parametrize("value", [None, [], "text", 3, {}, {"tool_name": "Edit"}, {"hook_event_name": 7}])
 def test_what_no_client_sends_is_an_error_of_its_own(value: Any) -> None:
     with pytest.raises(HookError):
-        read(value, FOLDER)
+        read(value)
 
 
 def test_a_notice_never_holds_the_agent_up() -> None:
@@ -122,7 +124,7 @@ def test_a_field_of_another_type_raises_nothing_else(data: st.DataObject) -> Non
             place[key] = data.draw(JSON)
             break
     try:
-        event = read(value, FOLDER)
+        event = read(value)
     except HookError:
         return
     if event is not None:

@@ -15,6 +15,10 @@ def new(before: str | None, after: str, *findings: Finding) -> New:
     return New("/w/a.py", None if before is None else Document(before), Document(after), findings)
 
 
+def name(path: str) -> str:
+    return path.rpartition("/")[2]
+
+
 def symbols(judged: New) -> list[str]:
     return [finding.symbol for finding in judged.findings]
 
@@ -86,18 +90,18 @@ def test_a_second_identical_finding_is_another_one() -> None:
 
 def test_a_message_says_that_the_edit_was_applied() -> None:
     judged = new("", "a\nPath()\n", UNDEFINED)
-    assert message([judged], "/w", turn=False) == (
+    assert message([judged], turn=False, called=name) == (
         "The edit was applied. It introduces:\na.py:2: E0602 undefined-variable: Undefined variable 'Path'"
     )
-    assert message([judged], "/elsewhere", turn=True).startswith(
+    assert message([judged], turn=True, called=str).startswith(
         "The edits were applied. They introduce:\n/w/a.py:2"
     )
-    assert message([new("", "a\n")], "/w", turn=False) == ""
+    assert message([new("", "a\n")], turn=False, called=name) == ""
 
 
 def test_nothing_is_called_new_where_the_text_before_is_not_known() -> None:
     broken = Finding("syntax-error", "E0001", "Parsing failed:\n 'invalid'", 1)
-    told = message([new(None, "x = = 1\n", broken)], "/w", turn=False)
+    told = message([new(None, "x = = 1\n", broken)], turn=False, called=name)
     assert "introduce" not in told
     assert told.splitlines()[1:] == ["a.py:1: E0001 syntax-error: Parsing failed: 'invalid'"]
 
@@ -105,7 +109,7 @@ def test_nothing_is_called_new_where_the_text_before_is_not_known() -> None:
 @given(st.integers(1, 30))
 def test_a_message_has_ten_findings_at_most(number: int) -> None:
     findings = [Finding("no-member", "E1101", f"m{n}", n) for n in range(1, number + 1)]
-    lines = message([new("", "\n" * 40, *findings)], "/w", turn=True).splitlines()
+    lines = message([new("", "\n" * 40, *findings)], turn=True, called=name).splitlines()
     assert len(lines) == 1 + min(number, MOST_FINDINGS) + (number > MOST_FINDINGS)
     if number > MOST_FINDINGS:
         assert lines[-1] == f"and {number - MOST_FINDINGS} more"

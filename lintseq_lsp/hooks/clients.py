@@ -5,10 +5,8 @@ Deliberately absent: what is worth an answer (policy.py).
 """
 
 import json
-import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import PurePath
 from typing import Any
 
 from lintseq_lsp.errors import HookError
@@ -56,11 +54,10 @@ class Answer:
     status: int = 0
 
 
-def read(given: Any, folder: str) -> Event | None:
+def read(given: Any) -> Event | None:
     """The event that parsed JSON tells of; None for one that is none of the gate's business.
 
-    Relative paths begin at the folder that the client names, or else at `folder`. Raises `HookError` for
-    what no client sends.
+    Raises `HookError` for what no client sends.
     """
     if not isinstance(given, dict):
         raise HookError("the hook's input is no JSON object")
@@ -73,7 +70,7 @@ def read(given: Any, folder: str) -> Event | None:
     session = _text(given, "session_id", "sessionId", "conversation_id")
     held_up = given.get("stop_hook_active") is True or bool(given.get("loop_count"))
     held_up = held_up or _text(given, "status") in {"aborted", "error"}  # Cursor: nobody waits for more
-    edits = () if moment is Moment.TURN_END else tuple(_edits(given, name, folder))
+    edits = () if moment is Moment.TURN_END else tuple(_edits(given, name))
     if moment is not Moment.TURN_END and not edits:
         return None
     return Event(
@@ -81,6 +78,7 @@ def read(given: Any, folder: str) -> Event | None:
         moment,
         name,
         f"{session} {_text(given, 'agent_id', 'agentId')}".strip(),
+        _folder(given),
         _text(given, "turn_id", "generation_id"),
         edits,
         held_up,
@@ -152,12 +150,15 @@ def _client(given: Mapping[str, Any], name: str) -> Client:
     return Client.CLAUDE_CODE
 
 
-def _edits(given: Mapping[str, Any], name: str, folder: str) -> Iterator[Edit]:
+def _folder(given: Mapping[str, Any]) -> str:
     roots = given.get("workspace_roots")
     root = roots[0] if isinstance(roots, list) and roots and isinstance(roots[0], str) else ""
-    folder = str(PurePath(folder, root, _text(given, "cwd")))
+    return _text(given, "cwd") or root
+
+
+def _edits(given: Mapping[str, Any], name: str) -> Iterator[Edit]:
     if name == "afterFileEdit":
-        yield from _of_arguments(given, {}, folder)
+        yield from _of_arguments(given, {})
         return
     tool = _text(given, "tool_name", "toolName")
     if tool not in _WRITERS:
@@ -168,7 +169,7 @@ def _edits(given: Mapping[str, Any], name: str, folder: str) -> Iterator[Edit]:
     if isinstance(arguments, dict) and arguments.get("command") != "view":
         response = given.get("tool_response")
         response = response if isinstance(response, dict) else {}
-        yield from _of_arguments(arguments, response, folder, new=tool in _MAKERS)
+        yield from _of_arguments(arguments, response, new=tool in _MAKERS)
 
 
 def _parsed(arguments: str) -> Any:
@@ -180,11 +181,11 @@ def _parsed(arguments: str) -> Any:
 
 
 def _of_arguments(
-    arguments: Mapping[str, Any], response: Mapping[str, Any], folder: str, *, new: bool = False
+    arguments: Mapping[str, Any], response: Mapping[str, Any], *, new: bool = False
 ) -> Iterator[Edit]:
     patch = next((text for text in arguments.values() if isinstance(text, str) and BEGIN in text), "")
     if patch and not _text(arguments, *_PATH):
-        yield from _of_patch(patch, folder)
+        yield from _of_patch(patch)
         return
     several = next((v for k in ("replacements", "files") if isinstance(v := arguments.get(k), list)), None)
     for one in [arguments] if several is None else several:
@@ -192,16 +193,15 @@ def _of_arguments(
         if isinstance(fields, dict) and (path := _text(fields, *_PATH)):
             original = _original(response) if several is None else None
             changes, hunks = tuple(_changes(fields)), tuple(_hunks(response))
-            yield Edit(_absolute(folder, path), original, new, changes, hunks)
+            yield Edit(path, original, new, changes, hunks)
 
 
-def _of_patch(patch: str, folder: str) -> Iterator[Edit]:
+def _of_patch(patch: str) -> Iterator[Edit]:
     for file in read_patch(patch):
         if not file.deleted:
-            place = _absolute(folder, file.moved_to or file.path)
-            moved_from = _absolute(folder, file.path) if file.moved_to else ""
+            moved_from = file.path if file.moved_to else ""
             new = file.added is not None
-            yield Edit(place, new=new, changes=file.changes, moved_from=moved_from)
+            yield Edit(file.moved_to or file.path, None, new, file.changes, moved_from=moved_from)
 
 
 def _original(response: Mapping[str, Any]) -> str | None:
@@ -231,7 +231,3 @@ def _hunks(response: Mapping[str, Any]) -> Iterator[Hunk]:
             old = tuple(line[1:] for line in lines if line.startswith((" ", "-")))
             new = tuple(line[1:] for line in lines if line.startswith((" ", "+")))
             yield Hunk(max(start - 1, 0), old, new)
-
-
-def _absolute(folder: str, path: str) -> str:
-    return os.path.normpath(PurePath(folder, path))

@@ -46,7 +46,7 @@ class Hunk:
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """A file that a tool is about to write, or has written, at the absolute path `path`.
+    """A file that a tool is about to write, or has written, at `path`.
 
     `original` is its whole text before (empty where there was no file), None where the hook does not say.
     `hunks` and `changes` tell what was done to it, in order; both may be empty. `moved_from` is where it
@@ -66,14 +66,15 @@ class Event:
     """One call of the hook.
 
     `name` is the client's own for it. `session` tells one agent's work from another's, and `turn` (where
-    the client says) one turn from the next. `held_up`: the turn ends now, since a hook has kept it from
-    its end already, or since somebody has stopped it.
+    the client says) one turn from the next. Paths begin at `folder`, where that is told. `held_up`: the
+    turn ends now, since a hook has kept it from its end already, or since somebody has stopped it.
     """
 
     client: Client
     moment: Moment
     name: str
     session: str
+    folder: str = ""
     turn: str = ""
     edits: Sequence[Edit] = ()
     held_up: bool = False

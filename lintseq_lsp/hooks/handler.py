@@ -5,6 +5,7 @@ An agent is never held up by what goes wrong here: it goes on, and is told once 
 
 import contextlib
 import json
+import os
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
@@ -46,15 +47,16 @@ class Handler:
     def answer(self, data: bytes, folder: str) -> Answer:
         """To what an agent wrote to a hook that it started in `folder`. Never raises."""
         try:
-            event = read(json.loads(data), folder)
+            event = read(json.loads(data))
         except (HookError, ValueError, RecursionError) as error:
             return Answer(stderr=f"lintseq-lsp hook: {error}\n")
         if event is None:
             return Answer()
+        event = resolved(event, folder)
         session = Session(self._state, f"{event.client.value} {event.session}")
         with self._lock:
             try:
-                return self._answer(event, session, folder)
+                return self._answer(event, session)
             except Exception as error:  # noqa: BLE001 - whatever it is, the agent goes on
                 why = str(error) if isinstance(error, GateFailedError | HookError) else repr(error)
                 return self._once(event, session, f"lintseq-lsp: edits are not checked: {why}")
@@ -63,7 +65,7 @@ class Handler:
         for judge in self._judges.values():
             judge.close()
 
-    def _answer(self, event: Event, session: Session, folder: str) -> Answer:
+    def _answer(self, event: Event, session: Session) -> Answer:
         turn = session.begin(event.turn)
         match event.moment:
             case Moment.BEFORE_EDIT:
@@ -78,7 +80,7 @@ class Handler:
             rest, told = still_to_tell(new, told)
             left.append(rest)
         at_end = event.moment is Moment.TURN_END
-        text = message(left, folder, turn=at_end)
+        text = message(left, turn=at_end, called=lambda path: _relative(path, event.folder))
         if text:
             # What is not known to have been told would keep a turn from its end again and again.
             with contextlib.nullcontext() if at_end else contextlib.suppress(HookError):
@@ -175,6 +177,25 @@ def open_handler(python: str = "") -> Handler:
     """One whose linters start when they are needed. `python` is as the setting of that name."""
     settings = Settings(python=python)
     return Handler(lambda folder: Judge(open_gate(settings, folder)), default_folder())
+
+
+def resolved(event: Event, folder: str) -> Event:
+    """With absolute paths. What the client says of its folder begins at `folder`."""
+    base = PurePath(folder, event.folder)
+    edits = [
+        replace(
+            edit,
+            path=os.path.normpath(base / edit.path),
+            moved_from=os.path.normpath(base / edit.moved_from) if edit.moved_from else "",
+        )
+        for edit in event.edits
+    ]
+    return replace(event, folder=os.path.normpath(base), edits=tuple(edits))
+
+
+def _relative(path: str, folder: str) -> str:
+    """As people in that folder would write it."""
+    return str(PurePath(path).relative_to(folder)) if PurePath(path).is_relative_to(folder) else path
 
 
 def _is_judged(edit: Edit) -> bool:

@@ -6,9 +6,8 @@ Deliberately absent: how findings are found (judge.py), and how an agent is answ
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from pathlib import PurePath
 
 from lintseq_lsp.alignment import origins
 from lintseq_lsp.gate import finding_key
@@ -131,11 +130,10 @@ def still_to_tell(new: New, told: Told) -> tuple[New, Told]:
     return replace(new, findings=left), counts
 
 
-def message(news: Sequence[New], folder: str, *, turn: bool) -> str:
-    """For the agent; "" when there is nothing to tell. Paths inside of `folder` are relative to it."""
+def message(news: Sequence[New], *, turn: bool, called: Callable[[str], str]) -> str:
+    """For the agent; "" when there is nothing to tell. A file at a path is `called` so."""
     lines = [
-        f"{_short(new.path, folder)}:{finding.line}: "
-        f"{finding.code} {finding.symbol}: {_plain(finding.message)}"
+        f"{called(new.path)}:{finding.line}: {finding.code} {finding.symbol}: {_plain(finding.message)}"
         for new in news
         for finding in sorted(new.findings, key=_line)
     ]
@@ -162,10 +160,6 @@ def _index(finding: Finding, document: Document) -> int:
 
 def _line(finding: Finding) -> int:
     return finding.line
-
-
-def _short(path: str, folder: str) -> str:
-    return str(PurePath(path).relative_to(folder)) if PurePath(path).is_relative_to(folder) else path
 
 
 def _plain(text: str) -> str:
