@@ -10,20 +10,6 @@ import sys
 from lintseq_lsp import __version__
 
 
-def hook(python: str = "", *, daemon: bool = True) -> int:
-    """Answers the hook of a coding agent, which goes on whatever happens here. Returns the exit status."""
-    from lintseq_lsp.hooks.client import run
-
-    try:
-        status, out, err = run(sys.stdin.buffer.read(), python, daemon=daemon)
-    except Exception as error:  # noqa: BLE001
-        status, out, err = 0, "", f"lintseq-lsp hook: {error!r}\n"
-    sys.stdout.write(out)
-    sys.stdout.flush()
-    sys.stderr.write(err)
-    return status
-
-
 def main() -> None:
     """Entry point of `lintseq-lsp` and of `python -m lintseq_lsp`."""
     arguments = sys.argv[1:]
@@ -35,7 +21,13 @@ def main() -> None:
         sys.stdout.write(f"lintseq-lsp {__version__}\n")
         return
     if arguments == ["hook"] or (arguments[:2] == ["hook", "--python"] and len(arguments) == 3):
-        sys.exit(hook(*arguments[2:]))
+        from lintseq_lsp.hooks.client import run
+
+        status, out, err = run(sys.stdin.buffer.read(), *arguments[2:])
+        sys.stdout.write(out)
+        sys.stdout.flush()
+        sys.stderr.write(err)
+        sys.exit(status)
     from lintseq_lsp.commands import app
 
     try:

@@ -1,10 +1,9 @@
 """`lintseq-lsp hook`: the gate for the edits of coding agents."""
 
+import sys
 from typing import Annotated
 
 import typer
-
-from lintseq_lsp import cli
 
 
 def hook(
@@ -12,4 +11,9 @@ def hook(
     daemon: Annotated[bool, typer.Option(help="Let a process that stays do the work.")] = True,
 ) -> None:
     """Judge what a coding agent tells its hook on standard input (see docs/agents.md)."""
-    raise typer.Exit(cli.hook(python, daemon=daemon))
+    from lintseq_lsp.hooks.client import run
+
+    status, out, err = run(sys.stdin.buffer.read(), python, daemon=daemon)
+    typer.echo(out, nl=False)
+    typer.echo(err, nl=False, err=True)
+    raise typer.Exit(status)

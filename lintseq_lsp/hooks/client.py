@@ -29,24 +29,34 @@ Reply = tuple[int, str, str]
 
 
 def run(data: bytes, python: str = "", *, daemon: bool = True) -> Reply:
-    """The answer to `data`, by the daemon where there can be one. `python` is as the setting of that name."""
-    request = os.fsencode(os.getcwd()) + b"\0" + data
-    why = ""
-    if daemon and hasattr(socket, "AF_UNIX"):
+    """The answer to what an agent has written, by the daemon where there can be one.
+
+    Never raises: the agent goes on whatever happens here. `python` is as the setting of that name.
+    """
+    try:
+        folder = os.getcwd()
+        if not daemon or not hasattr(socket, "AF_UNIX"):
+            return _alone(data, folder, python)
         try:
-            return _asked(request, place(python), python)
+            return _asked(os.fsencode(folder) + b"\0" + data, place(python), python)
         except TimeoutError:
             return 0, "", "lintseq-lsp hook: no answer in time\n"
         except OSError as error:
-            why = f"lintseq-lsp hook: without the daemon: {error}\n"
+            status, out, err = _alone(data, folder, python)
+            return status, out, f"lintseq-lsp hook: without the daemon: {error}\n{err}"
+    except Exception as error:  # noqa: BLE001
+        return 0, "", f"lintseq-lsp hook: {error!r}\n"
+
+
+def _alone(data: bytes, folder: str, python: str) -> Reply:
     from lintseq_lsp.hooks.handler import open_handler
 
     handler = open_handler(python)
     try:
-        answer = handler.answer(data, os.getcwd())
+        answer = handler.answer(data, folder)
     finally:
         handler.close()
-    return answer.status, answer.stdout, why + answer.stderr
+    return answer.status, answer.stdout, answer.stderr
 
 
 def place(python: str = "") -> str:
