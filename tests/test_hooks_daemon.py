@@ -17,7 +17,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from lintseq_lsp.hooks import client, daemon
+from lintseq_lsp.hooks import channel, client, daemon
 from lintseq_lsp.hooks.clients import Answer
 
 pytestmark = pytest.mark.skipif(not hasattr(socket, "AF_UNIX"), reason="no Unix sockets")
@@ -74,7 +74,7 @@ class Served:
 
     def __init__(self, idle: float = 30.0) -> None:
         self.handler = Echo()
-        self.address = client.place()
+        self.address = channel.place()
         self.thread = threading.Thread(
             target=daemon.serve, args=(self.address, self.handler, idle), daemon=True
         )
@@ -117,7 +117,7 @@ def test_after_a_killed_daemon_the_next_hook_starts_another(runtime: Path, tmp_p
     (first,) = daemons(runtime)
     first.send_signal(signal.SIGKILL)
     first.wait()
-    assert Path(client.place()).exists()  # left over
+    assert Path(channel.place()).exists()  # left over
     done = hook(edit(tmp_path / "a.py", "2"))
     assert (done.stderr, json.loads(done.stdout)["decision"]) == ("", "block")
     (second,) = daemons(runtime)
@@ -138,7 +138,7 @@ def test_the_folder_where_a_hook_starts_is_no_place_to_import_from(runtime: Path
 def test_each_gets_its_own_answer(runtime: Path) -> None:
     served = Served()
 
-    def ask(number: int) -> client.Reply:
+    def ask(number: int) -> channel.Reply:
         return client.run(str(number).encode())
 
     with ThreadPoolExecutor(50) as threads:
@@ -180,7 +180,7 @@ def test_a_second_daemon_leaves_the_first_alone() -> None:
 
 @pytest.mark.usefixtures("runtime")
 def test_what_is_left_at_the_sockets_place_is_taken_away() -> None:
-    address = Path(client.place())
+    address = Path(channel.place())
     with socket.socket(socket.AF_UNIX) as left:
         left.bind(str(address))
     assert address.exists()
@@ -188,7 +188,7 @@ def test_what_is_left_at_the_sockets_place_is_taken_away() -> None:
     served.handler = Echo()
     thread = threading.Thread(target=daemon.serve, args=(str(address), served.handler, 5.0), daemon=True)
     thread.start()
-    while (connection := client.connect(str(address))) is None:
+    while (connection := channel.connect(str(address))) is None:
         time.sleep(0.01)
     connection.close()
 
@@ -197,7 +197,7 @@ def test_what_is_left_at_the_sockets_place_is_taken_away() -> None:
 def test_somebody_elses_socket_gets_no_text(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """The hook does the work itself then, and says why."""
     served = Served()
-    place = client.place()
+    place = channel.place()
     asked: list[bytes] = []
     monkeypatch.setattr(served.handler, "answer", lambda data, _: asked.append(data) or Answer())
     monkeypatch.setattr(client, "place", lambda _: place)
@@ -219,13 +219,13 @@ def test_somebody_else_gets_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(daemon, "require_own", other)
     with socket.socket(socket.AF_UNIX) as connection:
         connection.connect(served.address)
-        client.send_request(connection, b"/\0x")
+        channel.send_request(connection, b"/\0x")
         with pytest.raises(ConnectionError):
-            client.read_reply(connection)
+            channel.read_reply(connection)
 
 
 def test_a_folder_that_others_may_write_in_is_not_used(runtime: Path) -> None:
-    folder = Path(client.place()).parent
+    folder = Path(channel.place()).parent
     folder.chmod(0o777)
     done = hook({})
     assert (done.returncode, done.stdout) == (0, "")
@@ -234,7 +234,7 @@ def test_a_folder_that_others_may_write_in_is_not_used(runtime: Path) -> None:
 
 
 def test_a_daemon_that_cannot_start_is_done_without(runtime: Path, tmp_path: Path) -> None:
-    address = Path(client.place())
+    address = Path(channel.place())
     address.mkdir()
     done = hook(edit(tmp_path / "a.py"))
     assert done.returncode == 0

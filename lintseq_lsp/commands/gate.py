@@ -15,7 +15,7 @@ def gate(
     """Answer the hooks of coding agents. A hook starts it by itself when none runs."""
     with clear_errors():
         try:
-            from lintseq_lsp.hooks.client import place
+            from lintseq_lsp.hooks.channel import place
             from lintseq_lsp.hooks.daemon import serve
             from lintseq_lsp.hooks.handler import open_handler
 

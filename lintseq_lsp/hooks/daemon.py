@@ -9,7 +9,7 @@ import threading
 import time
 from pathlib import Path
 
-from lintseq_lsp.hooks.client import connect, read_request, require_own, send_reply
+from lintseq_lsp.hooks.channel import connect, read_request, require_own, send_reply
 from lintseq_lsp.hooks.handler import Handler, open_handler
 
 IDLE = 600.0

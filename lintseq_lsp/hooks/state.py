@@ -19,7 +19,7 @@ from typing import Any
 from platformdirs import user_state_path
 
 from lintseq_lsp.errors import HookError
-from lintseq_lsp.hooks.client import require_private
+from lintseq_lsp.hooks.channel import require_private
 from lintseq_lsp.linters.files import read_file
 
 MOST_BYTES = 1 << 20
