@@ -219,8 +219,8 @@ def test_somebody_else_gets_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(daemon, "require_own", other)
     with socket.socket(socket.AF_UNIX) as connection:
         connection.connect(served.address)
-        channel.send_request(connection, b"/\0x")
-        with pytest.raises(ConnectionError):
+        with pytest.raises(ConnectionError):  # as the request is sent, or later
+            channel.send_request(connection, b"/\0x")
             channel.read_reply(connection)
 
 
