@@ -217,11 +217,15 @@ def test_somebody_else_gets_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
         raise PermissionError("another user")
 
     monkeypatch.setattr(daemon, "require_own", other)
-    with socket.socket(socket.AF_UNIX) as connection:
-        connection.connect(served.address)
-        with pytest.raises(ConnectionError):  # as the request is sent, or later
+
+    def ask() -> channel.Reply:
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.connect(served.address)
             channel.send_request(connection, b"/\0x")
-            channel.read_reply(connection)
+            return channel.read_reply(connection)
+
+    with pytest.raises(ConnectionError):
+        ask()
 
 
 def test_a_folder_that_others_may_write_in_is_not_used(runtime: Path) -> None:
@@ -270,6 +274,18 @@ def test_with_a_full_disk_edits_are_judged_and_it_is_told_once(
     assert hook(clean).stdout == ""
     stop = {"session_id": "s", "permission_mode": "default", "hook_event_name": "Stop"}
     assert hook(stop).stdout == ""
+
+
+def test_it_can_be_started_by_hand(runtime: Path) -> None:
+    command = [sys.executable, "-m", "lintseq_lsp", "gate", "--idle", "0.01"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=100, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert not Path(channel.place()).exists()
+    Path(channel.place()).parent.chmod(0o755)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=100, check=False)
+    assert done.returncode == 2
+    assert "for its owner alone" in " ".join(done.stderr.split())
+    assert daemons(runtime) == []
 
 
 def test_a_hook_imports_next_to_nothing() -> None:
