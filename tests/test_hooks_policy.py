@@ -100,7 +100,7 @@ def test_a_message_says_that_the_edit_was_applied() -> None:
 
 
 def test_nothing_is_called_new_where_the_text_before_is_not_known() -> None:
-    broken = Finding("syntax-error", "E0001", "Parsing failed:\n 'invalid'", 1)
+    broken = Finding("syntax-error", "E0001", "Parsing failed:\n 'invalid (<unknown>, line 1)'", 1)
     told = message([new(None, "x = = 1\n", broken)], turn=False, called=name)
     assert "introduce" not in told
     assert told.splitlines()[1:] == ["a.py:1: E0001 syntax-error: Parsing failed: 'invalid'"]

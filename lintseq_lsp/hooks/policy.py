@@ -5,6 +5,7 @@ names open on the way: a call is written before its function, an import before i
 Deliberately absent: how findings are found (judge.py), and how an agent is answered (clients.py).
 """
 
+import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -13,6 +14,8 @@ from lintseq_lsp.alignment import origins
 from lintseq_lsp.gate import finding_key
 from lintseq_lsp.linters.base import Finding
 from lintseq_lsp.text import Document
+
+_NOWHERE = re.compile(r" \(<unknown>, line \d+\)")
 
 MOST_FINDINGS = 10
 """In one message."""
@@ -163,5 +166,5 @@ def _line(finding: Finding) -> int:
 
 
 def _plain(text: str) -> str:
-    """On one line, whatever the code has put into the message."""
-    return " ".join(text.split())
+    """On one line, whatever the code has put into the message, and without a place that says nothing."""
+    return " ".join(_NOWHERE.sub("", text).split())
