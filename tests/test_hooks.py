@@ -1,16 +1,20 @@
 """From what an agent gives its hook to what it is told, with files on disk."""
 
 import json
+import tempfile
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from fakes import ImmediateLinter, gate_of
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from lintseq_lsp.hooks.clients import Answer, read
 from lintseq_lsp.hooks.handler import MOST_JUDGES, Handler, resolved
 from lintseq_lsp.hooks.judge import Judge
+from lintseq_lsp.hooks.policy import MOST_TIMES
 from lintseq_lsp.linters.base import Report, Tier
 from lintseq_lsp.linters.syntax import check_syntax
 from lintseq_lsp.lsp.documents import is_ignored
@@ -134,6 +138,29 @@ def test_an_agent_that_repairs_nothing_comes_to_an_end(agent: Agent, says_so: bo
         rounds += 1
         assert rounds < 5
     assert rounds == 1
+
+
+TEXTS = st.lists(
+    st.sampled_from(["gone()\n", "x = 1\n", "def f(:\n", "import os\n", "os.sep\n"]), max_size=4
+).map("".join)
+
+
+@settings(max_examples=30)
+@given(st.lists(st.tuples(st.sampled_from(["a.py", "b.py"]), TEXTS, st.booleans()), max_size=6))
+def test_any_turn_comes_to_an_end(edits: list[tuple[str, str, bool]]) -> None:
+    """Whatever was edited, and however little of it is repaired: each finding twice, then nothing."""
+    with tempfile.TemporaryDirectory() as name:
+        (Path(name) / "work").mkdir()
+        agent = Agent(Path(name) / "work")
+        for file, text, told in edits:
+            agent.edit(file, text, told=told)
+        rounds = 0
+        while agent.stop():
+            rounds += 1
+            assert rounds <= MOST_TIMES
+        assert agent.stop() == []
+        for file in {file for file, _, _ in edits}:
+            assert agent.edit(file, (agent.folder / file).read_text()) == []
 
 
 def test_a_text_that_did_not_parse_before_may_stay_so(agent: Agent) -> None:
