@@ -4,6 +4,7 @@ Without a command it is the language server. Heavy imports are inside of the com
 server starts at once.
 """
 
+import io
 import os
 import sys
 
@@ -30,6 +31,9 @@ def main() -> None:
         sys.exit(status)
     from lintseq_lsp.commands import app
 
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # it may be closed; what it cannot write is escaped
+            stream.reconfigure(errors="backslashreplace")
     try:
         app()
     except OSError as error:

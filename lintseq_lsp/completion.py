@@ -9,11 +9,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import dropwhile, islice
 
-from lintseq_lsp.edits import Replacement
-from lintseq_lsp.excerpt import Excerpt
-from lintseq_lsp.prompts import Opening
+from lintseq_lsp.edits import Replacement, beside
 from lintseq_lsp.repetition import repeated_from
-from lintseq_lsp.text import Document, indentation
+from lintseq_lsp.text import Document, indentation, split_lines
+from lintseq_lsp.typed import comment_of
 
 _COMPOUND = re.compile(r"(?:async|class|def|elif|else|except|finally|for|if|match|case|try|while|with)\b|@\w")
 _DEFINITION = re.compile(r"(?:async\s+def|def|class)\b")
@@ -89,49 +88,44 @@ def _strings_and_comments(text: str) -> Iterator[tuple[int, int, bool]]:
         yield opening.start(), end, is_closed
 
 
-def shown(cursor: Cursor, excerpt: Excerpt) -> Excerpt:
-    """The excerpt without the cursor's line, which is the model's to write."""
-    return Excerpt(tuple(number for number in excerpt.numbers if number != cursor.line))
+def lines_wanted(cursor: Cursor, most: int) -> tuple[int, int]:
+    """The fewest and the most lines that go on from the cursor, the cursor's own counted.
 
-
-def opening_at(cursor: Cursor, excerpt: Excerpt, max_lines: int) -> Opening:
-    """The insertion of the cursor's line, of which `typed` is known.
-
-    More than one line is left open where a statement begins, and nothing stands right of the cursor;
+    More than one is left open where a statement begins, and nothing stands right of the cursor;
     a half-typed simple statement is one line.
     """
-    above, typed = excerpt.above(cursor.line), cursor.typed
-    if cursor.right.strip() or max_lines == 1:
-        return Opening(above, typed)
-    if not typed.strip():
-        return Opening(above, typed, 1, max_lines)
-    if _COMPOUND.match(typed.lstrip()):
-        return Opening(above, typed, 2, max_lines)
-    return Opening(above, typed)
+    if cursor.right.strip() or most == 1:
+        return 1, 1
+    typed = cursor.typed.strip()
+    if typed and not _COMPOUND.match(typed):
+        return 1, 1
+    return (2 if typed else 1), most
 
 
-def answers(cursor: Cursor, added: Sequence[str]) -> Iterator[Replacement]:
-    """What the lines `added`, the first of which begins with `typed`, mean at the cursor: longest first.
+def answers(cursor: Cursor, written: str) -> Iterator[Replacement]:
+    """What the text `written` behind `typed` means at the cursor: longest first.
 
     Each is one replacement that starts at the cursor. Lines that leave the cursor's block, and those
-    that stand below the cursor already, are cut off. Nothing when the text right of the cursor cannot
+    that stand below the cursor already, are cut off. Nothing when the code right of the cursor cannot
     be brought together with the answer.
     """
+    added, _ = split_lines(cursor.typed + written)
     first, rest = added[0][len(cursor.typed) :].rstrip(), _wanted(cursor, added)
     if cursor.right.strip():
-        joined = _join(first, cursor.right)
+        joined = _join(cursor, first)
         if joined is not None:
             text, replaced = joined
             yield Replacement(cursor.offset, cursor.offset + replaced, text)
         return
-    end = cursor.offset + len(cursor.right)
     newline = cursor.document.newline
     for count in range(len(rest), -1, -1):
         if count == len(rest) or rest[count - 1 : count] != [""]:
             text = newline.join([first, *rest[:count]])
             last = rest[count - 1] if count else "" if cursor.typed.strip() else first
             if text.strip() and not last.lstrip().startswith("@"):  # it would decorate what is below
-                yield Replacement(cursor.offset, end, text)
+                # White space on the right that the answer has as well is replaced, other stays behind it.
+                _, replaced = beside(text, cursor.right) or (text, 0)
+                yield Replacement(cursor.offset, cursor.offset + replaced, text)
 
 
 def _wanted(cursor: Cursor, added: Sequence[str]) -> list[str]:
@@ -158,22 +152,17 @@ def _wanted(cursor: Cursor, added: Sequence[str]) -> list[str]:
     return rest
 
 
-def _join(written: str, right: str) -> tuple[str, int] | None:
-    """The text to insert in front of `right`, and how much of `right` it replaces."""
-    if not written.strip():
-        return None
-    if written.endswith(right.rstrip()):
-        text = written[: len(written) - len(right.rstrip())]
-        return (text, 0) if text.strip() else None
-    if _is_subword(right.rstrip(), written):
-        return written, len(right)
-    return None
+def _join(cursor: Cursor, written: str) -> tuple[str, int] | None:
+    """The text to insert in front of what is right of the cursor, and how much of that it replaces.
 
-
-def _is_subword(word: str, text: str) -> bool:
-    """Whether the characters of `word` occur in `text`, in order."""
-    characters = iter(text)
-    return all(character in characters for character in word)
+    White space and a comment at the line's end stay as they are, whatever comment the answer has.
+    """
+    comment = comment_of(cursor.typed + cursor.right)
+    code = cursor.right.removesuffix(comment).rstrip() if len(comment) <= len(cursor.right) else cursor.right
+    if comment:
+        written = written.removesuffix(comment_of(cursor.typed + written)).rstrip()
+    joined = beside(written, code)
+    return joined if joined is not None and joined[0].strip() else None
 
 
 def stands_there_already(cursor: Cursor, replacement: Replacement) -> bool:

@@ -9,8 +9,9 @@ What a model writes never raises: it is a `Diff` or it is `Malformed`.
 """
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
+
+from lintseq_lsp.formats.base import Malformed
 
 _HEADER = re.compile(r"@@ -(\d{1,9})(?:,(\d{1,9}))? \+(\d{1,9})(?:,(\d{1,9}))? @@[ \t]*")
 
@@ -29,13 +30,6 @@ class Diff:
     """One edit step. Hunks ascend and do not overlap; no hunks is a step that changes nothing."""
 
     hunks: tuple[Hunk, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Malformed:
-    """Model text that is no diff, or a diff that does not fit the text it was written for."""
-
-    reason: str
 
 
 def header(above: int, added: int, *, removed: int = 0, shift: int = 0) -> str:
@@ -143,15 +137,3 @@ def parse(text: str) -> Diff | Malformed:
     stream = DiffStream()
     stream.feed(text)
     return stream.flush()
-
-
-def split_stream(text: str) -> Iterator[str]:
-    """The fragments of a recorded stream, in which boundaries are the text `<|diff|>`.
-
-    Only those at the beginning of a line count, so code may hold those characters.
-    """
-    first, *rest = re.split(r"^((?:<\|diff\|>)+)", text, flags=re.MULTILINE)
-    yield first
-    for boundaries, fragment in zip(rest[::2], rest[1::2], strict=True):
-        yield from [""] * (boundaries.count("<") - 1)
-        yield fragment

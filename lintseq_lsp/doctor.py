@@ -16,9 +16,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from lintseq_lsp.errors import ModelError
 from lintseq_lsp.settings import Settings
+
+if TYPE_CHECKING:
+    from lintseq_lsp.linters.environment import Environment
 
 _SLOW = 5.0  # seconds from start to the first suggestion that nobody should wait for longer
 
@@ -124,7 +128,7 @@ def _model(settings: Settings, _folder: Path | None) -> Line:
     state = "as recorded" if model.sha256 else "none is recorded"
     return Line(
         "model",
-        f"{model.name}, {megabytes:.1f} MB, context {model.context}, format {model.prompt_format.value}, "
+        f"{model.name}, {megabytes:.1f} MB, context {model.context}, format {model.prompt_format.name}, "
         f"sha256 {(model.sha256 or checksum(model.path))[:12]} ({state}), {model.path}",
     )
 
@@ -159,9 +163,20 @@ def _environment(settings: Settings, folder: Path | None) -> Line:
     found = find_environment(folder, settings.python)
     python = ".".join(map(str, found.python_version)) if found.python_version else "of unknown version"
     packages = ", ".join(map(str, found.site_packages)) or "no packages"
-    value = f"imports resolve against Python {python} of the {found.origin}: {packages}"
+    value = f"imports resolve against Python {python} of the {found.origin}: {packages}{_not_known(found)}"
     mend = "set lintseq.python to an interpreter, and mend or remove the files that are named"
     return Line("environment", "; ".join([*found.warnings, value]), ok=not found.warnings, mend=mend)
+
+
+def _not_known(found: "Environment") -> str:
+    """What of the environment's Python cannot be known here, as the rest of a sentence."""
+    version, ours = found.python_version, sys.version_info[:2]
+    if version is None or version == ours:
+        return ""
+    library = found.standard_library
+    read = "is not known" if library is None else f"is read at {library}, but for compiled modules"
+    newer = f", syntax newer than Python {ours[0]}.{ours[1]} is not judged" if version > ours else ""
+    return f"; what is in its standard library {read}{newer}"
 
 
 def _first_suggestion(settings: Settings, folder: Path | None) -> Line:

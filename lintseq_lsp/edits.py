@@ -62,6 +62,23 @@ def replacement_between(base: str, final: str) -> Replacement | None:
     return Replacement(start, len(base) - same, final[start : len(final) - same])
 
 
+def beside(text: str, right: str) -> tuple[str, int] | None:
+    """What to insert at a cursor so that `text` stands there, and how much of `right` behind it goes.
+
+    Nothing of it, when `text` ends with it. Else all of it, if its characters occur in `text` in that
+    order, as clients demand; None when they do not.
+    """
+    if text.endswith(right):
+        return text[: len(text) - len(right)], 0
+    return (text, len(right)) if is_subword(right, text) else None
+
+
+def is_subword(word: str, text: str) -> bool:
+    """Whether the characters of `word` occur in `text`, in order."""
+    characters = iter(text)
+    return all(character in characters for character in word)
+
+
 def _common_prefix(a: str, b: str, limit: int) -> int:
     """By bisection over slices: comparing those is one memcmp."""
     low, high = 0, limit

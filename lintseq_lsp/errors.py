@@ -3,16 +3,19 @@
 LintSeqError
 ├── ModelError            a model file that cannot be used, or a backend that failed
 │   ├── ModelFileError    not there, truncated, not GGUF, wrong checksum
-│   └── TokenizerError    the vocabulary lacks `<|diff|>` as one token
+│   └── TokenizerError    no vocabulary, or one that no format of prompts fits
 ├── LinterError           the linter could not be started at all (a failed check is data, not this)
 ├── HookError             what a coding agent's hook was given, or a state folder that cannot be used
 ├── EditError             replacements that overlap or lie outside of the text
 ├── PatchError            a patch file that cannot be read or does not apply
 └── SettingsError         a setting that is unknown or of the wrong type
 
-What the model writes never raises: see `diffs.Malformed`. Cancellation is `Cancelled`, which is
-no error and therefore no `LintSeqError`.
+What the model writes never raises: see `formats.base.Malformed`. `Cancelled` and `Pending` are no errors
+and therefore no `LintSeqError`.
 """
+
+from concurrent.futures import Future
+from typing import Any
 
 
 class LintSeqError(Exception):
@@ -53,3 +56,11 @@ class SettingsError(LintSeqError):
 
 class Cancelled(Exception):  # noqa: N818 - not an error
     """The request was cancelled or superseded while it ran."""
+
+
+class Pending(Exception):  # noqa: N818 - not an error
+    """The work cannot go on until `future` is done: it is to be begun anew then."""
+
+    def __init__(self, future: Future[Any]) -> None:
+        super().__init__()
+        self.future = future

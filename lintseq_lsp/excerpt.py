@@ -1,16 +1,17 @@
 """The part of a document that the model sees, and the way back.
 
 An excerpt is a selection of the document's lines, in order. Line numbers of the model's diffs count
-excerpt lines; `apply_diff` brings them back. Deliberately absent: how an excerpt is shown (prompts.py).
+excerpt lines; `apply_diff` brings them back. Deliberately absent: how an excerpt is shown (formats/).
 """
 
 import itertools
-import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from lintseq_lsp.diffs import Diff, Malformed
-from lintseq_lsp.text import Document, indentation
+from lintseq_lsp.diffs import Diff
+from lintseq_lsp.edits import Replacement, apply
+from lintseq_lsp.formats.base import Malformed
+from lintseq_lsp.text import Document, indentation, trimmed
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,7 @@ def excerpt_around(
     lines = document.lines
     line = min(line, len(lines) - 1)
     if _fits(lines, budget, cost):
-        return _trimmed(document, range(len(lines)))
+        return Excerpt(tuple(trimmed(lines, range(len(lines)))))
     headers = _enclosing(document, line)
     budget -= cost(lines[line]) + sum(cost(lines[number]) for number in headers)
     first = last = line
@@ -59,7 +60,7 @@ def excerpt_around(
         budget -= price
     if first > 0:
         first = min(-(-first // align) * align, line)
-    return _trimmed(document, sorted({*headers, *range(first, last + 1)}))
+    return Excerpt(tuple(trimmed(lines, sorted({*headers, *range(first, last + 1)}))))
 
 
 def _fits(lines: list[str], budget: int, cost: Callable[[str], int]) -> bool:
@@ -85,16 +86,17 @@ def _enclosing(document: Document, line: int) -> list[int]:
     return found
 
 
-def _trimmed(document: Document, numbers: range | list[int]) -> Excerpt:
-    shown = [bool(document.lines[number].strip()) for number in numbers]
-    if not any(shown):
-        return Excerpt(())
-    first, last = shown.index(True), len(shown) - shown[::-1].index(True)
-    return Excerpt(tuple(numbers[first:last]))
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """What a diff does: the replacements, the document after them, and what is shown of that."""
+
+    changes: tuple[Replacement, ...]
+    document: Document
+    excerpt: Excerpt
 
 
-def apply_diff(document: Document, excerpt: Excerpt, diff: Diff) -> tuple[Document, Excerpt] | Malformed:
-    """The document and its excerpt after the diff, or why the diff does not fit them."""
+def apply_diff(document: Document, excerpt: Excerpt, diff: Diff) -> Applied | Malformed:
+    """What the diff does to the document, or why it does not fit what is shown."""
     shown = excerpt.lines(document)
     changes: list[LineChange] = []
     numbers: list[int] = []
@@ -115,10 +117,11 @@ def apply_diff(document: Document, excerpt: Excerpt, diff: Diff) -> tuple[Docume
         shift += len(hunk.added) - len(hunk.removed)
         done = end
     numbers += [number + shift for number in excerpt.numbers[done:]]
-    after = replace_lines(document, changes)
+    replacements = line_replacements(document, changes)
+    after = document.with_text(apply(document.text, replacements))
     if len(after.lines) != max(1, len(document.lines) + shift):  # a lone \r now stands in front of a \n
         return Malformed("line ends of two kinds run together")
-    return after, Excerpt(tuple(numbers))
+    return Applied(tuple(replacements), after, Excerpt(tuple(numbers)))
 
 
 LineChange = tuple[int, int, Sequence[str]]
@@ -126,25 +129,42 @@ LineChange = tuple[int, int, Sequence[str]]
 
 
 def replace_lines(document: Document, changes: Iterable[LineChange]) -> Document:
-    """The document after all `changes`, which ascend, do not overlap, and count its lines as they are.
+    """The document after all `changes`, which ascend, do not overlap, and count its lines as they are."""
+    return document.with_text(apply(document.text, line_replacements(document, changes)))
+
+
+def line_replacements(document: Document, changes: Iterable[LineChange]) -> list[Replacement]:
+    """The same changes, as replacements of text: those of lines that follow each other are one.
 
     Uses the document's line end, and leaves a last line without one as it is.
     """
-    text, newline = document.text, document.newline
-    starts, count = [*document.starts, len(text)], len(document.lines)
-    parts, done = [], 0
-    added: Sequence[str] = ()
+    text, newline, count = document.text, document.newline, len(document.lines)
+    starts = [*document.starts, len(text)]
+    found = []
+    for first, removed, added in _joined(changes):
+        start, end = starts[first], starts[first + removed]
+        new = "".join(line + newline for line in added)
+        if first + removed == count:  # the last line's end is what it was: none
+            new = new.removesuffix(newline)
+            if first == count:
+                new = newline + new
+            elif not added and first:
+                start -= len(text[starts[first - 1] : start]) - len(document.lines[first - 1])
+        found.append(Replacement(start, end, new))
+    return found
+
+
+def _joined(changes: Iterable[LineChange]) -> Iterator[LineChange]:
+    """Those that touch, as one; none that changes nothing."""
+    current: LineChange | None = None
     for first, removed, added in changes:
-        parts.append(text[starts[done] : starts[first]])
-        if done < first == count:
-            parts.append(newline)  # which the last line did not have
-        parts += [line + newline for line in added]
-        done = first + removed
-    if done < count:
-        parts.append(text[starts[done] :])
-        changed = "".join(parts)
-    elif added:
-        changed = "".join(parts).removesuffix(newline)
-    else:  # what the last line that is left ended with
-        changed = re.sub(r"(?:\r\n|\n|\r)\Z", "", "".join(parts))
-    return Document(changed, document.version, document.path)
+        if not removed and not added:
+            continue
+        if current is not None and first == current[0] + current[1]:
+            current = current[0], current[1] + removed, (*current[2], *added)
+        else:
+            if current is not None:
+                yield current
+            current = first, removed, added
+    if current is not None:
+        yield current

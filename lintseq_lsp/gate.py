@@ -1,57 +1,28 @@
-"""The gate: no state is offered that has a finding which the text before did not have.
+"""The gate: no text is offered that has a finding which the text before did not have.
 
-Pure policy over reports. It fails closed: whatever cannot be judged is rejected, with the reason.
-Deliberately absent: how findings are found (linters/), and what silences them (pragmas.py).
+What the text before has is found out once: `bar = gate.against(document, line)`. Then every candidate is
+judged by it: `bar.submit(candidate)`. Deliberately absent: how findings are found (linters/), what makes
+one new (verdicts.py), and what silences them (pragmas.py).
 """
 
 import re
-from collections import Counter, OrderedDict, defaultdict
+from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import Future
+from concurrent.futures import CancelledError, Future
 from dataclasses import dataclass, field, replace
-from enum import Enum
 from typing import TypeVar
 
-from lintseq_lsp.alignment import origins
-from lintseq_lsp.diffs import Malformed
-from lintseq_lsp.errors import Cancelled
-from lintseq_lsp.grammar import newer_syntax
+from lintseq_lsp.errors import Cancelled, Pending
 from lintseq_lsp.linters.base import Check, Dependencies, Finding, Linter, OnDisk, Report, Tier, Workspace
 from lintseq_lsp.pragmas import silences_more
+from lintseq_lsp.reasons import Reason
 from lintseq_lsp.text import Document, indentation
 from lintseq_lsp.typed import comment_of, is_decided
+from lintseq_lsp.verdicts import Known, Verdict, judge, new_findings
 
 _K = TypeVar("_K")
 _T = TypeVar("_T")
-
-
-class Reason(Enum):
-    """Why a state was rejected, or why there is nothing to offer. The closed list of what `explain` says."""
-
-    ACCEPTED = "accepted"
-    # verdicts on one state
-    NEW_FINDINGS = "new-findings"
-    DOES_NOT_PARSE = "does-not-parse"
-    PRAGMA = "pragma"
-    LINTER_FAILED = "linter-failed"
-    MALFORMED = "malformed"
-    # why a request has no answer
-    COMPLETE = "complete"  # the model ended the sequence: it has nothing to add
-    NOTHING_NEW = "nothing-new"  # the answer stands there already
-    NO_FIT = "no-fit"  # the answer does not go together with the text right of the cursor
-    BASE_DOES_NOT_PARSE = "base-does-not-parse"
-    NEWER_SYNTAX = "newer-syntax"  # the same, and it may be Python that the server's own does not know
-    REJECTED_BEFORE = "rejected-before"
-    UNSURE = "unsure"  # the model itself does not expect to be right
-    IN_STRING_OR_COMMENT = "in-string-or-comment"
-    TOO_LONG = "too-long"
-    IGNORED = "ignored"  # by setting, glob, scheme or language
-    STALE = "stale"
-    SUPERSEDED = "superseded"
-    CANCELLED = "cancelled"
-    NO_MODEL = "no-model"
-    LIMIT = "limit"  # steps, tries or tokens were used up
-    OFF = "off"
+_Cancelled = Callable[[], bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,121 +41,6 @@ class GatePolicy:
         if lines <= self.pylint_lines:
             return Tier.PYLINT
         return Tier.NAMES if lines <= self.names_lines else Tier.SYNTAX
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """Accepted, or rejected for `reason`, with the findings that are new.
-
-    `before` and `after` count all findings, of the text before the edit and of the one that was judged.
-    It holds while nothing of `dependencies` changes.
-    """
-
-    reason: Reason
-    findings: Sequence[Finding] = ()
-    tier: Tier = Tier.NONE
-    milliseconds: float = 0.0
-    detail: str = ""
-    before: int = 0
-    after: int = 0
-    dependencies: Sequence[Dependencies] = ()
-
-    @property
-    def accepted(self) -> bool:
-        return self.reason is Reason.ACCEPTED
-
-
-@dataclass(frozen=True, slots=True)
-class Known:
-    """Findings, and the text that has them."""
-
-    document: Document = field(default_factory=lambda: Document(""))
-    findings: Sequence[Finding] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Baseline:
-    """What the text before an edit already had. `parsed` is false when nothing could be known of it.
-
-    `newer` says then why the text may be right all the same. `stand_in` is the text that was linted. An
-    edit is to be indented by `indent`, as the text before it.
-    """
-
-    known: Known
-    tier: Tier
-    quick: Sequence[Finding] = ()  # at `Tier.SYNTAX`, of the same text
-    parsed: bool = True
-    failure: str | None = None
-    newer: str = ""
-    stand_in: str = ""
-    indent: str = "    "
-    dependencies: Dependencies = field(default_factory=Dependencies)
-
-
-_NUMBERS = re.compile(r"\bline \d+")
-
-
-def finding_key(finding: Finding) -> tuple[str, str]:
-    """What two findings of one line must share to be the same one: not a line number in the message."""
-    return finding.symbol, _NUMBERS.sub("line", finding.message)
-
-
-def new_findings(known: Known, document: Document, findings: Sequence[Finding]) -> list[Finding]:
-    """Those of `findings`, of `document`, that `known` has not on the line which theirs was.
-
-    Among equal lines it does not matter which one was taken out.
-    """
-    places: defaultdict[tuple[str, str], Counter[int | None]] = defaultdict(Counter)
-    for finding in known.findings:
-        places[finding_key(finding)][_index(finding, known.document)] += 1
-    if not any(finding_key(finding) in places for finding in findings):
-        return list(findings)
-    was = origins(known.document.lines, document.lines)
-    stays = set(was)
-    gone = Counter(
-        (finding_key(finding), known.document.lines[line].strip())
-        for finding in known.findings
-        if (line := _index(finding, known.document)) not in stays
-    )
-    new = []
-    for finding in findings:
-        key, line = finding_key(finding), _index(finding, document)
-        taken_out = key, document.lines[line].strip()
-        if places[key][was[line]] > 0:
-            places[key][was[line]] -= 1
-        elif gone[taken_out] > 0:
-            gone[taken_out] -= 1
-        else:
-            new.append(finding)
-    return new
-
-
-def _index(finding: Finding, document: Document) -> int:
-    """The zero-based line. Linters may count one more than there is."""
-    return min(max(finding.line, 1), len(document.lines)) - 1
-
-
-def judge(baseline: Baseline, candidate: Document, report: Report) -> Verdict:
-    """The verdict on `candidate`, which `report` is about."""
-    if baseline.failure or report.failure:
-        detail = report.failure or baseline.failure or ""
-        return Verdict(Reason.LINTER_FAILED, (), report.tier, report.milliseconds, detail)
-    if not report.parsed:
-        detail = report.findings[0].message if report.findings else ""
-        return Verdict(Reason.DOES_NOT_PARSE, report.findings, report.tier, report.milliseconds, detail)
-    new = new_findings(baseline.known, candidate, report.findings)
-    reason = Reason.NEW_FINDINGS if new else Reason.ACCEPTED
-    before, after = len(baseline.known.findings), len(report.findings)
-    depends = (baseline.dependencies, report.dependencies)
-    return Verdict(
-        reason,
-        new,
-        report.tier,
-        report.milliseconds,
-        before=before,
-        after=after,
-        dependencies=depends[:1] if depends[0] == depends[1] else depends,
-    )
 
 
 def lint_base(document: Document, line: int | None) -> list[str]:
@@ -251,128 +107,108 @@ class Gate:
     syntax: Callable[[str], Report]
     policy: GatePolicy = field(default_factory=GatePolicy)
     workspace: Workspace = field(default_factory=OnDisk)
-    _baselines: OrderedDict[tuple[str, str, Tier, str], Report] = field(default_factory=OrderedDict)
+    _reports: OrderedDict[tuple[str, str, Tier, str], Future[Report]] = field(default_factory=OrderedDict)
     _parsed: OrderedDict[str, str] = field(default_factory=OrderedDict)
 
-    def baseline(
-        self, document: Document, line: int | None = None, cancelled: Callable[[], bool] = lambda: False
-    ) -> Baseline:
-        """What `document` already has; `line` is the one being typed.
+    def against(
+        self, document: Document, line: int | None = None, cancelled: _Cancelled = lambda: False
+    ) -> "Bar":
+        """The bar for edits of `document`; `line` is the one being typed.
 
-        Waits for the linter when that is not known. Raises `Cancelled`.
+        Waits for the linter when it is not known what the document has. Raises `Cancelled`.
         """
+        return self._against(document, line, lambda report: wait(report, cancelled))
+
+    def prepare(self, document: Document, line: int | None = None, *, patience: float | None = None) -> bool:
+        """Has the linter find out what `against` will ask for; whether it could.
+
+        Raises `Pending` when that takes longer than `patience` seconds.
+        """
+        return self._against(document, line, lambda report: _soon(report, patience)).failure is None
+
+    def _against(self, document: Document, line: int | None, wait: "_Wait") -> "Bar":
         tier = self.policy.tier(len(document.lines))
         self.workspace.modules(document.path)  # what is known to be unchanged need not be linted again
         broken: Report | None = None
         for number, text in enumerate(lint_base(document, line)):
-            quick = self._quick(text, tier)
+            quick = self.quick(text, tier)
             if quick is not None and not quick.parsed:
                 broken = broken or quick
                 continue
-            report = self._report(text, document, tier, cancelled)
+            report = self._report(text, document, tier, wait)
             if report.failure:
-                return Baseline(Known(), report.tier, failure=report.failure)
+                return Bar(self, document, Known(), report.tier, failure=report.failure)
             if report.parsed:
                 # What `pass` has where the line is being typed, that line has: it keeps its own text.
-                known = Known(replace(document, text=text) if number == 2 else document, report.findings)
+                own = document.with_text(text) if number == 2 else document
+                known = Known(own, report.findings, report.dependencies)
                 if number == 0:
                     self._remember(self._parsed, document.path, text)
                 elif line is not None:
                     typed = document.lines[line]
-                    last, _ = self._last_parsed(document, tier, cancelled)
+                    last = self._last_parsed(document, tier, wait)
                     # A line whose place no statement may have goes on with what is above.
                     known = _there_before(known, last, typed, decided=number == 1 and is_decided(typed))
-                quick_findings = quick.findings if quick else ()
-                return Baseline(
-                    known,
-                    report.tier,
-                    quick_findings,
-                    stand_in=text,
-                    indent=document.indent,
-                    dependencies=report.dependencies,
-                )
+                return Bar(self, document, known, tier, quick.findings if quick else (), stand_in=text)
             broken = broken or report
-        last, dependencies = self._last_parsed(document, tier, cancelled)
-        stopped = broken.findings[0].line if broken and broken.findings else 0
-        newer = newer_syntax(document.lines[stopped - 1]) if 0 < stopped <= len(document.lines) else ""
-        return Baseline(
-            last,
-            tier,
-            parsed=False,
-            newer=newer,
-            stand_in=last.document.text,
-            indent=document.indent,
-            dependencies=dependencies,
-        )
+        last = self._last_parsed(document, tier, wait)
+        newer = broken.newer if broken else ""
+        return Bar(self, document, last, tier, parsed=False, newer=newer, stand_in=last.document.text)
 
-    def _last_parsed(
-        self, document: Document, tier: Tier, cancelled: Callable[[], bool]
-    ) -> tuple[Known, Dependencies]:
-        """What the last text of the document that parsed has now; nothing when there was none."""
-        text = self._parsed.get(document.path)
-        if text is None:
-            return Known(), Dependencies()
-        report = self._report(text, document, tier, cancelled)
-        return Known(replace(document, text=text), report.findings), report.dependencies
-
-    def submit(
-        self, before: Document, candidate: Document, baseline: Baseline, *, early: bool = True
-    ) -> Future[Verdict]:
-        """Judges `candidate`, an edit of `before`, while the caller goes on.
-
-        `early` lets the syntax check reject; without it a rejection lists all that the linter finds.
-        """
-        verdict: Future[Verdict] = Future()
-        if baseline.failure:
-            verdict.set_result(Verdict(Reason.LINTER_FAILED, detail=baseline.failure))
-        elif silences_more(before.text, candidate.text, baseline.stand_in):
-            verdict.set_result(Verdict(Reason.PRAGMA))
-        elif early and (broken := self._is_broken(candidate, baseline)) is not None:
-            verdict.set_result(broken)
-        else:
-            report = self.check(candidate.text, candidate.path, baseline.tier, indent=baseline.indent)
-            report.add_done_callback(lambda done: _settle(verdict, baseline, candidate, done))
-        return verdict
+    def replace_linter(self, linter: Linter, policy: GatePolicy) -> None:
+        """Has another one from now on. What the last one reported counts no more."""
+        self.linter.close()
+        self.linter, self.policy = linter, policy
+        self._reports.clear()
 
     def check(
         self, text: str, path: str, tier: Tier, timeout: float | None = None, *, indent: str = "    "
     ) -> Future[Report]:
-        """The linter's own report, without a baseline. Some of pylint's checks want a file name."""
+        """The linter's own report. Some of pylint's checks want a file name."""
         seconds = self.policy.timeout if timeout is None else timeout
         modules = self.workspace.modules(path)
         return self.linter.submit(Check(text, path or "untitled.py", tier, seconds, modules, indent))
 
-    def holds(self, path: str, dependencies: Iterable[Dependencies]) -> bool:
-        """Whether a verdict on the document at `path` would be the same now. Quick, and in any thread."""
-        return all(self.workspace.unchanged(path, each) for each in dependencies)
-
-    def _quick(self, text: str, tier: Tier) -> Report | None:
+    def quick(self, text: str, tier: Tier) -> Report | None:
         """The check in this process; None where it would take too long, or found no end."""
         if tier is not Tier.PYLINT:
             return None
         report = self.syntax(text)
         return None if report.failure else report
 
-    def _is_broken(self, candidate: Document, baseline: Baseline) -> Verdict | None:
-        """The rejection that needs no linter."""
-        report = self._quick(candidate.text, baseline.tier)
-        if report is None or (report.parsed and not baseline.parsed):
-            return None
-        known = replace(baseline.known, findings=baseline.quick)
-        verdict = judge(replace(baseline, known=known), candidate, report)
-        return None if verdict.accepted else verdict
+    def holds(self, path: str, dependencies: Iterable[Dependencies]) -> bool:
+        """Whether a verdict on the document at `path` would be the same now. Quick, and in any thread."""
+        return all(self.workspace.unchanged(path, each) for each in dependencies)
 
-    def _report(self, text: str, document: Document, tier: Tier, cancelled: Callable[[], bool]) -> Report:
-        """On `text`, which stands for `document` or is an earlier one."""
+    def _last_parsed(self, document: Document, tier: Tier, wait: "_Wait") -> Known:
+        """What the last text of the document that parsed has now; nothing when there was none."""
+        text = self._parsed.get(document.path)
+        if text is None:
+            return Known()
+        report = self._report(text, document, tier, wait)
+        return Known(document.with_text(text), report.findings, report.dependencies)
+
+    def _report(self, text: str, document: Document, tier: Tier, wait: "_Wait") -> Report:
+        """On `text`, which stands for `document` or is an earlier one. The check may be under way."""
         path, indent = document.path, document.indent
         key = (path, text, tier, indent)
-        report = self._baselines.get(key)
-        if report is None or report.failure or not self.holds(path, (report.dependencies,)):
-            report = wait(
-                self.check(text, path, tier, self.policy.baseline_timeout, indent=indent), cancelled
-            )
-        self._remember(self._baselines, key, report)
-        return report
+        report = self._reports.get(key)
+        if report is None or not self._counts(report, path):
+            report = self.check(text, path, tier, self.policy.baseline_timeout, indent=indent)
+        self._remember(self._reports, key, report)
+        try:
+            return wait(report)
+        except CancelledError:  # by who waited for it, too, and does not any more
+            return self._report(text, document, tier, wait)
+
+    def _counts(self, report: Future[Report], path: str) -> bool:
+        """Whether a report need not be asked for again: it is on the way, or still true."""
+        if not report.done():
+            return True
+        if report.cancelled() or report.exception() is not None:
+            return False
+        known = report.result()
+        return not known.failure and self.holds(path, (known.dependencies,))
 
     @staticmethod
     def _remember(memory: "OrderedDict[_K, _T]", key: _K, value: _T) -> None:
@@ -382,16 +218,84 @@ class Gate:
             memory.popitem(last=False)
 
 
-def _settle(verdict: Future[Verdict], baseline: Baseline, candidate: Document, done: Future[Report]) -> None:
-    if done.cancelled():
-        verdict.set_result(Verdict(Reason.CANCELLED))
-    elif error := done.exception():  # against the protocol; a verdict that never comes would be a hang
-        verdict.set_result(Verdict(Reason.LINTER_FAILED, detail=f"{type(error).__name__}: {error}"))
-    else:
-        verdict.set_result(judge(baseline, candidate, done.result()))
+@dataclass(frozen=True)
+class Bar:
+    """What an edit of `document` is judged by: it may have no finding that is not `known`.
+
+    `quick` are the findings at `Tier.SYNTAX`. With `failure` set nothing is known, and all is rejected.
+    `parsed` is false when the document does not parse; `newer` says then why it may be right all the
+    same, and `known` is what the last text that parsed has. `stand_in` is the text that was linted.
+    """
+
+    gate: Gate = field(repr=False, compare=False)
+    document: Document
+    known: Known
+    tier: Tier
+    quick: Sequence[Finding] = ()
+    parsed: bool = True
+    failure: str | None = None
+    newer: str = ""
+    stand_in: str = ""
+    before: Document | None = None
+    """The state that candidates are edits of, where it is not the document itself any more."""
+
+    def at(self, state: Document) -> "Bar":
+        """The bar for edits of `state`, which came about by edits of the document."""
+        return replace(self, before=state)
+
+    def submit(self, candidate: Document, *, early: bool = True) -> Future[Verdict]:
+        """Judges `candidate` while the caller goes on.
+
+        `early` lets the syntax check reject; without it a rejection lists all that the linter finds.
+        """
+        verdict: Future[Verdict] = Future()
+        before = self.before or self.document
+        if self.failure:
+            verdict.set_result(Verdict(Reason.LINTER_FAILED, detail=self.failure))
+        elif silences_more(before.text, candidate.text, self.stand_in):
+            verdict.set_result(Verdict(Reason.PRAGMA))
+        elif early and (broken := self._broken(candidate)) is not None:
+            verdict.set_result(broken)
+        else:
+            self.check(candidate).add_done_callback(lambda done: self._settle(verdict, candidate, done))
+        return verdict
+
+    def judge(self, candidate: Document, cancelled: _Cancelled = lambda: False) -> Verdict:
+        """The verdict on `candidate`, waited for. Raises `Cancelled`."""
+        return wait(self.submit(candidate), cancelled)
+
+    def check(self, candidate: Document) -> Future[Report]:
+        """All that the linter finds in `candidate`, known or not."""
+        return self.gate.check(candidate.text, candidate.path, self.tier, indent=self.document.indent)
+
+    def _broken(self, candidate: Document) -> Verdict | None:
+        """The rejection that needs no linter."""
+        report = self.gate.quick(candidate.text, self.tier)
+        if report is None or (report.parsed and not self.parsed):
+            return None
+        verdict = judge(replace(self.known, findings=self.quick), candidate, report)
+        return None if verdict.accepted else verdict
+
+    def _settle(self, verdict: Future[Verdict], candidate: Document, done: Future[Report]) -> None:
+        if done.cancelled():
+            verdict.set_result(Verdict(Reason.CANCELLED))
+        elif error := done.exception():  # against the protocol; a verdict that never comes would be a hang
+            verdict.set_result(Verdict(Reason.LINTER_FAILED, detail=f"{type(error).__name__}: {error}"))
+        else:
+            verdict.set_result(judge(self.known, candidate, done.result()))
 
 
-def wait(future: Future[_T], cancelled: Callable[[], bool]) -> _T:
+_Wait = Callable[[Future[Report]], Report]
+
+
+def _soon(report: Future[Report], patience: float | None) -> Report:
+    try:
+        return report.result(timeout=patience)
+    except TimeoutError:
+        raise Pending(report) from None
+
+
+def wait(future: Future[_T], cancelled: _Cancelled) -> _T:
     """What the linter's process computes, as soon as it is there. Raises `Cancelled` within 20 ms."""
     while True:
         try:
@@ -399,7 +303,3 @@ def wait(future: Future[_T], cancelled: Callable[[], bool]) -> _T:
         except TimeoutError:
             if cancelled():
                 raise Cancelled from None
-
-
-def malformed(diff: Malformed) -> Verdict:
-    return Verdict(Reason.MALFORMED, detail=diff.reason)

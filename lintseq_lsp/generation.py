@@ -1,8 +1,8 @@
-"""The only loop: prompt → diff → candidate → verdict, again until the model ends or tries run out.
+"""The only loop: question → answer → candidate → verdict, again until the model ends or tries run out.
 
-A rejected diff cannot be skipped, since later hunks count its lines: the loop goes back to the last
+A rejected edit cannot be skipped, since those behind it build on it: the loop goes back to the last
 accepted state, whose prompt the backend still has in its cache, and samples anew. The linter judges
-one diff while the model already writes the next; no step is yielded before its verdict.
+one edit while the model already writes the next; no step is yielded before its verdict.
 """
 
 from collections.abc import Callable, Generator, Iterator, Sequence
@@ -10,61 +10,49 @@ from concurrent.futures import Future
 from contextlib import closing
 from dataclasses import dataclass, replace
 
-from lintseq_lsp.backends.base import Backend, Piece, Request, Sampling, Stop
-from lintseq_lsp.diffs import Diff, DiffStream, Malformed, render
-from lintseq_lsp.excerpt import Excerpt, apply_diff
-from lintseq_lsp.gate import Baseline, Gate, Reason, Verdict, malformed, wait
-from lintseq_lsp.prompts import END, Opening, next_headers, open_block
+from lintseq_lsp.backends.base import Ability, Backend, Ending, Piece, Request, Sampling, Stop
+from lintseq_lsp.edits import apply
+from lintseq_lsp.formats.base import Edit, Malformed, Question, changed_lines
+from lintseq_lsp.gate import Bar, wait
+from lintseq_lsp.reasons import Reason
 from lintseq_lsp.repetition import Circles, repeated_from, repeats_neighbours
 from lintseq_lsp.text import Document
+from lintseq_lsp.verdicts import Verdict, malformed
 
 RESAMPLING = Sampling(temperature=0.7, top_p=0.95, min_p=0.02)
 """How a second answer is sampled, after the greedy one was rejected."""
 
 
 @dataclass(frozen=True, slots=True)
-class State:
-    """An accepted document, what the model sees of it, and the prompt that shows how it came about."""
-
-    document: Document
-    excerpt: Excerpt
-    prompt: tuple[str, ...]
-    """Closed fragments: the model continues behind a boundary that follows the last one."""
-
-    @property
-    def ends(self) -> bool:
-        """Whether the last diff was empty: one more, or the end of the text, ends the sequence."""
-        return len(self.prompt) > 1 and self.prompt[-1] == END
-
-    def after(self, diff: Diff) -> "State | Malformed":
-        applied = apply_diff(self.document, self.excerpt, diff)
-        if isinstance(applied, Malformed):
-            return applied
-        document, excerpt = applied
-        return State(document, excerpt, (*self.prompt, render(diff)))
-
-
-@dataclass(frozen=True, slots=True)
 class Limits:
-    """Bounds of one sequence: steps accepted, lines in a diff, rejections in a row, tokens in a diff."""
+    """Bounds of one sequence: steps accepted, and rejections in a row."""
 
     steps: int = 8
-    lines: int = 8
     tries: int = 4
-    tokens: int = 160
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One diff and what became of it. `document` is the candidate, or the state before a malformed diff."""
+    """One edit of `before` and what became of it. `document` is the candidate; `before`, if malformed."""
 
     number: int
-    diff: Diff | Malformed
+    edit: Edit | Malformed
     written: str
+    before: Document
     document: Document
     verdict: Verdict
     logprob: float = 0.0
     tokens: int = 0
+
+    @property
+    def added(self) -> list[str]:
+        """The lines that the edit makes new."""
+        return _added(self.before, self.edit) if isinstance(self.edit, Edit) else []
+
+    @property
+    def confidence(self) -> float:
+        """Mean log-probability (nats a token)."""
+        return self.logprob / self.tokens if self.tokens else 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,14 +71,15 @@ class Ended:
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """What one candidate wrote behind the prompt. `logprob` is the sum over its `tokens`.
+    """What one candidate wrote: with the text that the prompt ends in, and as an edit.
 
-    `line_logprobs` are the sums up to the end of each line, the header's not counted.
+    `logprob` is the sum over its `tokens`. `line_logprobs` are the sums up to the end of each line of
+    the answer's own text.
     """
 
     written: str
-    diff: Diff | Malformed
-    stop: Stop
+    edit: Edit | Malformed
+    stop: Ending
     logprob: float
     tokens: int
     candidate: int = 0
@@ -105,49 +94,75 @@ class Proposal:
 class _Writing:
     """One candidate: what it wrote so far, and whether there is a point in reading on."""
 
-    def __init__(self, index: int, fragment: str) -> None:
+    def __init__(self, index: int, question: Question, begins: Sequence[str]) -> None:
         self.ended = False
         self._index = index
-        self._written = fragment
+        self._begins = begins  # those that the backend does not see to
+        self._reader = question.reader()
+        last = question.request.prompt[-1]
+        self._fragment = last if isinstance(last, str) else ""
+        self._text = ""
         self._logprob, self._tokens = 0.0, 0
-        self._stream = DiffStream()
-        self._stream.feed(fragment)
         self._circles = Circles()
-        self._header = "\n" not in fragment  # whether the header is the model's to write
         self._lines: list[float] = []
+        self._ahead = 0.0  # log-probability of the lines in front of the answer's own text
+        self._line_is_open = True
+        self._has_begun = False
 
     def take(self, piece: Piece) -> Proposal | None:
         """The proposal, when the candidate ends here: by itself, malformed, or in a circle."""
-        self._written += piece.text
+        self._text += piece.text
         self._logprob += piece.logprob
         self._tokens += piece.tokens
-        self._lines += [self._logprob] * piece.text.count("\n")
-        broken = self._stream.feed(piece.text)
+        own = self._reader.feed(piece.text)
+        broken = own if isinstance(own, Malformed) else self._begun_otherwise(piece.stop is not None)
+        if isinstance(own, str):
+            self._note_lines(piece.text, own)
         stop = piece.stop or (Stop.LENGTH if broken or self._circles.closed_by(piece.text) else None)
         if stop is None:
             return None
         self.ended = True
-        diff = broken or self._stream.flush()
-        if not self._written.endswith("\n"):
+        edit = broken or self._reader.close(stop)
+        if self._line_is_open:
             self._lines.append(self._logprob)
-        begin = self._lines.pop(0) if self._header else 0.0
-        lines = tuple(logprob - begin for logprob in self._lines)
-        return Proposal(self._written, diff, stop, self._logprob, self._tokens, self._index, lines)
+        lines = tuple(logprob - self._ahead for logprob in self._lines)
+        written = self._fragment + self._text
+        return Proposal(written, edit, stop, self._logprob, self._tokens, self._index, lines)
+
+    def _note_lines(self, text: str, own: str) -> None:
+        """Whatever lines of `text` are not the answer's `own` and stand in front of it do not count."""
+        if not self._has_begun and own.count("\n") < text.count("\n"):
+            self._ahead = self._logprob
+        if own:
+            self._has_begun = True
+            self._lines += [self._logprob] * own.count("\n")
+            self._line_is_open = not own.endswith("\n")
+
+    def _begun_otherwise(self, is_all: bool) -> Malformed | None:
+        if not self._begins or self._text.startswith(tuple(self._begins)):
+            return None
+        if not is_all and any(begin.startswith(self._text) for begin in self._begins):
+            return None
+        return Malformed("does not begin as was asked for")
 
 
-def propose(backend: Backend, request: Request, cancelled: Callable[[], bool]) -> list[Proposal]:
-    """Every candidate of `request`, its last prompt fragment included in what counts as written."""
-    with closing(_written(backend, request, cancelled)) as writing:
+def propose(backend: Backend, question: Question, cancelled: Callable[[], bool]) -> list[Proposal]:
+    """Every candidate of the question's request, in order."""
+    with closing(_written(backend, question, cancelled)) as writing:
         proposals = [proposal for proposal in writing if proposal is not None]
     return sorted(proposals, key=lambda proposal: proposal.candidate)
 
 
 def _written(
-    backend: Backend, request: Request, cancelled: Callable[[], bool]
+    backend: Backend, question: Question, cancelled: Callable[[], bool]
 ) -> Generator[Proposal | None, None, None]:
     """A proposal for each candidate that ends, and None for each piece in between."""
-    writings = [_Writing(index, request.prompt[-1]) for index in range(request.candidates)]
-    for piece in backend.write(request, cancelled):
+    request = question.request
+    begins = (
+        [] if Ability.BEGINS in backend.abilities else [text for group in request.begins for text in group]
+    )
+    writings = [_Writing(index, question, begins) for index in range(request.candidates)]
+    for piece in _pieces(backend, request, cancelled):
         writing = writings[piece.candidate]
         if writing.ended:
             continue  # it is still written, as one batch with the others
@@ -156,11 +171,22 @@ def _written(
             return
 
 
+def _pieces(backend: Backend, request: Request, cancelled: Callable[[], bool]) -> Iterator[Piece]:
+    """All candidates, one by one where the backend cannot write several."""
+    if request.candidates == 1 or Ability.SEVERAL in backend.abilities:
+        yield from backend.write(request, cancelled)
+        return
+    for index in range(request.candidates):
+        sampling = replace(request.sampling, seed=request.sampling.seed + index)
+        for piece in backend.write(replace(request, sampling=sampling, candidates=1), cancelled):
+            yield replace(piece, candidate=index)
+
+
 @dataclass(frozen=True, slots=True)
 class _Pending:
     proposal: Proposal
-    diff: Diff
-    after: State
+    edit: Edit
+    document: Document
     verdict: Future[Verdict]
 
     @property
@@ -168,144 +194,121 @@ class _Pending:
         return self.verdict.done() and not self.verdict.result().accepted
 
 
-@dataclass(slots=True)
-class _Progress:
-    """Where the loop stands: the last accepted state, and the diff that is being judged."""
-
-    state: State
-    pending: _Pending | None = None
-    number: int = 0
-    accepted: int = 0
-    rejected: int = 0
-    tries: int = 0
-
-    def settle(self, verdict: Verdict) -> Step:
-        """The pending step, now that its verdict is there."""
-        pending, self.pending = self.pending, None
-        assert pending is not None
-        if verdict.accepted:
-            self.state, self.tries = pending.after, 0
-            self.accepted += 1
-        else:
-            self._refuse()
-        return self._step(pending.proposal, pending.diff, pending.after.document, verdict)
-
-    def refuse(self, proposal: Proposal, reason: Malformed) -> Step:
-        """The step of an answer that is no diff of this state."""
-        self._refuse()
-        return self._step(proposal, reason, self.state.document, malformed(reason))
-
-    def ended(self, reason: Reason) -> Ended:
-        return Ended(reason, self.state.document, self.accepted, self.rejected)
-
-    def _refuse(self) -> None:
-        self.rejected += 1
-        self.tries += 1
-
-    def _step(self, proposal: Proposal, diff: Diff | Malformed, document: Document, verdict: Verdict) -> Step:
-        self.number += 1
-        written, logprob, tokens = proposal.written, proposal.logprob, proposal.tokens
-        return Step(self.number, diff, written, document, verdict, logprob, tokens)
-
-
 def generate(
-    start: State,
+    question: Question,
+    document: Document,
     backend: Backend,
-    gate: Gate,
-    baseline: Baseline,
+    bar: Bar,
     *,
     limits: Limits,
-    opening: Opening | None = None,
-    places: Sequence[int] | None = None,
     sampling: Sampling | None = None,
     cancelled: Callable[[], bool] = lambda: False,
 ) -> Iterator[Step | Ended]:
-    """Steps from `start` on, each as soon as its verdict is there, and last `Ended`.
+    """Steps from `document` on, each as soon as its verdict is there, and last `Ended`.
 
-    `opening` fixes where and how the first diff begins. `places` are the excerpt lines below which
-    the first diff may insert. Greedy unless `sampling` is given; retries always sample.
+    `question` is about `document`. Greedy unless `sampling` is given; retries always sample.
     Raises `Cancelled`, and `ModelError` when the backend fails.
     """
-    run = _Progress(start)
-    while True:
-        ahead = run.pending.after if run.pending else run.state
-        first = ahead is start
-        request = None
-        steps = run.accepted + bool(run.pending)
-        if steps < limits.steps and not (run.pending and run.pending.is_rejected):
-            chosen = _sampling(sampling or Sampling(), 0 if run.pending else run.tries, steps)
-            request = _request(
-                backend, ahead, limits, opening if first else None, places if first else None, chosen
-            )
-        proposal = verdict = None
-        if request is not None:
-            with closing(_written(backend, request, cancelled)) as writing:
-                for latest in writing:
-                    proposal = latest
-                    if run.pending and run.pending.verdict.done():
-                        verdict = run.pending.verdict.result()
-                        yield run.settle(verdict)
-                        if not verdict.accepted:
-                            break
-        if run.pending:
-            verdict = wait(run.pending.verdict, cancelled)
-            yield run.settle(verdict)
-        if verdict is not None and not verdict.accepted:
-            if verdict.reason is Reason.LINTER_FAILED or run.tries >= limits.tries:
-                yield run.ended(verdict.reason)
-                return
-            continue
-        if proposal is None:
-            yield run.ended(Reason.LIMIT)
-            return
-        if proposal.stop is Stop.END and proposal.diff == Diff():
-            yield run.ended(Reason.COMPLETE)
-            return
-        diff = _finished(proposal, run.state)
-        after = diff if isinstance(diff, Malformed) else run.state.after(diff)
-        if isinstance(diff, Malformed) or isinstance(after, Malformed):
-            reason = diff if isinstance(diff, Malformed) else after
-            assert isinstance(reason, Malformed)
-            yield run.refuse(proposal, reason)
-            if run.tries >= limits.tries:
-                yield run.ended(Reason.MALFORMED)
-                return
-        elif diff.hunks:
-            judged = gate.submit(run.state.document, after.document, baseline)
-            run.pending = _Pending(proposal, diff, after, judged)
-        elif run.state.ends:
-            yield run.ended(Reason.COMPLETE)
-            return
+    sequence = _Sequence(question, document, bar, limits)
+    return sequence.items(backend, sampling or Sampling(), cancelled)
+
+
+class _Sequence:
+    """Where the loop stands: the last accepted state, and the edit that is being judged."""
+
+    def __init__(self, question: Question, document: Document, bar: Bar, limits: Limits) -> None:
+        self._document = document
+        self._question: Callable[[], Question | None] = lambda: question
+        self._bar, self._limits = bar, limits
+        self._pending: _Pending | None = None
+        self._number = self._accepted = self._rejected = self._tries = 0
+        self._ended: Reason | None = None
+
+    def items(
+        self, backend: Backend, sampling: Sampling, cancelled: Callable[[], bool]
+    ) -> Iterator[Step | Ended]:
+        while self._ended is None:
+            rejected = self._rejected
+            proposal = yield from self._answer(backend, sampling, cancelled)
+            if self._pending is not None:
+                yield self._settle(self._pending, wait(self._pending.verdict, cancelled))
+            if self._rejected == rejected:  # else it follows a state that is none
+                yield from self._take(proposal)
+        yield Ended(self._ended, self._document, self._accepted, self._rejected)
+
+    def _answer(
+        self, backend: Backend, sampling: Sampling, cancelled: Callable[[], bool]
+    ) -> Generator[Step, None, Proposal | None]:
+        """What the model writes next, while the pending verdict may come. None: nothing is to be asked."""
+        pending = self._pending
+        steps = self._accepted + (pending is not None)
+        if steps >= self._limits.steps or (pending and pending.is_rejected):
+            return None
+        question = (pending.edit.after if pending else self._question)()
+        if question is None:
+            return None
+        asked = question.sampled(_sampling(sampling, 0 if pending else self._tries, steps))
+        proposal = None
+        with closing(_written(backend, asked, cancelled)) as writing:
+            for latest in writing:
+                proposal = latest
+                if self._pending is not None and self._pending.verdict.done():
+                    yield self._settle(self._pending, self._pending.verdict.result())
+                    if self._tries:
+                        return None
+        return proposal
+
+    def _settle(self, pending: _Pending, verdict: Verdict) -> Step:
+        """The pending step, now that its verdict is there."""
+        self._pending = None
+        before = self._document
+        if verdict.accepted:
+            self._document, self._question, self._tries = pending.document, pending.edit.after, 0
+            self._accepted += 1
         else:
-            run.state = after
+            self._refuse(verdict.reason)
+        return self._step(pending.proposal, pending.edit, before, pending.document, verdict)
 
+    def _take(self, proposal: Proposal | None) -> Iterator[Step]:
+        """Submits an answer to the last accepted state; yields a step if it is none."""
+        if proposal is None:
+            self._ended = Reason.LIMIT
+            return
+        edit = proposal.edit
+        reason = edit if isinstance(edit, Malformed) else _repetition(self._document, edit)
+        if reason is not None:
+            self._refuse(Reason.MALFORMED)
+            yield self._step(proposal, reason, self._document, self._document, malformed(reason))
+        elif isinstance(edit, Edit) and edit.changes:
+            after = self._document.with_text(apply(self._document.text, edit.changes))
+            verdict = self._bar.at(self._document).submit(after)
+            self._pending = _Pending(proposal, edit, after, verdict)
+        elif isinstance(edit, Edit):
+            self._question = edit.after
+            if self._question() is None:
+                self._ended = Reason.COMPLETE
 
-def _request(
-    backend: Backend,
-    state: State,
-    limits: Limits,
-    opening: Opening | None,
-    places: Sequence[int] | None,
-    sampling: Sampling,
-) -> Request | None:
-    """What is asked of the model next; None when the context is used up."""
-    if opening is not None:
-        fragment, begins = open_block(opening)
-    elif state.ends:
-        fragment, begins = "", ()  # the model may write the end of the text
-    else:
-        fragment, begins = "", next_headers(len(state.excerpt.numbers), limits.lines, places)
-    prompt = (*state.prompt, fragment)
-    used = sum(backend.count(part) + 1 for part in prompt)
-    if used + limits.tokens // 2 > backend.context:
-        return None
-    tokens = min(limits.tokens, backend.context - used)
-    # The header is one line, and one more ends the sequence of a model that goes on with hunks.
-    return Request(prompt, begins, sampling, tokens, limits.lines + 2)
+    def _refuse(self, reason: Reason) -> None:
+        self._rejected += 1
+        self._tries += 1
+        if reason is Reason.LINTER_FAILED or self._tries >= self._limits.tries:
+            self._ended = reason
+
+    def _step(
+        self,
+        proposal: Proposal,
+        edit: Edit | Malformed,
+        before: Document,
+        document: Document,
+        verdict: Verdict,
+    ) -> Step:
+        self._number += 1
+        written, logprob, tokens = proposal.written, proposal.logprob, proposal.tokens
+        return Step(self._number, edit, written, before, document, verdict, logprob, tokens)
 
 
 def _sampling(sampling: Sampling, tries: int, steps: int) -> Sampling:
-    """How a diff is sampled: no two of a sequence by the same numbers, or they would be drawn alike."""
+    """How an edit is sampled: no two of a sequence by the same numbers, or they would be drawn alike."""
     if tries and sampling.temperature <= 0:
         sampling = replace(RESAMPLING, seed=sampling.seed)
     if sampling.temperature <= 0:
@@ -313,18 +316,16 @@ def _sampling(sampling: Sampling, tries: int, steps: int) -> Sampling:
     return replace(sampling, seed=sampling.seed + 1000 * tries + steps)
 
 
-def _finished(proposal: Proposal, state: State) -> Diff | Malformed:
-    diff = proposal.diff
-    if isinstance(diff, Malformed):
-        return diff
-    if any(repeated_from(hunk.added) < len(hunk.added) for hunk in diff.hunks):
-        return Malformed("says the same again")
-    if proposal.stop is Stop.LENGTH:
-        return Malformed("not finished within the limit")
-    shown = state.excerpt.lines(state.document)
-    if any(
-        repeats_neighbours(hunk.added, shown[: hunk.above], shown[hunk.above + len(hunk.removed) :])
-        for hunk in diff.hunks
-    ):
-        return Malformed("says what stands next to it already")
-    return diff
+def _added(document: Document, edit: Edit) -> list[str]:
+    return [line for change in edit.changes for line in changed_lines(document, change)[2]]
+
+
+def _repetition(document: Document, edit: Edit) -> Malformed | None:
+    """Why an edit is no use: it says the same again, or what stands next to it."""
+    for change in edit.changes:
+        first, end, added = changed_lines(document, change)
+        if repeated_from(added) < len(added):
+            return Malformed("says the same again")
+        if repeats_neighbours(added, document.lines[:first], document.lines[end:]):
+            return Malformed("says what stands next to it already")
+    return None

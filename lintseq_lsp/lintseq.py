@@ -12,8 +12,9 @@ from itertools import groupby, pairwise
 from random import Random
 
 from lintseq_lsp.diffs import Diff, Hunk, render
+from lintseq_lsp.formats.lintseq import DIFF
 from lintseq_lsp.linters.base import Finding, Report
-from lintseq_lsp.prompts import BOUNDARY
+from lintseq_lsp.text import trimmed
 
 MAX_EDITS = 512
 
@@ -145,14 +146,7 @@ def diffs(lines: Sequence[str], states: Sequence[State]) -> list[str]:
 
 def training_text(instruction: str, edits: Sequence[str]) -> str:
     """What a model is trained on, up to the end-of-sequence token that its tokenizer adds."""
-    return "".join(f"{fragment}\n{BOUNDARY}" for fragment in [instruction, *edits, ""])
-
-
-def trimmed(lines: Sequence[str], state: Collection[int]) -> list[int]:
-    """The indices of a state in order, without outer blank lines."""
-    indices = sorted(state)
-    filled = [place for place, index in enumerate(indices) if lines[index].strip()]
-    return indices[filled[0] : filled[-1] + 1] if filled else []
+    return "".join(f"{fragment}\n{DIFF.text}" for fragment in [instruction, *edits, ""])
 
 
 def diff_between(lines: Sequence[str], before: Sequence[int], after: Sequence[int]) -> Diff:

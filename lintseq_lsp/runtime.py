@@ -4,17 +4,21 @@ Everything heavy is imported inside of the functions, so that importing this cos
 """
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
+from functools import lru_cache
 from pathlib import Path
 
 from lintseq_lsp.backends.base import Backend
 from lintseq_lsp.engine import Engine
+from lintseq_lsp.formats.base import PromptFormat
 from lintseq_lsp.gate import Gate, GatePolicy
 from lintseq_lsp.linters.base import Linter
-from lintseq_lsp.prompts import PromptFormat
-from lintseq_lsp.settings import UNMEASURED, Certainty, Settings
+from lintseq_lsp.settings import UNMEASURED, Certainty, Part, Settings
+from lintseq_lsp.suggestions import Memory
 
 _SCRIPTED = "scripted:"
+_TEXTS = 16
+"""Whose syntax check is remembered: what stands for a document is the same while a line of it is typed."""
 _MARKS = (".git", "pyproject.toml", "setup.cfg", "setup.py", ".venv")
 
 
@@ -23,11 +27,13 @@ def open_engine(
     folder: Path | None = None,
     opened: Callable[[], Mapping[str, str]] | None = None,
     *,
+    memory: Memory | None = None,
     model_folder: Path | None = None,
 ) -> Engine:
     """An engine for the workspace `folder`. The linter warms up while the model loads.
 
-    `opened` says what an editor has of modules, by path, and is asked in any thread. A relative path of the
+    `opened` says what an editor has of modules, by path, and is asked in any thread. `memory` is that of
+    an engine before, which is closed. A relative path of the
     model's begins at `model_folder`, else where this process was started. Raises `ModelError` when the
     model cannot be used.
     """
@@ -41,7 +47,47 @@ def open_engine(
     except BaseException:
         gate.linter.close()
         raise
-    return Engine(backend, gate, prompt_format=prompt_format, settings=settings, certainty=certainty)
+    return Engine(
+        backend,
+        gate,
+        prompt_format=prompt_format,
+        settings=settings,
+        certainty=certainty,
+        memory=memory,
+    )
+
+
+def reopen(
+    engine: Engine,
+    parts: Collection[Part],
+    settings: Settings,
+    folder: Path | None = None,
+    *,
+    model_folder: Path | None = None,
+) -> Engine:
+    """The engine with those parts of it opened anew; `engine` is not to be used any more.
+
+    Raises `ModelError` when the model cannot be used: then all of it is closed.
+    """
+    gate, backend = engine.gate, engine.backend
+    if Part.LINTER in parts:
+        gate.replace_linter(open_linter(settings, folder), GatePolicy(timeout=settings.gate_timeout))
+    if Part.MODEL not in parts:
+        return engine
+    backend.close()  # there may not be room for two
+    try:
+        backend, prompt_format, certainty = open_backend(settings, model_folder)
+    except BaseException:
+        gate.linter.close()
+        raise
+    return Engine(
+        backend,
+        gate,
+        prompt_format=prompt_format,
+        settings=settings,
+        certainty=certainty,
+        memory=engine.memory,
+    )
 
 
 def workspace_of(file: Path) -> Path:
@@ -56,7 +102,8 @@ def open_gate(settings: Settings, folder: Path | None = None) -> Gate:
     """The gate alone, its linter starting in the background."""
     from lintseq_lsp.linters.syntax import check_syntax
 
-    return Gate(open_linter(settings, folder), check_syntax, GatePolicy(timeout=settings.gate_timeout))
+    syntax = lru_cache(_TEXTS)(check_syntax)
+    return Gate(open_linter(settings, folder), syntax, GatePolicy(timeout=settings.gate_timeout))
 
 
 def open_linter(settings: Settings, folder: Path | None) -> Linter:
@@ -78,15 +125,23 @@ def open_backend(settings: Settings, folder: Path | None = None) -> tuple[Backen
 
     A relative path begins at `folder`, else where this process was started.
     """
+    from lintseq_lsp.formats.table import detect
+
     if settings.model.startswith(_SCRIPTED):
         from lintseq_lsp.backends.scripted import ScriptedBackend
 
         recording = (folder or Path()) / settings.model.removeprefix(_SCRIPTED)
         stream = recording.read_text("utf-8")
-        return ScriptedBackend([stream], name=recording.name, logprob=0.0), PromptFormat.PAPER, UNMEASURED
+        recorded = ScriptedBackend([stream], name=recording.name, logprob=0.0)
+        return recorded, detect(recorded.has, recorded.name), UNMEASURED
     from lintseq_lsp.backends.llama import LlamaBackend
     from lintseq_lsp.weights.registry import resolve_model
 
     model = resolve_model(settings.model or None, folder)
     backend = LlamaBackend(model.path, threads=settings.threads or None, context=model.context)
-    return backend, model.prompt_format, model.certainty
+    try:
+        prompt_format = detect(backend.has, model.name, model.prompt_format.name)
+    except BaseException:
+        backend.close()
+        raise
+    return backend, prompt_format, model.certainty

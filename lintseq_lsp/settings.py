@@ -1,9 +1,10 @@
-"""The settings, in one place: the README's table and the extension's package.json are checked against it.
+"""The settings, in one place: bounds, the README's table and the extension's package.json come from it.
 
 Deliberately absent: where settings come from (lsp/).
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
+from enum import Enum
 from typing import Any
 
 IGNORED = (
@@ -26,43 +27,101 @@ IGNORED = (
 )
 
 
-def _setting(default: Any, description: str) -> Any:
-    return field(default=default, metadata={"description": description})
+class Part(Enum):
+    """What is opened anew when a setting of its own changes."""
+
+    MODEL = "model"
+    LINTER = "linter"
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One setting, in the protocol `lintseq.NAME`. Numbers have `bounds`, both included.
+
+    `scope` is where it may be set in VS Code (`scope` in its package.json); empty for what is not set there
+    but known to the editor. `part` is what was opened with its value, None when each request looks at it.
+    """
+
+    field: str
+    default: Any
+    description: str
+    bounds: tuple[float, float] | None = None
+    scope: str = "window"
+    part: Part | None = None
+
+    @property
+    def name(self) -> str:
+        """`max_lines` → `maxLines`."""
+        first, *rest = self.field.split("_")
+        return first + "".join(part.capitalize() for part in rest)
+
+
+def _setting(default: Any, description: str, **more: Any) -> Any:
+    return field(default=default, metadata={"description": description, **more})
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Names are those of the protocol (`lintseq.maxLines`) in snake case."""
+    """Values of all settings. Names are those of the protocol (`lintseq.maxLines`) in snake case."""
 
-    enabled: bool = _setting(True, "Suggest anything at all.")
-    model: str = _setting("", "A GGUF file or the name of an installed model; empty for the embedded one.")
-    threads: int = _setting(0, "Threads that the model may use; 0 for what suits the machine.")
+    enabled: bool = _setting(True, "Suggest anything at all.", scope="language-overridable")
+    model: str = _setting(
+        "",
+        "A GGUF file or the name of an installed model; empty for the embedded one.",
+        scope="machine-overridable",
+        part=Part.MODEL,
+    )
+    threads: int = _setting(
+        0, "Threads that the model may use; 0 for what suits the machine.", bounds=(0, 1024), part=Part.MODEL
+    )
     python: str = _setting(
-        "", "Interpreter or virtual environment that imports resolve against; empty to look for one."
+        "",
+        "Interpreter or virtual environment that imports resolve against; empty to look for one.",
+        scope="machine-overridable",
+        part=Part.LINTER,
     )
     trusted: bool = _setting(
         False,
         "Use the project's pylint configuration. Accepted only in initialization options, never from "
         "workspace settings.",
+        scope="",
+        part=Part.LINTER,
     )
-    max_lines: int = _setting(8, "Lines that one suggestion may insert.")
-    candidates: int = _setting(3, "Number of alternatives for an explicit request.")
+    max_lines: int = _setting(8, "Lines that one suggestion may insert.", bounds=(1, 64))
+    candidates: int = _setting(3, "Number of alternatives for an explicit request.", bounds=(1, 8))
     certainty: float = _setting(
         -1.0,
         "Minimum probability of ghost text, and per line of a next edit, for unrequested suggestions; "
         "0 shows everything clean, -1 takes what was measured for the model.",
+        bounds=(-1, 1),
     )
-    tries: int = _setting(4, "Answers that the gate may reject before the server stays silent.")
+    tries: int = _setting(
+        4, "Answers that the gate may reject before the server stays silent.", bounds=(1, 32)
+    )
     next_edit: bool = _setting(True, "Suggest edits away from the cursor.")
     strings_and_comments: bool = _setting(False, "Suggest inside of strings and comments, too.")
     completion_items: bool = _setting(
         False, "Offer the suggestion as a completion item, for clients without ghost text."
     )
     ignore: tuple[str, ...] = _setting(IGNORED, "Globs of files that are neither read nor edited.")
-    max_file_lines: int = _setting(10_000, "Longer files are left alone.")
-    debounce: int = _setting(-1, "Milliseconds of quiet before the model starts; -1 adapts to its speed.")
-    gate_timeout: float = _setting(2.0, "Seconds that one check by the linter may take.")
-    linter_memory: int = _setting(300, "Megabytes at which the linter's process is restarted.")
+    max_file_lines: int = _setting(10_000, "Longer files are left alone.", bounds=(0, 10_000_000))
+    debounce: int = _setting(
+        -1, "Milliseconds of quiet before the model starts; -1 adapts to its speed.", bounds=(-1, 60_000)
+    )
+    gate_timeout: float = _setting(
+        2.0, "Seconds that one check by the linter may take.", bounds=(0.1, 600), part=Part.LINTER
+    )
+    linter_memory: int = _setting(
+        300,
+        "Megabytes at which the linter's process is restarted.",
+        bounds=(100, 1_000_000),
+        part=Part.LINTER,
+    )
+
+
+SETTINGS: tuple[Setting, ...] = tuple(
+    Setting(entry.name, entry.default, **entry.metadata) for entry in fields(Settings)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,9 +138,3 @@ class Certainty:
 
 
 UNMEASURED = Certainty()
-
-
-def camel(name: str) -> str:
-    """`max_lines` → `maxLines`."""
-    first, *rest = name.split("_")
-    return first + "".join(part.capitalize() for part in rest)

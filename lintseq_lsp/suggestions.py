@@ -1,7 +1,7 @@
 """What a client may be shown: replacements of one base document, with the evidence that they are clean.
 
 Also what was shown before: a cache by document state, and what the user did not want. Deliberately
-absent: how suggestions come about (engine.py), and how a protocol writes them (lsp/convert.py).
+absent: how suggestions come about (asking/), and how a protocol writes them (lsp/convert.py).
 """
 
 import itertools
@@ -12,9 +12,10 @@ from typing import Any
 
 from lintseq_lsp import edits
 from lintseq_lsp.edits import Replacement
-from lintseq_lsp.gate import Reason, Verdict
 from lintseq_lsp.linters.base import Dependencies, Tier
+from lintseq_lsp.reasons import Reason
 from lintseq_lsp.text import Document
+from lintseq_lsp.verdicts import Verdict
 
 _ids = itertools.count(1)
 
@@ -23,8 +24,9 @@ _ids = itertools.count(1)
 class Evidence:
     """Why a suggestion may be shown: how many states were checked, how deep, and how long it all took.
 
-    `before` and `after` count the findings of the text before, and of the one that is offered. All of it
-    is true while nothing of `dependencies` changes.
+    `before` and `after` count the findings of the text before, and of the one that is offered. `unknown` has
+    what of the latter would be findings if that were known to be true. All of it is true while nothing
+    of `dependencies` changes.
     """
 
     states: int
@@ -34,13 +36,21 @@ class Evidence:
     before: int = 0
     after: int = 0
     dependencies: Sequence[Dependencies] = ()
+    unknown: Sequence[str] = ()
 
     @classmethod
     def of(cls, verdict: Verdict, states: int, milliseconds: float) -> "Evidence":
         """Of an accepted verdict, the last one on `states` states."""
         new = len(verdict.findings)
         return cls(
-            states, new, verdict.tier, milliseconds, verdict.before, verdict.after, verdict.dependencies
+            states,
+            new,
+            verdict.tier,
+            milliseconds,
+            verdict.before,
+            verdict.after,
+            verdict.dependencies,
+            verdict.unknown,
         )
 
     def record(self) -> dict[str, Any]:
@@ -52,6 +62,7 @@ class Evidence:
             "newFindings": self.new_findings,
             "tier": self.tier.name.lower(),
             "milliseconds": round(self.milliseconds, 1),
+            "unknown": list(self.unknown),
         }
 
 
@@ -109,6 +120,9 @@ class Memory:
     Keys are whole texts, so nothing can be found that belongs to another one. A suggestion through which the
     user types is found again: what is left of it leads to the same final text. Whether its evidence is
     still true is for who recalls it to ask.
+
+    Any thread may recall. One thread remembers and forgets suggestions; one, perhaps another, takes what
+    the user did not want.
     """
 
     def __init__(self, most: int = 64) -> None:
@@ -137,12 +151,10 @@ class Memory:
             rest = shown.final[offset:]
             if below != _below(shown.suggestion.base, len(shown.before)) or not rest.endswith(below):
                 continue
-            text, end = rest[: len(rest) - len(below)], len(document.text) - len(below)
-            right = document.text[offset:end]
-            if text.endswith(right):
-                text, end = text[: len(text) - len(right)], offset
-            if text:
-                found.append((shown.suggestion, Replacement(offset, end, text)))
+            right = document.text[offset : len(document.text) - len(below)]
+            left = edits.beside(rest[: len(rest) - len(below)], right)
+            if left is not None and left[0]:
+                found.append((shown.suggestion, Replacement(offset, offset + left[1], left[0])))
         return found
 
     def remember_next(self, before: str, suggestion: Suggestion) -> None:

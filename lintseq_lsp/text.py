@@ -7,6 +7,7 @@ U+2028 inside a line is text. A text of n line ends has n + 1 lines, the last of
 import re
 from bisect import bisect_right
 from collections import Counter
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -30,6 +31,13 @@ def split_lines(text: str) -> tuple[list[str], list[str]]:
 def indentation(line: str) -> str:
     """The white space that `line` begins with."""
     return line[: len(line) - len(line.lstrip(" \t\f"))]
+
+
+def trimmed(lines: Sequence[str], numbers: Collection[int]) -> list[int]:
+    """Those `numbers` of lines in order, without outer blank lines."""
+    ordered = sorted(numbers)
+    filled = [place for place, number in enumerate(ordered) if lines[number].strip()]
+    return ordered[filled[0] : filled[-1] + 1] if filled else []
 
 
 @dataclass(frozen=True)
@@ -74,6 +82,10 @@ class Document:
             if header.rstrip().endswith(":") and inner != outer and inner.startswith(outer):
                 steps[inner.removeprefix(outer)] += 1
         return max(steps, key=lambda step: (steps[step], step == _INDENT), default=_INDENT)
+
+    def with_text(self, text: str) -> "Document":
+        """An edit of the document: the same version and path."""
+        return Document(text, self.version, self.path)
 
     def offset(self, line: int, column: int) -> int:
         """Offset of (line, column), both zero-based and in code points; clamped to the document."""

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from rows import END, PAD
 
-from lintseq_lsp.prompts import BOUNDARY
+from lintseq_lsp.formats.lintseq import DIFF
 from lintseq_lsp.weights.checkpoint import LLAMA, Matrix, Shape
 from lintseq_lsp.weights.convert import layout
 from lintseq_lsp.weights.gguf_header import CONTROL
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
 SIZE = 20_480
-RENAMED = {"<|im_start|>": "<pad>", "<|im_end|>": BOUNDARY}
+RENAMED = {"<|im_start|>": "<pad>", "<|im_end|>": DIFF.text}
 COUNTED_MODULES = 8000
 CHECKED_ROWS, CHECKED_TOKENS = 4, 256  # whose logits are compared
 MOST_DIFFERENCE = 1e-3  # of logits, which are about 10: another order of additions

@@ -22,7 +22,7 @@ from statistics import mean
 from evaluate import SETTINGS, Judge, opened
 from positions import HALF_TYPED, NEXT_EDIT, NEXT_LINE, Position, modules_of, positions
 
-from lintseq_lsp.backends.base import Backend, Piece, Request, Usage
+from lintseq_lsp.backends.base import Backend, Piece, Request, Special, Usage
 from lintseq_lsp.engine import Engine
 from lintseq_lsp.linters.base import Check, Linter, Report, Tier
 from lintseq_lsp.suggestions import Memory, Outcome
@@ -39,6 +39,10 @@ class RememberedBackend:
         self._backend = backend
         self._known: dict[Request, list[Piece]] = {}
         self.name, self.context, self.usage = backend.name, backend.context, Usage()
+        self.abilities = backend.abilities
+
+    def has(self, special: Special) -> bool:
+        return self._backend.has(special)
 
     def count(self, text: str) -> int:
         return self._backend.count(text)
@@ -164,7 +168,7 @@ def main() -> None:
     print("|---|---|---|---|---|---|")
     modules = modules_of(arguments.data / "corpus" / f"{arguments.split}.jsonl")
     known = arguments.data / "evaluation" / f"positions-{arguments.split}-{arguments.seed}.jsonl"
-    prompt_format = verify(arguments.model).prompt_format
+    prompt_format = verify(arguments.model).prompt_format()
     found = {}
     with (
         closing(opened(arguments.model, arguments.threads)) as model,

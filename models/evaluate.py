@@ -51,27 +51,30 @@ from positions import (
     records,
 )
 
-from lintseq_lsp.backends.base import CANDIDATES, Request, Stop
+from lintseq_lsp.backends.base import CANDIDATES, Request
 from lintseq_lsp.backends.llama import LlamaBackend
-from lintseq_lsp.diffs import Diff
-from lintseq_lsp.engine import EXCERPT_TOKENS
+from lintseq_lsp.edits import apply
 from lintseq_lsp.errors import LinterError
 from lintseq_lsp.excerpt import excerpt_around
-from lintseq_lsp.gate import Reason, finding_key, wait
-from lintseq_lsp.generation import RESAMPLING, Proposal, State, propose
-from lintseq_lsp.linters.base import Check, Report, Tier
-from lintseq_lsp.prompts import (
-    Opening,
+from lintseq_lsp.formats.base import (
+    EXCERPT_TOKENS,
+    Edit,
     PromptFormat,
-    history,
-    instruction_fragment,
-    next_headers,
-    open_block,
+    Question,
+    Room,
+    Task,
+    View,
+    changed_lines,
 )
+from lintseq_lsp.formats.lintseq import History, LintSeq
+from lintseq_lsp.generation import RESAMPLING, Proposal, propose
+from lintseq_lsp.linters.base import Check, Report, Tier
+from lintseq_lsp.reasons import Reason
 from lintseq_lsp.repetition import repeated_from
 from lintseq_lsp.runtime import open_gate, open_linter
 from lintseq_lsp.settings import Settings
 from lintseq_lsp.text import Document
+from lintseq_lsp.verdicts import finding_key
 from lintseq_lsp.weights.registry import resolve_model
 
 PLACED_ONLY = ("ngram", "copy", "plain")  # they cannot tell where
@@ -134,9 +137,9 @@ class Judge:
 
     def reason(self, position: Position, document: Document) -> tuple[Reason, float]:
         """The gate's verdict, and the milliseconds that it took; the baseline is known by then."""
-        baseline = self.gate.baseline(position.base)
+        bar = self.gate.against(position.base)
         start = time.perf_counter()
-        verdict = wait(self.gate.submit(position.base, document, baseline), lambda: False)
+        verdict = bar.judge(document)
         if verdict.reason is Reason.LINTER_FAILED:
             raise LinterError(verdict.detail)
         return verdict.reason, (time.perf_counter() - start) * 1000
@@ -190,48 +193,34 @@ class Model:
     def __init__(self, backend: LlamaBackend, judge: Judge) -> None:
         self.backend, self.judge = backend, judge
 
-    def state(self, position: Position, prompt_format: PromptFormat) -> State:
-        document, above = position.shown, position.cursor
-        budget = min(self.backend.context - ASKED[position.task][1] - 32, EXCERPT_TOKENS)
-
-        def cost(line: str) -> int:
-            return self.backend.count(f"+{line}\n") + 2
-
-        excerpt = excerpt_around(document, above, budget, cost)
-        shown = history(excerpt.lines(document), excerpt.above(above), prompt_format)
-        return State(document, excerpt, (instruction_fragment(""), *shown))
-
-    def request(self, position: Position, state: State) -> Request:
-        most, tokens = ASKED[position.task]
+    def question(self, position: Position, prompt_format: PromptFormat) -> Question:
+        lines, tokens = ASKED[position.task]
+        room = Room(self.backend.context, lines, tokens)
         if position.placed:
-            above = state.excerpt.above(position.shown_above)
-            fragment, begins = open_block(Opening(above, position.typed, 1, most))
+            view, task = View.of_new_lines(position.shown, position.shown_above, position.typed), Task.FILL
         else:
-            fragment, begins = "", next_headers(len(state.excerpt.numbers), most)
-        lines = most if most == 1 else most + 2  # its header, and one that ends further hunks
-        prompt = (*state.prompt, fragment)
-        return Request(prompt, begins, max_tokens=tokens, max_lines=lines)
+            view, task = View(position.shown, position.shown.offset(position.cursor, 0)), Task.NEXT
+        question = prompt_format.ask(view, task, self.backend.count, room)
+        assert question is not None, "an excerpt fits every context"
+        return question
 
-    def written(self, position: Position, state: State, proposals: Iterable[Proposal]) -> list[Written]:
-        """What proposals come to: none for what is no diff, empty, not finished, or repeats itself."""
+    def proposals(self, question: Question) -> list[Proposal]:
+        return propose(self.backend, question, lambda: False)
+
+    def written(self, position: Position, proposals: Iterable[Proposal]) -> list[Written]:
+        """What proposals come to: none for what is no edit, empty, not finished, or repeats itself."""
         found = []
-        is_line = ASKED[position.task][0] == 1
         for proposal in proposals:
-            diff = proposal.diff
-            is_cut = proposal.stop is Stop.LENGTH and not (is_line and proposal.written.endswith("\n"))
-            if not isinstance(diff, Diff) or not diff.hunks or is_cut:
+            if not isinstance(proposal.edit, Edit):
                 continue
-            if not is_line and any(repeated_from(hunk.added) < len(hunk.added) for hunk in diff.hunks):
+            changes = [changed_lines(position.shown, change)[2] for change in proposal.edit.changes]
+            if any(repeated_from(added) < len(added) for added in changes):
                 continue  # the server, too, takes that for malformed
+            added = [line for lines in changes for line in lines]
             if position.placed:
-                added = diff.hunks[0].added
                 document = position.with_lines(added)
             else:
-                after = state.after(diff)
-                if not isinstance(after, State):
-                    continue
-                added = tuple(line for hunk in diff.hunks for line in hunk.added)
-                document = after.document
+                document = Document(apply(position.shown.text, proposal.edit.changes))
             text = "\n".join(added)[len(position.typed) :].strip()
             if text:
                 found.append(Written(text, document))
@@ -242,33 +231,29 @@ class Model:
     ) -> list[Answer]:
         """The greedy answer; and with `tries`, the first accepted one of it and as many sampled ones."""
         start = time.perf_counter()
-        state = self.state(position, prompt_format)
-        request = self.request(position, state)
-        proposals = propose(self.backend, request, lambda: False)
+        question = self.question(position, prompt_format)
+        proposals = self.proposals(question)
         writing = (time.perf_counter() - start) * 1000
-        written = self.written(position, state, proposals)
+        written = self.written(position, proposals)
         first = self.judge.first(system, position, written, writing)
         if not tries:
             return [first]
-        is_complete = not position.placed and proposals[0].diff == Diff()
+        is_complete = not position.placed and proposals[0].edit == Edit()
         if first.accepted or is_complete:
             return [first, replace(first, is_first=False)]
         start = time.perf_counter()
-        proposals = propose(
-            self.backend, replace(request, sampling=RESAMPLING, candidates=tries), lambda: False
-        )
+        proposals = self.proposals(question.sampled(RESAMPLING, tries))
         writing += (time.perf_counter() - start) * 1000
-        written = self.written(position, state, by_confidence(proposals))
+        written = self.written(position, by_confidence(proposals))
         second = self.judge.accepted(system, position, written, writing)
         return [first, replace(second, checking=second.checking + first.checking)]
 
     def eight(self, system: str, position: Position, prompt_format: PromptFormat) -> list[Answer]:
         start = time.perf_counter()
-        state = self.state(position, prompt_format)
-        request = replace(self.request(position, state), sampling=RESAMPLING, candidates=CANDIDATES)
-        proposals = propose(self.backend, request, lambda: False)
+        question = self.question(position, prompt_format).sampled(RESAMPLING, CANDIDATES)
+        proposals = self.proposals(question)
         writing = (time.perf_counter() - start) * 1000
-        written = self.written(position, state, by_confidence(proposals))
+        written = self.written(position, by_confidence(proposals))
         return [
             self.judge.first(system, position, written, writing),
             self.judge.accepted(system, position, written, writing),
@@ -277,9 +262,12 @@ class Model:
     def plain(self, system: str, position: Position) -> list[Answer]:
         """The text above the cursor, continued for as many lines as are wanted."""
         start = time.perf_counter()
-        state = self.state(position, PromptFormat.PAPER)
-        lines = state.excerpt.lines(position.shown)[: state.excerpt.above(position.shown_above)]
-        text = "\n".join([*lines, position.typed])
+        tokens = EXCERPT_TOKENS
+        lines = excerpt_around(
+            position.shown, position.cursor, tokens, lambda line: self.backend.count(f"+{line}\n") + 2
+        )
+        above = lines.lines(position.shown)[: lines.above(position.shown_above)]
+        text = "\n".join([*above, position.typed])
         wanted = len(position.wanted)
         request = Request((text,), max_tokens=48 * wanted, max_lines=wanted)
         written = "".join(piece.text for piece in self.backend.write(request, lambda: False))
@@ -316,12 +304,12 @@ System = Callable[[Position], list[Answer]]
 
 
 def open_system(name: str, label: str, model: Model, judge: Judge, data: Path) -> System:
-    suffix_first = PromptFormat.SUFFIX_FIRST
+    suffix_first, paper = LintSeq(History.SUFFIX_FIRST), LintSeq(History.PAPER)
     match name:
         case "product":
             return lambda position: model.greedy(label, position, suffix_first, SETTINGS.tries)
         case "paper":
-            return lambda position: model.greedy(label, position, PromptFormat.PAPER, 0)
+            return lambda position: model.greedy(label, position, paper, 0)
         case "eight":
             return lambda position: model.eight(label, position, suffix_first)
         case "plain":
@@ -430,7 +418,7 @@ def evaluate(arguments: argparse.Namespace, path: Path) -> None:
                     continue
                 start = time.monotonic()
                 for position in positions(modules, task, missing, arguments.seed, judge.lint, known):
-                    judge.gate.baseline(position.base)  # known from idle time in the server
+                    judge.gate.against(position.base)  # known from idle time in the server
                     given = system(position)
                     file.write("".join(json.dumps(asdict(answer)) + "\n" for answer in given))
                     file.flush()

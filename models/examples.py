@@ -12,21 +12,21 @@ import random
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import closing
-from dataclasses import replace
 from pathlib import Path
 
 from evaluate import SETTINGS, Judge, Model, Written, by_confidence, opened
 from positions import NEXT_EDIT, TASKS, Position, modules_of, positions
 from statements import first_docstring_line, parse
 
-from lintseq_lsp.diffs import Diff
 from lintseq_lsp.engine import Engine
-from lintseq_lsp.gate import Reason
-from lintseq_lsp.generation import RESAMPLING, Step, propose
-from lintseq_lsp.prompts import PromptFormat
+from lintseq_lsp.formats.base import Edit
+from lintseq_lsp.formats.lintseq import History, LintSeq
+from lintseq_lsp.generation import RESAMPLING, Step
+from lintseq_lsp.reasons import Reason
 from lintseq_lsp.text import Document
 
 INSTRUCTION = "edit by instruction"
+FORMAT = LintSeq(History.SUFFIX_FIRST)
 LEGEND = """\
 In each block, lines that begin with a blank were given, `-` was taken out of the real file, `!` is a
 first answer that the gate rejected (nobody sees it), and `+` is what a user would be shown. `▮` ends what
@@ -66,17 +66,15 @@ def anywhere(position: Position, rejected: Written | None, shown: Written | None
 
 def example(model: Model, position: Position) -> Iterator[str]:
     """One position asked as the server asks: greedy, then sampled when that was rejected."""
-    state = model.state(position, PromptFormat.SUFFIX_FIRST)
-    request = model.request(position, state)
-    proposals = propose(model.backend, request, lambda: False)
-    greedy = model.written(position, state, proposals)
+    question = model.question(position, FORMAT)
+    proposals = model.proposals(question)
+    greedy = model.written(position, proposals)
     reason = model.judge.reason(position, greedy[0].document)[0] if greedy else None
     shown = greedy[0] if reason is Reason.ACCEPTED else None
-    is_complete = position.task == NEXT_EDIT and proposals[0].diff == Diff()
+    is_complete = position.task == NEXT_EDIT and proposals[0].edit == Edit()
     if not shown and not is_complete:
-        several = replace(request, sampling=RESAMPLING, candidates=SETTINGS.tries)
-        proposals = by_confidence(propose(model.backend, several, lambda: False))
-        for candidate in model.written(position, state, proposals):
+        proposals = by_confidence(model.proposals(question.sampled(RESAMPLING, SETTINGS.tries)))
+        for candidate in model.written(position, proposals):
             if model.judge.reason(position, candidate.document)[0] is Reason.ACCEPTED:
                 shown = candidate
                 break
@@ -144,7 +142,7 @@ if __name__ == "__main__":
             for number, position in enumerate(asked, 1):
                 parts += fenced(f"{number}", example(model, position))
         parts.append(f"## {INSTRUCTION.capitalize()}\n")
-        engine = Engine(model.backend, judge.gate, prompt_format=PromptFormat.SUFFIX_FIRST, settings=SETTINGS)
+        engine = Engine(model.backend, judge.gate, prompt_format=FORMAT, settings=SETTINGS)
         for number in range(arguments.count):
             parts += fenced(f"{number + 1}", by_instruction(engine, modules, number))
     arguments.out.write_text("\n".join(parts).rstrip() + "\n")

@@ -15,17 +15,16 @@ from typing import Any
 from statements import parse
 
 from lintseq_lsp import lintseq
-from lintseq_lsp.gate import Known
+from lintseq_lsp.asking.resolve import taken_out
 from lintseq_lsp.linters.base import Report
 from lintseq_lsp.linters.syntax import check_syntax
-from lintseq_lsp.synthesis.programs import beyond
 from lintseq_lsp.text import Document, indentation
+from lintseq_lsp.verdicts import Known
 
 NEXT_LINE, HALF_TYPED, NEXT_EDIT, REWRITE = TASKS = ("next line", "half-typed line", "next edit", "rewrite")
 MOST_LINES = 8  # taken out
 FEWEST_LEFT = 10  # lines that are left
 FILE_LINES = range(20, 401)  # longer modules are left out: linting them takes long and says nothing more
-CHECKS = 12  # of one backward step
 AWAY = 12  # lines at most, of the cursor from the next edit
 
 Lint = Callable[[str], Report]
@@ -162,7 +161,8 @@ def _cut(modules: Sequence[str], task: str, number: int, rng: random.Random, lin
             if not 2 <= len(seeds) <= MOST_LINES:
                 continue
         filled = [seed for seed in seeds if lines[seed].strip()]
-        removed = taken_out(lines, filled, lint)
+        known = Known(Document(modules[index]), lint(modules[index]).findings)
+        removed = taken_out(lines, filled, known, lint)
         if isinstance(removed, lintseq.Failure):
             continue  # the server, too, gives up after so many checks
         step = sorted(removed)
@@ -170,13 +170,6 @@ def _cut(modules: Sequence[str], task: str, number: int, rng: random.Random, lin
         few = task == REWRITE or sum(bool(lines[n].strip()) for n in step) <= MOST_LINES
         if few and len(lines) - len(step) >= FEWEST_LEFT:
             return Cut(task, number, index, wanted, typed, step)
-
-
-def taken_out(lines: Sequence[str], seeds: Sequence[int], lint: Lint) -> lintseq.State | lintseq.Failure:
-    """The lines that a backward step deletes, what the module has already being no error."""
-    text = "\n".join(lines)
-    known = Known(Document(text), lint(text).findings)
-    return lintseq.backward_step(lines, seeds, beyond(known, lint), max_checks=CHECKS)
 
 
 def _position(text: str, cut: Cut) -> Position:

@@ -26,15 +26,14 @@ from statistics import mean
 from typing import Any
 
 from lintseq_lsp.backends.base import Backend, Sampling
-from lintseq_lsp.diffs import Diff
-from lintseq_lsp.excerpt import Excerpt
+from lintseq_lsp.formats.base import PromptFormat, Room, Task, View
+from lintseq_lsp.formats.table import detect
 from lintseq_lsp.gate import Gate
-from lintseq_lsp.generation import Limits, State, Step, generate
-from lintseq_lsp.prompts import instruction_fragment
+from lintseq_lsp.generation import Limits, Step, generate
 from lintseq_lsp.text import Document
 
 SECONDS, MEGABYTES = 5, 512
-LIMITS = Limits(steps=64, lines=24, tries=4, tokens=256)
+LIMITS, LINES, TOKENS = Limits(steps=64, tries=4), 24, 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,21 +128,37 @@ def run(program: str, *, seconds: int = SECONDS, megabytes: int = MEGABYTES) -> 
     return Result.PASSED if child.returncode == 42 else Result.FAILED
 
 
-def write(backend: Backend, gate: Gate, instruction: str, sampling: Sampling) -> str:
-    """The program that one sequence of diffs builds from the empty file."""
+def write(
+    backend: Backend, prompt_format: PromptFormat, gate: Gate, instruction: str, sampling: Sampling
+) -> str:
+    """The program that one sequence of edits builds from the empty file."""
     document = Document("")
-    state = State(document, Excerpt(()), (instruction_fragment(instruction),))
-    for item in generate(state, backend, gate, gate.baseline(document), limits=LIMITS, sampling=sampling):
-        if isinstance(item, Step) and item.verdict.accepted and isinstance(item.diff, Diff):
+    room = Room(backend.context, LINES, TOKENS)
+    question = prompt_format.ask(
+        View(document, 0, instruction=instruction), Task.INSTRUCT, backend.count, room
+    )
+    if question is None:
+        return ""
+    bar = gate.against(document)
+    for item in generate(question, document, backend, bar, limits=LIMITS, sampling=sampling):
+        if isinstance(item, Step) and item.verdict.accepted:
             document = item.document
     return document.text
 
 
-def score(backend: Backend, gate: Gate, problem: Problem, samples: int, temperature: float) -> int:
+def score(
+    backend: Backend,
+    prompt_format: PromptFormat,
+    gate: Gate,
+    problem: Problem,
+    samples: int,
+    temperature: float,
+) -> int:
     """How many of the samples pass."""
     passed = 0
     for seed in range(samples):
-        program = write(backend, gate, problem.instruction, Sampling(temperature, 0.95, seed=seed))
+        sampling = Sampling(temperature, 0.95, seed=seed)
+        program = write(backend, prompt_format, gate, problem.instruction, sampling)
         result = run(problem.complete(program))
         if result is Result.NO_SANDBOX:
             raise SystemExit("this system grants no network namespace: programs are not run")
@@ -177,10 +192,12 @@ def main(arguments: argparse.Namespace) -> None:
     with arguments.problems.open() as file:
         problems = [problem_of(json.loads(line)) for line in file if line.strip()]
     backend = LlamaBackend(arguments.model)
+    prompt_format = detect(backend.has, backend.name)
     gate = open_gate(Settings(gate_timeout=20.0), None) if arguments.gated else ungated()
     passed = []
     for problem in problems:
-        passed.append(score(backend, gate, problem, arguments.samples, arguments.temperature))
+        count = score(backend, prompt_format, gate, problem, arguments.samples, arguments.temperature)
+        passed.append(count)
         print(f"{problem.name}: {passed[-1]} of {arguments.samples}", flush=True)
     gate.linter.close()
     print(table(passed, arguments.samples, arguments.k))

@@ -5,7 +5,7 @@
 - open block: the same, with the block at the cursor as the first of them;
 - rewrite: the same, with what depends on the block left out as well, as a backward step does.
 
-Deliberately absent: the formats, which are the product's (`prompts`, `diffs`), and tokens (sequences.py).
+Deliberately absent: the formats, which are the product's (`formats.lintseq`), and tokens (sequences.py).
 """
 
 import random
@@ -28,14 +28,14 @@ from statements import (
 
 from lintseq_lsp.diffs import render
 from lintseq_lsp.excerpt import excerpt_around
-from lintseq_lsp.lintseq import diff_between, trimmed
-from lintseq_lsp.prompts import PromptFormat, chunk, history, instruction_fragment
-from lintseq_lsp.text import Document, indentation
+from lintseq_lsp.formats.lintseq import History, chunk, history, instruction_fragment
+from lintseq_lsp.lintseq import diff_between
+from lintseq_lsp.text import Document, indentation, trimmed
 
 EMPTY, NEXT_EDIT, OPEN_BLOCK, REWRITE = "empty", "next edit", "open block", "rewrite"
 KINDS = {EMPTY: 0.16, NEXT_EDIT: 0.26, OPEN_BLOCK: 0.42, REWRITE: 0.16}  # shares
 INSTRUCTED = {EMPTY: 0.8, NEXT_EDIT: 0.5, OPEN_BLOCK: 0.25, REWRITE: 0.5}  # shares with an instruction
-FORMATS = {PromptFormat.SUFFIX_FIRST: 0.9, PromptFormat.PAPER: 0.1}
+HISTORIES = {History.SUFFIX_FIRST: 0.9, History.PAPER: 0.1}
 LEAST_BUDGET, MOST_BUDGET = 120, 700  # tokens of an excerpt, by `cost`
 DEFINITION_LINES = range(4, 61)  # of what is built from nothing
 KEPT_DOCSTRINGS = 0.5
@@ -76,7 +76,7 @@ def samples_of(text: str, rng: random.Random, context: int, tokens_per_sample: i
     document = Document("\n".join(module.lines))
     used: set[int] = set()
     for _ in range(max(1, round(sum(map(cost, module.lines)) / tokens_per_sample))):
-        kind, prompt_format = choose(rng, KINDS), choose(rng, FORMATS)
+        kind, told = choose(rng, KINDS), choose(rng, HISTORIES)
         instructed = rng.random() < INSTRUCTED[kind]
         free = [s for s in (module.definitions if kind == EMPTY else module.statements) if s.code not in used]
         targets = [s for s in free if fits(s, kind)]
@@ -95,13 +95,13 @@ def samples_of(text: str, rng: random.Random, context: int, tokens_per_sample: i
                 continue
             used |= {n for n in numbers if abs(n - target.code) < APART}
             if kind == NEXT_EDIT:
-                sample = next_edit(module, numbers, rng, prompt_format, instructed=instructed)
+                sample = next_edit(module, numbers, rng, told, instructed=instructed)
             else:
                 asked = instructions.for_statement(module, target, rng) if instructed else ""
                 if kind == OPEN_BLOCK:
-                    sample = open_block(module, numbers, target, rng, prompt_format, asked)
+                    sample = open_block(module, numbers, target, rng, told, asked)
                 else:
-                    sample = rewrite(module, numbers, target, prompt_format, asked)
+                    sample = rewrite(module, numbers, target, told, asked)
         if sample is not None:
             yield sample
 
@@ -167,7 +167,7 @@ def step(module: Module, before: list[int], after: list[int]) -> str:
 
 
 def next_edit(
-    module: Module, numbers: list[int], rng: random.Random, prompt_format: PromptFormat, *, instructed: bool
+    module: Module, numbers: list[int], rng: random.Random, told: History, *, instructed: bool
 ) -> Sample:
     """An excerpt without what some steps insert as history, then those steps. An instruction asks for one."""
     states = growth(module, numbers, rng, rng.choice(INSTRUCTED_STEPS if instructed else STEPS), STEP_LINES)
@@ -180,7 +180,7 @@ def next_edit(
         inserted = [s for s in module.statements if s.code in missing]
         if instructed and inserted:
             asked = instructions.for_statement(module, inserted[0], rng)
-    fragments = history([module.lines[n] for n in shown], above, prompt_format)
+    fragments = history([module.lines[n] for n in shown], above, told)
     steps = [step(module, before, after) for before, after in pairwise(states)]
     return Sample([instruction_fragment(asked), *fragments], steps)
 
@@ -190,7 +190,7 @@ def open_block(
     numbers: list[int],
     target: Statement,
     rng: random.Random,
-    prompt_format: PromptFormat,
+    told: History,
     instruction: str = "",
 ) -> Sample:
     """An excerpt as history, then the block at the cursor, then what else was left out."""
@@ -211,7 +211,7 @@ def open_block(
         grown = sorted({*state, *following})
         steps.append(step(module, state, grown))
         state = grown
-    return placed(module, shown, block, steps, prompt_format, instruction)
+    return placed(module, shown, block, steps, told, instruction)
 
 
 def end_of_block(module: Module, target: Statement, rng: random.Random) -> int:
@@ -235,7 +235,7 @@ def rewrite(
     module: Module,
     numbers: list[int],
     target: Statement,
-    prompt_format: PromptFormat,
+    told: History,
     instruction: str = "",
 ) -> Sample | None:
     """The same without what depends on the block, which comes back in a last diff. None if that is much."""
@@ -248,7 +248,7 @@ def rewrite(
     shown, steps = trimmed(module.lines, inside - lines), []
     if not lines.issubset(block):
         steps.append(step(module, sorted({*shown, *block}), trimmed(module.lines, inside)))
-    return placed(module, shown, block, steps, prompt_format, instruction)
+    return placed(module, shown, block, steps, told, instruction)
 
 
 def placed(
@@ -256,11 +256,11 @@ def placed(
     shown: list[int],
     block: range,
     steps: list[str],
-    prompt_format: PromptFormat,
+    told: History,
     instruction: str,
 ) -> Sample:
     """The lines that are shown as history; then the lines of `block`, at their place, and `steps`."""
     above = sum(n < block.start for n in shown)
     first = chunk([module.lines[n] for n in block], above)
-    fragments = history([module.lines[n] for n in shown], above, prompt_format)
+    fragments = history([module.lines[n] for n in shown], above, told)
     return Sample([instruction_fragment(instruction), *fragments], [first, *steps])

@@ -33,7 +33,7 @@ import numpy as np
 from rows import END, GIVEN, packed, write_rows
 from samples import Sample, samples_of
 
-from lintseq_lsp.prompts import BOUNDARY, instruction_fragment
+from lintseq_lsp.formats.lintseq import DIFF, instruction_fragment
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -46,7 +46,7 @@ LINE_END = "Ċ"  # a newline in the byte-level alphabet; it is a token of its ow
 
 def encoded(sample: Sample, tokenizer: "Tokenizer", context: int) -> list[int] | None:
     """Ids of a sequence with its end; whole diffs only. None when no answer fits."""
-    boundary = tokenizer.token_to_id(BOUNDARY)
+    boundary = tokenizer.token_to_id(DIFF.text)
     given = len(sample.shown)
     ids: list[int] = []
     for i, encoding in enumerate(tokenizer.encode_batch([*sample.shown, *sample.asked])):

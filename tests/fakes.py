@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
 
-from lintseq_lsp.backends.base import Piece, Request, Usage
+from lintseq_lsp.backends.base import EVERYTHING, Piece, Request, Special, Usage
 from lintseq_lsp.backends.scripted import ScriptedBackend
 from lintseq_lsp.gate import Gate, GatePolicy
 from lintseq_lsp.linters.base import Check, Dependencies, Finding, OnDisk, Report, Tier
@@ -105,12 +105,16 @@ class LineModel:
     """
 
     name = "lines"
+    abilities = EVERYTHING
 
     def __init__(self, *answers: Sequence[str], context: int = 1024) -> None:
         self.context = context
         self.usage = Usage()
         self.requests: list[Request] = []
         self._answers = list(answers)
+
+    def has(self, special: Special) -> bool:
+        return bool(special.text)
 
     def count(self, text: str) -> int:
         return ScriptedBackend([]).count(text)
@@ -129,8 +133,10 @@ class LineModel:
 
 def _continuation(request: Request, lines: Sequence[str]) -> str:
     fragment = request.prompt[-1]
-    headers = [(fragment + begin).split("\n")[0] for begin in request.begins or [""]]
-    if not fragment + "".join(request.begins):
+    assert isinstance(fragment, str)
+    begins = [begin for group in request.begins for begin in group]
+    headers = [(fragment + begin).split("\n")[0] for begin in begins or [""]]
+    if not fragment + "".join(begins):
         return "\n"
     wanted = [header for header in headers if _count(header) == len(lines)] or headers
     whole = "\n".join([wanted[-1], *(f"+{line}" for line in lines)]) + "\n"

@@ -42,6 +42,7 @@ STEPS = "# step: a = 1\n# bad step\n# step: b = 2\n"
 
 def started(**options):
     client = Client(FAKE, cwd=ROOT)
+    client.answers["window/workDoneProgress/create"] = lambda _: None
     client.initialize(**options)
     return client
 

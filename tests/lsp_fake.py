@@ -4,31 +4,36 @@ Run as a script. Comment lines of a document are orders: `# offer: TEXT` (at the
 end), `# below: TEXT` (a line below the cursor's), `# next: LINE TEXT` (a line inserted there),
 `# wait next: FILE` (behind each of those, until the file exists), `# resolve: TEXT` (instead of the
 action's line), `# step: TEXT` and `# bad step` (for an instruction), `# block` (until cancelled),
-`# wait: FILE` (until the file exists), `# crash`, `# model error`, `# out of date` (to be
+`# wait: FILE` (until the file exists), `# lint: FILE` (the linter is busy until then),
+`# crash`, `# model error`, `# out of date` (to be
 judged again), `# wrong by now` (and then rejected).
 Every call is a line of standard error.
 """
 
 import os
 import sys
+import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
+from concurrent.futures import Future
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from lintseq_lsp.actions import Action
-from lintseq_lsp.diffs import Diff
+from lintseq_lsp.asking.remembered import recall
 from lintseq_lsp.edits import Replacement, rebase
-from lintseq_lsp.errors import Cancelled, ModelError, ModelFileError
-from lintseq_lsp.gate import Reason, Verdict
+from lintseq_lsp.errors import Cancelled, ModelError, ModelFileError, Pending
+from lintseq_lsp.formats.base import Edit
 from lintseq_lsp.generation import Ended, Step
 from lintseq_lsp.linters.base import Tier
-from lintseq_lsp.settings import Settings
+from lintseq_lsp.lsp.engine import Engine
+from lintseq_lsp.reasons import Reason
+from lintseq_lsp.settings import Part, Settings
 from lintseq_lsp.suggestions import Evidence, Memory, Outcome, Suggestion
 from lintseq_lsp.text import Document
+from lintseq_lsp.verdicts import Verdict
 
-HEAVY = ("pylint", "astroid", "llama_cpp", "numpy", "pyflakes", "psutil", "rich", "typer")
+HEAVY = ("IPython", "pylint", "astroid", "llama_cpp", "numpy", "pyflakes", "psutil", "rich", "typer")
 
 
 def log(text: str) -> None:
@@ -37,31 +42,35 @@ def log(text: str) -> None:
 
 
 class FakeEngine:
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, memory: Memory) -> None:
         self.settings = settings
-        self.memory = Memory()
+        self.memory = memory
 
     def close(self) -> None:
         log("close")
 
-    def prepare(self, document: Document, line: int | None = None) -> None:
+    def prepare(self, document: Document, line: int | None, *, patience: float) -> bool:
         log(f"prepare {document.path} {line}")
+        self.lint(document, line, patience=patience)
+        return True
+
+    def lint(self, document: Document, line: int | None, *, patience: float) -> None:
+        files = [Path(name) for name in orders(document, "lint")]
+        if not all(file.exists() for file in files):
+            assert patience < 1
+            log(f"lint {document.path} {line}")
+            report: Future[None] = Future()
+            threading.Thread(target=finish, args=(files, report), daemon=True).start()
+            raise Pending(report)
 
     def recall(self, document: Document, offset: int) -> Outcome | None:
-        from lintseq_lsp.engine import Engine
-
-        return Engine.recall(self, document, offset)  # type: ignore[arg-type]
+        return recall(self.memory, self.holds, document, offset)
 
     def recall_next(self, document: Document) -> Suggestion | None:
         return self.memory.recall_next(document)
 
     def holds(self, suggestion: Suggestion) -> bool:
         return {"# out of date", "# wrong by now"}.isdisjoint(suggestion.base.lines)
-
-    def _remembered(self, document: Document, offset: int) -> Iterator[Suggestion]:
-        from lintseq_lsp.engine import Engine
-
-        return Engine._remembered(self, document, offset)  # type: ignore[arg-type]
 
     def complete(
         self,
@@ -89,7 +98,7 @@ class FakeEngine:
         offset: int,
         *,
         certainty: float,
-        heard: Callable[[Outcome, Document], None],
+        on_clean: Callable[[Outcome, Document], None],
         cancelled: Callable[[], bool],
     ) -> Outcome:
         log(f"next_edit {document.path} {offset} {certainty}")
@@ -107,7 +116,7 @@ class FakeEngine:
                 alone = replace(change, base=state, replacements=tuple(moved))
                 self.memory.remember_next(state.text, alone)
                 state = Document(alone.text, None, document.path)
-            heard(outcome(tuple(found)), state)
+            on_clean(outcome(tuple(found)), state)
             self._obey(
                 Document("\n".join(f"# wait: {name}" for name in orders(document, "wait next"))), cancelled
             )
@@ -121,7 +130,7 @@ class FakeEngine:
         if "# wrong by now" in now.lines:
             return None
         moved = rebase(suggestion.replacements, suggestion.base.text, now.text)
-        return moved and replace(suggestion, base=now, replacements=tuple(moved))
+        return replace(suggestion, base=now, replacements=tuple(moved)) if moved else None
 
     def resolve(self, document: Document, action: Action, *, cancelled: Callable[[], bool]) -> Outcome:
         log(f"resolve {action.kind.value} {action.first_line} {action.last_line}")
@@ -137,7 +146,7 @@ class FakeEngine:
         document: Document,
         instruction: str,
         *,
-        lines: tuple[int, int] | None = None,
+        lines: tuple[int, int] | None,
         cancelled: Callable[[], bool],
     ) -> Iterator[Step | Ended]:
         log(f"edit {instruction} {lines}")
@@ -147,9 +156,9 @@ class FakeEngine:
                 text += line.removeprefix("# step: ") + "\n"
                 accepted += 1
                 state = Document(text, document.version, document.path)
-                yield Step(number, Diff(), "", state, Verdict(Reason.ACCEPTED, tier=Tier.PYLINT))
+                yield Step(number, Edit(), "", document, state, Verdict(Reason.ACCEPTED, tier=Tier.PYLINT))
             elif line == "# bad step":
-                yield Step(number, Diff(), "", document, Verdict(Reason.NEW_FINDINGS))
+                yield Step(number, Edit(), "", document, document, Verdict(Reason.NEW_FINDINGS))
             else:
                 self._obey(Document(line), cancelled)
         yield Ended(Reason.COMPLETE, Document(text), accepted, 0)
@@ -168,6 +177,15 @@ class FakeEngine:
                 log("cancelled")
                 raise Cancelled
             time.sleep(0.002)
+
+
+def finish(files: list[Path], report: Future[None]) -> None:
+    while not all(file.exists() for file in files):
+        if report.cancelled():
+            log("lint given up")
+            return
+        time.sleep(0.002)
+    report.set_result(None)
 
 
 def orders(document: Document, name: str) -> list[str]:
@@ -190,22 +208,27 @@ def outcome(suggestions: tuple[Suggestion, ...]) -> Outcome:
     )
 
 
-def open_engine(
-    settings: Settings, folder: Path | None, opened: Callable[[], dict[str, str]], **_: object
-) -> Any:
-    del opened
+def open_engine(settings: Settings, folder: Path | None, *_: object, memory: Memory, **__: object) -> Engine:
     log(f"open {settings.model} {folder} {settings.trusted}")
     log(f"heavy {[name for name in HEAVY if name in sys.modules]}")
     log(f"standard input {os.read(0, 1)!r}")
     print("a library that writes to standard output")  # noqa: T201
     if settings.model == "broken":
         raise ModelFileError("the model broken is no model: choose another one")
-    return FakeEngine(settings)
+    return FakeEngine(settings, memory)
+
+
+def reopen(
+    engine: FakeEngine, parts: Collection[Part], settings: Settings, *_: object, **__: object
+) -> FakeEngine:
+    log(f"reopen {' '.join(sorted(part.value for part in parts))} {settings.model}")
+    return engine
 
 
 if __name__ == "__main__":
     import lintseq_lsp.runtime
     from lintseq_lsp.lsp import start
 
-    lintseq_lsp.runtime.open_engine = open_engine
+    lintseq_lsp.runtime.open_engine = open_engine  # type: ignore[assignment]
+    lintseq_lsp.runtime.reopen = reopen  # type: ignore[assignment]
     sys.exit(start.serve(sys.argv[1:]))

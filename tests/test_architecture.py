@@ -1,4 +1,5 @@
-"""The layers: imports run downwards, each foreign library has one importer, only the command line prints.
+"""The layers: imports run downwards and in no circle, each foreign library has one importer, and only the
+command line prints.
 
 Read from the syntax trees, so that imports inside of functions count. What only types need
 (`if TYPE_CHECKING:`) counts as well.
@@ -10,6 +11,7 @@ import sys
 import tomllib
 from collections.abc import Iterator
 from functools import cache
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -24,58 +26,81 @@ MODULES = {
     for path in PACKAGE.rglob("*.py")
 }
 
-# Values in, values out: nothing here starts anything, waits for anything or knows a library.
-CORE = {
-    f"lintseq_lsp.{name}"
-    for name in (
-        "actions",
+# From the bottom to the top: modules, or packages with all that is in them. A module imports those of its
+# own layer and of lower ones. The core takes values and returns values; it meets the world through the
+# protocols in `backends.base` and `linters.base` alone.
+CORE_LAYERS = {
+    "values": (
         "alignment",
         "backends.base",
-        "completion",
         "diffs",
         "edits",
         "encoding",
-        "engine",
         "errors",
-        "excerpt",
-        "gate",
-        "generation",
-        "grammar",
+        "formats.base",
         "hooks.apply_patch",
         "hooks.clients",
         "hooks.events",
-        "hooks.policy",
+        "indenting",
         "linters.base",
-        "lintseq",
-        "pragmas",
-        "prompts",
+        "reasons",
         "repetition",
         "settings",
-        "suggestions",
         "text",
         "typed",
-    )
+    ),
+    "documents": (
+        "actions",
+        "completion",
+        "excerpt",
+        "formats",
+        "hooks.policy",
+        "lintseq",
+        "pragmas",
+        "verdicts",
+    ),
+    "gate": ("gate",),
+    "suggestions": ("suggestions",),
+    "generation": ("generation",),
+    "asking": ("asking",),
+    "engine": ("engine",),
+}
+LAYERS = CORE_LAYERS | {
+    "libraries": ("backends", "globs", "linters", "notebooks", "patches"),
+    "stages": ("scenario", "synthesis", "weights"),
+    "assembly": ("doctor", "runtime"),
+    "agents": ("hooks",),
+    "protocol": ("lsp",),
+    "measurement": ("bench",),
+    # Some commands lie beside their stage.
+    "command line": ("__main__", "cli", "commands", "synthesis.commands", "weights.commands"),
 }
 UNKNOWN_TO_THE_CORE = {
-    "asyncio",
     "astroid",
+    "asyncio",
     "cattrs",
     "llama_cpp",
     "lsprotocol",
     "multiprocessing",
     "numpy",
+    "os",
+    "pathlib",
     "pyflakes",
     "pygls",
     "pylint",
     "rich",
+    "shutil",
     "socket",
     "subprocess",
+    "tempfile",
+    "threading",
     "typer",
 }
 
 # Library: the only modules (or, with a dot at the end, packages) that import it.
 IMPORTERS = {
-    "astroid": ("lintseq_lsp.linters.pylint_worker",),
+    "astroid": ("lintseq_lsp.linters.worker.",),
+    "IPython": ("lintseq_lsp.notebooks",),
     "attrs": ("lintseq_lsp.lsp.",),
     "cattrs": ("lintseq_lsp.lsp.",),
     "gguf": ("lintseq_lsp.weights.",),
@@ -83,33 +108,19 @@ IMPORTERS = {
     "huggingface_hub": ("lintseq_lsp.weights.fetch",),
     "llama_cpp": (
         "lintseq_lsp.backends.llama",
+        "lintseq_lsp.backends.llama_library",
         "lintseq_lsp.bench.llama",  # the bare loop that the backend is measured against
         "lintseq_lsp.weights.convert",
     ),
     "lsprotocol": ("lintseq_lsp.lsp.",),
     "pyflakes": ("lintseq_lsp.linters.syntax",),
     "pygls": ("lintseq_lsp.lsp.",),
-    "pylint": ("lintseq_lsp.linters.pylint_worker",),
-    "unidiff": ("lintseq_lsp.patches",),
+    "pylint": ("lintseq_lsp.linters.worker.",),
+    "unidiff": ("lintseq_lsp.patches.reading",),
 }
 
 # Imported where it is there, for what only it can do.
 OPTIONAL = {"torch"}
-
-# From the bottom to the top, by what the names begin with. A module imports those of its own layer and
-# of lower ones.
-LAYERS = {
-    "core": (),
-    "libraries": ("backends", "linters", "patches"),
-    "stages": ("scenario", "synthesis", "weights"),
-    "assembly": ("doctor", "runtime"),
-    "agents": ("hooks",),
-    "protocol": ("lsp",),
-    "measurement": ("bench",),
-    "command line": ("__main__", "cli", "commands"),
-}
-# Commands that lie beside their stage, and are the command line all the same.
-COMMANDS = ("lintseq_lsp.synthesis.commands", "lintseq_lsp.weights.commands")
 
 
 @cache
@@ -132,33 +143,50 @@ def imports(module: str) -> Iterator[tuple[str, int]]:
 
 
 def layer(module: str) -> str:
-    if module in COMMANDS:
-        return "command line"
-    if module == "lintseq_lsp" or module in CORE:
-        return "core"
-    inner = module.removeprefix("lintseq_lsp.")
-    fitting = [name for name, beginnings in LAYERS.items() if inner.startswith(beginnings)]
+    """By the longest name that is the module, or a package around it."""
+    inner = module.removeprefix("lintseq_lsp").removeprefix(".")
+    if not inner:
+        return "values"
+    fitting = [
+        (len(name), layer)
+        for layer, names in LAYERS.items()
+        for name in names
+        if f"{inner}.".startswith(f"{name}.")
+    ]
     assert fitting, f"{module} is in no layer: say in which one, in {Path(__file__).name}"
-    return fitting[0]
+    return max(fitting)[1]
 
 
 def height(module: str) -> int:
     return list(LAYERS).index(layer(module))
 
 
-@pytest.mark.parametrize("module", sorted(CORE))
-def test_the_core_knows_no_library(module: str) -> None:
+def inner_imports(module: str) -> set[str]:
+    """Those of the package's own modules."""
+    return {name for name, _ in imports(module) if name in MODULES}
+
+
+@pytest.mark.parametrize("module", sorted(module for module in MODULES if layer(module) in CORE_LAYERS))
+def test_the_core_knows_no_library_and_no_file(module: str) -> None:
     for imported, line in imports(module):
         assert imported.partition(".")[0] not in UNKNOWN_TO_THE_CORE, f"{module}:{line} imports {imported}"
+    for node in ast.walk(tree(module)):
+        opens = isinstance(node, ast.Call) and ast.unparse(node.func) == "open"
+        assert not opens, f"{module}:{node.lineno} opens a file"
 
 
 @pytest.mark.parametrize("module", sorted(MODULES))
 def test_imports_run_downwards(module: str) -> None:
-    for imported, line in imports(module):
-        if imported.startswith("lintseq_lsp"):
-            assert height(imported) <= height(module), (
-                f"{module}:{line} ({layer(module)}) imports {imported} ({layer(imported)})"
-            )
+    for imported in inner_imports(module):
+        assert height(imported) <= height(module), (
+            f"{module} ({layer(module)}) imports {imported} ({layer(imported)})"
+        )
+
+
+def test_no_imports_go_in_a_circle() -> None:
+    """Not for types alone either: two modules that need each other are one."""
+    order = TopologicalSorter({module: inner_imports(module) for module in MODULES})
+    order.prepare()  # raises CycleError, which names the circle
 
 
 @pytest.mark.parametrize("library", sorted(IMPORTERS))
@@ -177,7 +205,8 @@ def test_a_library_has_one_importer(library: str) -> None:
 def test_what_is_imported_is_what_is_required() -> None:
     project = tomllib.loads((PACKAGE.parent / "pyproject.toml").read_text("utf-8"))["project"]
     required = {re.split("[<>=]", name)[0].replace("-", "_") for name in project["dependencies"]}
-    required = {"llama_cpp" if name == "llama_cpp_python" else name for name in required}
+    other_names = {"llama_cpp_python": "llama_cpp", "ipython": "IPython"}
+    required = {other_names.get(name, name) for name in required}
     imported = {name.partition(".")[0] for module in MODULES for name, _ in imports(module)}
     assert imported - sys.stdlib_module_names - {"lintseq_lsp"} - OPTIONAL == required
 
@@ -197,6 +226,10 @@ def test_only_the_command_line_prints(module: str) -> None:
 
 
 def test_the_walk_sees_what_it_is_for() -> None:
-    assert not CORE - set(MODULES)
-    assert "lintseq_lsp.linters.base" in {name for name, _ in imports("lintseq_lsp.gate")}
-    assert height("lintseq_lsp.cli") > height("lintseq_lsp.lsp.server") > height("lintseq_lsp.text")
+    listed = {f"lintseq_lsp.{name}" for names in LAYERS.values() for name in names}
+    assert not listed - set(MODULES)
+    assert "lintseq_lsp.linters.base" in inner_imports("lintseq_lsp.gate")
+    assert "lintseq_lsp.actions" in inner_imports("lintseq_lsp.lsp.engine")  # for types only
+    order = ["cli", "lsp.server", "engine", "asking.job", "generation", "gate", "text"]
+    heights = [height(f"lintseq_lsp.{name}") for name in order]
+    assert heights == sorted(set(heights), reverse=True)

@@ -9,13 +9,14 @@ import pytest
 from small_model import SMALL_MODEL
 from typer.testing import CliRunner
 
-from lintseq_lsp.backends.base import Request, Stop
+from lintseq_lsp.backends.base import Request
 from lintseq_lsp.bench import sections
 from lintseq_lsp.bench.llama import BareLoop, RecordedLlama
 from lintseq_lsp.bench.texts import cut, statements, texts, typed
 from lintseq_lsp.bench.values import Plan, Result, Target
 from lintseq_lsp.commands import app
 from lintseq_lsp.errors import LintSeqError
+from lintseq_lsp.formats.lintseq import DIFF
 
 FIELDS = {"name", "unit", "n", "min", "p25", "p50", "p75", "p90", "p95", "max", "target", "reached", "note"}
 
@@ -84,14 +85,18 @@ def test_a_line_is_typed_anew() -> None:
     assert keys[-1].document.position(keys[-1].offset) == (line + 1, len(keys[0].document.lines[line]))
 
 
+def of(fragment: str, *begins: str, max_lines: int | None = None) -> Request:
+    return Request(["\n", DIFF, fragment], frozenset({DIFF}), [begins] if begins else [], max_lines=max_lines)
+
+
 @pytest.mark.parametrize("begins", [(), ("@@ -0,0 +1", "@@ -0,0 +1,2 @@\n+"), ("\n", "@@ -0,0 +1 @@\n+")])
 def test_a_recording_is_written_token_by_token(begins: tuple[str, ...]) -> None:
     backend = RecordedLlama(SMALL_MODEL)
     try:
         backend.answer = lambda: "@@ -0,0 +1 @@\n+value = [item for item in range(10)]\n"
-        pieces = list(backend.write(Request(["\n", ""], begins), lambda: False))
+        pieces = list(backend.write(of("", *begins), lambda: False))
         assert "".join(piece.text for piece in pieces) == backend.answer()
-        assert pieces[-1].stop is Stop.BOUNDARY
+        assert pieces[-1].stop is DIFF
         assert backend.usage.written == backend.count(backend.answer()) + 1
     finally:
         backend.close()
@@ -102,7 +107,10 @@ def test_a_recording_follows_what_is_typed_already() -> None:
     try:
         backend.answer = lambda: "ue = 1\n"
         pieces = list(
-            backend.write(Request(["\n", "@@ -0,0 +1 @@\n+"], ("val",), max_lines=1), lambda: False)
+            backend.write(
+                of("@@ -0,0 +1 @@\n+", "val", max_lines=1),
+                lambda: False,
+            )
         )
         assert "".join(piece.text for piece in pieces) == "value = 1\n"
     finally:

@@ -7,12 +7,13 @@ import shlex
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
 
-from lintseq_lsp.commands import app
-from lintseq_lsp.patches import FileChange, changes
+from lintseq_lsp.commands import app, edit, files
+from lintseq_lsp.patches.applying import FileChange, changes
 
 SOURCE = """import math
 
@@ -112,6 +113,26 @@ def test_output_that_cannot_be_written_is_one_line(source: Path, arguments: list
     assert done.stderr == "lintseq-lsp: the output cannot be written: No space left on device\n"
 
 
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "cp437:strict", "utf-8"])
+def test_a_terminal_may_have_any_encoding(tmp_path: Path, encoding: str) -> None:
+    """What it does not have is escaped: in a source, in a message, and in the name of a file."""
+    file = tmp_path / "naïve_中.py"
+    file.write_text("ungefähr_中()\n", "utf-8")
+    recording = tmp_path / "stream.txt"
+    recording.write_text("@@ -1,0 +2 @@\n+x = '中'\n<|diff|>", "utf-8")
+    environment = {**os.environ, "PYTHONIOENCODING": encoding}
+    edits = ["--instruction", "Double.", "--model", f"scripted:{recording}"]
+    at = ["--line", "1", "--column", "0", "--model", f"scripted:{recording}"]
+    for command in (["check", str(file)], ["edit", str(file), *edits], ["complete", str(file), *at]):
+        done = subprocess.run(
+            [sys.executable, "-m", "lintseq_lsp", *command], capture_output=True, check=False, env=environment
+        )
+        output = (done.stdout + done.stderr).decode(encoding.partition(":")[0])
+        assert done.returncode == (1 if command[0] == "check" else 0), output
+        assert "Traceback" not in output
+        assert command[0] != "check" or ("中" if encoding == "utf-8" else "\\u4e2d") in output
+
+
 @pytest.mark.parametrize("closed", ["<&-", "<&- >&-", "<&- >&- 2>&-"])
 def test_a_server_without_input_ends(closed: str) -> None:
     command = f"exec {shlex.quote(sys.executable)} -m lintseq_lsp --stdio {closed}"
@@ -126,6 +147,74 @@ def test_write_replaces_the_file_and_keeps_its_mode(source: Path, model: str) ->
     assert source.read_bytes().decode() == EDITED
     assert os.stat(source).st_mode & 0o777 == 0o640  # noqa: PTH116
     assert sorted(path.name for path in source.parent.iterdir()) == ["circle.py", "stream.txt"]
+
+
+def write_double(file: Path, model: str) -> tuple[int, str]:
+    return run("edit", str(file), "--instruction", "Double.", "--write", "--model", model)
+
+
+def test_what_changed_meanwhile_is_not_written_over(
+    source: Path, model: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also when it is gone, which is not for us to undo."""
+    sample = edit._sample
+    for meanwhile, message in (
+        ("mine = 1\n", "has changed since it was read: nothing is written"),
+        (None, "is gone: nothing is written"),
+    ):
+
+        def slow(*arguments: Any, text: str | None = meanwhile, **options: Any) -> edit.Sequence:
+            source.unlink() if text is None else source.write_text(text)
+            return sample(*arguments, **options)
+
+        monkeypatch.setattr(edit, "_sample", slow)
+        source.write_text(SOURCE)
+        code, output = write_double(source, model)
+        assert (code, message in " ".join(output.split())) == (2, True)
+        assert (source.read_text() if source.exists() else None) == meanwhile
+        assert {path.name for path in source.parent.iterdir()} <= {"circle.py", "stream.txt"}
+
+
+def test_links_lead_to_the_same_file_as_before(source: Path, model: str) -> None:
+    link, name = source.parent / "link.py", source.parent / "name.py"
+    link.symlink_to(source.name)
+    name.hardlink_to(source)
+    assert write_double(link, model)[0] == 0
+    assert link.is_symlink()
+    assert source.read_text() == name.read_text() == EDITED
+    assert source.samefile(name)
+    assert {path.name for path in source.parent.iterdir()} == {
+        "circle.py",
+        "link.py",
+        "name.py",
+        "stream.txt",
+    }
+
+
+@pytest.mark.skipif(os.name == "nt" or os.geteuid() != 0, reason="only root gives files away")
+def test_the_owner_stays(source: Path, model: str) -> None:
+    os.chown(source, 1234, 2345)
+    source.chmod(0o2640)
+    assert write_double(source, model)[0] == 0
+    found = source.stat()
+    assert (found.st_uid, found.st_gid, found.st_mode & 0o7777) == (1234, 2345, 0o2640)
+
+
+def test_a_file_whose_owner_cannot_be_kept_is_written_over(
+    source: Path, model: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(files, "_dress_up", lambda *_: False)
+    number = source.stat().st_ino
+    assert write_double(source, model)[0] == 0
+    assert (source.read_text(), source.stat().st_ino) == (EDITED, number)
+    assert sorted(path.name for path in source.parent.iterdir()) == ["circle.py", "stream.txt"]
+
+
+@pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="root may write everywhere")
+def test_a_file_that_may_not_be_written_stays(source: Path, model: str) -> None:
+    source.chmod(0o440)
+    assert write_double(source, model)[0] == 2
+    assert source.read_text() == SOURCE
 
 
 def test_a_diff_of_a_file_with_a_byte_order_mark_applies_from_its_folder(
@@ -189,6 +278,127 @@ def test_check_is_differential(tmp_path: Path) -> None:
     code, output = run("check", str(before))
     assert code == 1
     assert "E0602" in output
+
+
+def project(folder: Path, version: str) -> Path:
+    """A project whose environment is of that Python."""
+    (folder / ".venv" / "lib" / f"python{version}" / "site-packages").mkdir(parents=True)
+    (folder / ".venv" / "pyvenv.cfg").write_text(f"version = {version}.0\n")
+    return folder / "a.py"
+
+
+@pytest.mark.skipif(sys.version_info >= (3, 14), reason="this Python knows it")
+def test_python_that_is_too_new_passes_unless_strict(tmp_path: Path) -> None:
+    file = project(tmp_path, "3.14")
+    file.write_text("name = 1\nquery = t'{name}'\n")
+    code, output = run("check", str(file))
+    assert (code, "not judged: it seems to use template strings" in output) == (0, True)
+    assert run("check", str(file), "--strict")[0] == 1
+    code, output = run("check", str(file), "--json")
+    answer = json.loads(output)
+    assert (code, answer["verdict"], answer["reason"]) == (0, "not judged", "newer-syntax")
+    file.write_text("name = (\n")
+    assert run("check", str(file))[0] == 1
+
+
+def test_check_says_what_is_not_known(tmp_path: Path) -> None:
+    file = project(tmp_path, "3.14" if sys.version_info[:2] != (3, 14) else "3.13")
+    file.write_text("from typing import no_such_name\n")
+    code, output = run("check", str(file))
+    assert code == 0
+    assert "no new findings (pylint)" in output
+    assert "not known: No name 'no_such_name' in module 'typing': the standard library" in output
+    assert json.loads(run("check", str(file), "--json")[1])["unknown"]
+
+
+def test_where_pylint_is_switched_off_another_tier_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "made_pb2.py"
+    file.write_text("# pylint: skip-file\nimport os\nos.nothing()\n")
+    code, output = run("check", str(file))
+    assert (code, "no new findings (syntax)" in output) == (0, True)
+    file.write_text("# pylint: skip-file\nx = undefined\n")
+    assert run("check", str(file))[0] == 1  # as in an editor
+
+
+def make(folder: Path, files: dict[str, str | bytes]) -> None:
+    for name, text in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(text if isinstance(text, bytes) else text.encode())
+
+
+def test_check_takes_files_and_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its status is the worst one, and it says of each file what became of it."""
+    make(
+        tmp_path,
+        {
+            "pyproject.toml": "",
+            "good.py": "x = 1\n",
+            "pkg/a.py": "import good\nprint(good.x)\n",
+            "pkg/bad.pyw": "print(undefined)\n",
+            "pkg/notes.txt": "no Python",
+            "pkg/my_secret.py": "print(undefined)\n",
+            "pkg/.hidden/b.py": "print(undefined)\n",
+            "pkg/env/pyvenv.cfg": "",
+            "pkg/env/c.py": "print(undefined)\n",
+            "script": "#!/usr/bin/env python\nx = 1\n",
+            "binary.py": b"\0",
+        },
+    )
+    monkeypatch.chdir(tmp_path)
+    code, output = run("check", "good.py", "script", "good.py")
+    assert (code, output.splitlines()[-1]) == (0, "2 files: 0 rejected, 0 not read")
+    code, output = run("check", "good.py", "pkg", "--json")
+    answer = json.loads(output.splitlines()[-1])
+    assert (code, answer["verdict"]) == (1, "rejected")
+    assert [(entry["path"], entry["verdict"]) for entry in answer["files"]] == [
+        ("good.py", "accepted"),
+        ("pkg/a.py", "accepted"),
+        ("pkg/bad.pyw", "rejected"),
+    ]
+    assert "pkg/my_secret.py: not judged, ignored" in output
+    code, output = run("check", "binary.py", "missing.py", "pkg/bad.pyw", "good.py")
+    assert code == 2
+    for part in (
+        "binary.py is a binary file",
+        "missing.py cannot be read",
+        "E0602",
+        "good.py: no new finding",
+    ):
+        assert part in output
+    assert output.splitlines()[-1] == "4 files: 1 rejected, 2 not read"
+    assert run("check", "pkg/env/.", "--json")[0] == 1  # it was asked for
+    assert run("check", "pkg/my_secret.py")[0] == 0
+
+
+def test_check_reads_standard_input_as_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    make(
+        tmp_path,
+        {
+            "pyproject.toml": "",
+            "pkg/__init__.py": "",
+            "pkg/a.py": "x = 1\n",
+            "pkg/b.py": "from .a import x\n",
+        },
+    )
+    monkeypatch.chdir(tmp_path)
+
+    def check(text: str, *arguments: str) -> tuple[int, str]:
+        result = CliRunner().invoke(app, ["check", *arguments], input=text, catch_exceptions=False)
+        return result.exit_code, result.output
+
+    code, output = check("print(undefined)\n", "-")
+    assert code == 1
+    assert output.startswith("<stdin>:1:6: E0602")
+    inside = ["-", "--stdin-filename", "pkg/b.py"]
+    assert check("from .a import x\nprint(x)\n", *inside) == (0, "pkg/b.py: no new findings (pylint)\n")
+    code, output = check("from .a import y\n", *inside, "--json")
+    assert (code, json.loads(output)["path"]) == (1, "pkg/b.py")
+    assert check("import none\n", "-", "--against", "pkg/b.py")[0] == 1
+    assert check("x = 1\n", *inside, "pkg/a.py")[1].endswith("2 files: 0 rejected, 0 not read\n")
+    latin = "# coding: latin-1\n# é\n".encode("latin-1")
+    result = CliRunner().invoke(app, ["check", "-"], input=latin)
+    assert result.exit_code == 0
+    assert check("x = 1\n", "pkg/a.py", "--stdin-filename", "b.py")[0] == 2
 
 
 def test_pragmas_that_are_there_are_no_finding(tmp_path: Path) -> None:
@@ -341,7 +551,8 @@ def test_the_files_of_a_patch_are_judged_among_each_other(
         (["edit", "rot.py", "--instruction", "x"], "'rot13' is not a text encoding"),
         (["complete", "fine.py", "--line", "9", "--column", "0"], "no line 9"),
         (["edit", "fine.py", "--instruction", "x", "--json", "--diff"], "exclude each other"),
-        (["check"], "takes a FILE"),
+        (["check"], "takes FILES"),
+        (["check", "fine.py", "fine.py", "--against", "fine.py"], "a single one with --against"),
         (["check", "--patch", "fine.py"], ""),
         (["replay", "fine.py"], "== stream"),
         (["complete", "fine.py", "--line", "0", "--column", "0", "--model", "nowhere.gguf"], "nowhere.gguf"),

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from lintseq_lsp.diffs import Diff, parse
+from lintseq_lsp.formats.lintseq import DIFF, History
 from lintseq_lsp.linters.syntax import check_syntax
-from lintseq_lsp.prompts import BOUNDARY, PromptFormat
 from lintseq_lsp.synthesis.programs import Program, Recipe, synthesize
 
 MODELS = str(Path(__file__).parent.parent / "models")
@@ -28,7 +28,7 @@ class Characters:
     """A tokenizer whose tokens are characters; a boundary is `|`."""
 
     def token_to_id(self, token: str) -> int:
-        assert token == BOUNDARY
+        assert token == DIFF.text
         return ord("|")
 
     def encode(self, text: str) -> SimpleNamespace:
@@ -157,34 +157,34 @@ def test_a_module_built_from_nothing_resolves(seed: int) -> None:
     assert resolved(samples.built(module, random.Random(seed))) == module.lines
 
 
-@pytest.mark.parametrize("prompt_format", list(PromptFormat))
+@pytest.mark.parametrize("told", list(History))
 @pytest.mark.parametrize("seed", range(25))
-def test_an_excerpt_and_its_next_edits_resolve(seed: int, prompt_format: PromptFormat) -> None:
+def test_an_excerpt_and_its_next_edits_resolve(seed: int, told: History) -> None:
     module, rng = statements.parse(PROGRAM), random.Random(seed)
     numbers = list(range(8, len(module.lines)))
-    sample = samples.next_edit(module, numbers, rng, prompt_format, instructed=seed % 2 == 0)
+    sample = samples.next_edit(module, numbers, rng, told, instructed=seed % 2 == 0)
     assert resolved([*sample.shown[1:], *sample.asked]) == module.lines[8:]
 
 
-@pytest.mark.parametrize("prompt_format", list(PromptFormat))
+@pytest.mark.parametrize("told", list(History))
 @pytest.mark.parametrize("seed", range(25))
-def test_an_open_block_resolves_up_to_lines_left_out(seed: int, prompt_format: PromptFormat) -> None:
+def test_an_open_block_resolves_up_to_lines_left_out(seed: int, told: History) -> None:
     module, rng = statements.parse(PROGRAM), random.Random(seed)
     target = rng.choice(module.statements)
     numbers = list(range(len(module.lines)))
-    sample = samples.open_block(module, numbers, target, rng, prompt_format)
+    sample = samples.open_block(module, numbers, target, rng, told)
     assert resolved([*sample.shown[1:], *sample.asked]) == module.lines
     assert resolved([*sample.shown[1:], sample.asked[0]]).count(module.lines[target.code]) > (
         resolved(sample.shown[1:]).count(module.lines[target.code])
     )
 
 
-@pytest.mark.parametrize("prompt_format", list(PromptFormat))
+@pytest.mark.parametrize("told", list(History))
 @pytest.mark.parametrize("target", range(len(statements.parse(PROGRAM).statements)))
-def test_a_block_is_rewritten_before_what_depends_on_it(target: int, prompt_format: PromptFormat) -> None:
+def test_a_block_is_rewritten_before_what_depends_on_it(target: int, told: History) -> None:
     module = statements.parse(PROGRAM)
     statement = module.statements[target]
-    sample = samples.rewrite(module, list(range(len(module.lines))), statement, prompt_format)
+    sample = samples.rewrite(module, list(range(len(module.lines))), statement, told)
     assert sample is not None
     built = resolved([*sample.shown[1:], *sample.asked])
     assert [line for line in built if line] == [line for line in module.lines if line]

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from strategies import diffs_of, edited, lines
 from unidiff.patch import PatchSet
 
-from lintseq_lsp.diffs import Diff, DiffStream, Hunk, Malformed, header, parse, render, split_stream
+from lintseq_lsp.diffs import Diff, DiffStream, Hunk, header, parse, render
+from lintseq_lsp.formats.base import Malformed
 
 
 @st.composite
@@ -165,15 +166,3 @@ def test_headers_as_difflib_writes_them() -> None:
     assert header(2, 1) == "@@ -2,0 +3 @@"
     assert header(2, 1, shift=3) == "@@ -2,0 +6 @@"
     assert header(4, 0, removed=2) == "@@ -5,2 +4,0 @@"
-
-
-@given(st.lists(documents_and_diffs().map(lambda case: render(case[1])), min_size=1, max_size=5))
-def test_a_recorded_stream_has_its_diffs(fragments: list[str]) -> None:
-    assert list(split_stream("<|diff|>".join(fragments))) == fragments
-
-
-def test_only_a_boundary_at_the_beginning_of_a_line_counts() -> None:
-    code = "@@ -0,0 +1 @@\n+token = '<|diff|><|diff|>'\n"
-    assert list(split_stream(f"{code}<|diff|>\n<|diff|><|diff|>")) == [code, "\n", "", ""]
-    assert list(split_stream("<|diff|>")) == ["", ""]
-    assert list(split_stream("")) == [""]

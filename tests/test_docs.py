@@ -2,10 +2,9 @@
 
 import os
 import re
-from dataclasses import fields
 from pathlib import Path
 
-from lintseq_lsp.settings import IGNORED, Settings, camel
+from lintseq_lsp.settings import IGNORED, SETTINGS
 
 README = Path(__file__).parents[1] / "README.md"
 _TABLE = re.compile(r"(<!-- settings:[^\n]*-->\n).*?(<!-- /settings -->)", re.DOTALL)
@@ -13,13 +12,13 @@ _TABLE = re.compile(r"(<!-- settings:[^\n]*-->\n).*?(<!-- /settings -->)", re.DO
 
 def settings_table() -> str:
     rows = ["| setting | default | |", "|---|---|---|"]
-    for entry in fields(Settings):
+    for entry in SETTINGS:
         default = {True: "`true`", False: "`false`", "": "empty"}.get(entry.default, f"`{entry.default}`")
         if entry.default is IGNORED:
             default = f"{len(IGNORED)} patterns for secrets"
         if type(entry.default) is int:
             default = f"`{entry.default}`"
-        rows.append(f"| `lintseq.{camel(entry.name)}` | {default} | {entry.metadata['description']} |")
+        rows.append(f"| `lintseq.{entry.name}` | {default} | {entry.description} |")
     return "\n".join(rows) + "\n"
 
 

@@ -107,6 +107,19 @@ def test_a_file_of_the_environment_that_cannot_be_read(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("light")
+def test_what_is_not_known_of_another_python_is_said(tmp_path: Path) -> None:
+    (tmp_path / ".venv" / "Lib" / "site-packages").mkdir(parents=True)
+    (tmp_path / ".venv" / "pyvenv.cfg").write_text("version = 3.99.1\n")
+    value = diagnosed(folder=tmp_path)["environment"].value
+    assert "what is in its standard library is not known, syntax newer than Python 3." in value
+    (tmp_path / ".venv" / "pyvenv.cfg").write_text("version = 3.8.1\n")
+    value = diagnosed(folder=tmp_path)["environment"].value
+    assert value.endswith("what is in its standard library is not known")
+    (tmp_path / ".venv" / "pyvenv.cfg").write_text("version = {}.{}.1\n".format(*sys.version_info))
+    assert "not known" not in diagnosed(folder=tmp_path)["environment"].value
+
+
+@pytest.mark.usefixtures("light")
 @pytest.mark.skipif(sys.platform == "win32", reason="processes do not die by signals there")
 def test_a_llama_that_was_built_for_another_processor(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(doctor, "_PROBE", "import os, signal; os.kill(os.getpid(), signal.SIGILL)")

@@ -9,17 +9,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lintseq_lsp.actions import Action, ActionKind, Problem, actions_at
-from lintseq_lsp.backends.base import Backend
+from lintseq_lsp.backends.base import Backend, length
 from lintseq_lsp.backends.scripted import ScriptedBackend
 from lintseq_lsp.diffs import Diff, Hunk, render
 from lintseq_lsp.edits import apply
-from lintseq_lsp.engine import EXCERPT_TOKENS, Engine
+from lintseq_lsp.engine import Engine
 from lintseq_lsp.errors import Cancelled
-from lintseq_lsp.gate import Gate, Reason
+from lintseq_lsp.formats.base import EXCERPT_TOKENS
+from lintseq_lsp.formats.lintseq import END, History, LintSeq
+from lintseq_lsp.gate import Gate
 from lintseq_lsp.generation import Ended, Step
 from lintseq_lsp.linters.base import Dependencies, Report, Tier
 from lintseq_lsp.linters.workspace import EditorWorkspace
-from lintseq_lsp.prompts import END, PromptFormat
+from lintseq_lsp.reasons import Reason
 from lintseq_lsp.settings import Settings
 from lintseq_lsp.suggestions import Outcome
 from lintseq_lsp.text import Document
@@ -29,10 +31,10 @@ def engine_of(
     backend: Backend,
     gate: Gate | None = None,
     settings: Settings | None = None,
-    prompt_format: PromptFormat = PromptFormat.PAPER,
+    told: History = History.PAPER,
 ) -> Engine:
     return Engine(
-        backend, gate or gate_of(), prompt_format=prompt_format, settings=settings or Settings(tries=4)
+        backend, gate or gate_of(), prompt_format=LintSeq(told), settings=settings or Settings(tries=4)
     )
 
 
@@ -85,7 +87,7 @@ def test_each_line_has_its_own_probability_whatever_ends_it(end: str) -> None:
     assert [suggestion.text for suggestion in outcome.suggestions] == [f"a{end}x = 1"]
 
 
-@pytest.mark.parametrize("prompt_format", PromptFormat)
+@pytest.mark.parametrize("told", History)
 @pytest.mark.parametrize(
     ("text", "lines", "final"),
     [
@@ -102,8 +104,8 @@ def test_each_line_has_its_own_probability_whatever_ends_it(end: str) -> None:
         ("\n\n|\n\nx\n", ["y = 1"], "\n\ny = 1\n\nx\n"),
     ],
 )
-def test_completion(text: str, lines: Sequence[str], final: str, prompt_format: PromptFormat) -> None:
-    outcome = complete(engine_of(LineModel(lines), prompt_format=prompt_format), text)
+def test_completion(text: str, lines: Sequence[str], final: str, told: History) -> None:
+    outcome = complete(engine_of(LineModel(lines), told=told), text)
     assert [suggestion.text for suggestion in outcome.suggestions] == [final]
     assert outcome.reason is Reason.ACCEPTED
     (suggestion,) = outcome.suggestions
@@ -157,6 +159,14 @@ def test_what_is_malformed_is_said() -> None:
     outcome = complete(engine_of(ScriptedBackend(["1 @@\nno plus\n<|diff|>"] * 5)), "|")
     assert outcome.reason is Reason.MALFORMED
     assert outcome.rejected[0].detail
+
+
+def test_what_the_model_wrote_beyond_what_is_wanted_is_not_among_the_rejected() -> None:
+    broken = "1 @@\nno plus\n<|diff|>"
+    backend = ScriptedBackend(["1 @@\n+bad\n<|diff|>1 @@\n+x\n<|diff|>" + broken * 3])
+    outcome = complete(engine_of(backend), "|")
+    assert outcome.suggestions[0].text == "x"
+    assert [verdict.reason for verdict in outcome.rejected] == [Reason.NEW_FINDINGS]
 
 
 def test_when_the_first_is_rejected_several_are_sampled_and_the_likeliest_clean_one_wins() -> None:
@@ -233,7 +243,7 @@ def test_what_nothing_depends_on_may_change() -> None:
     assert engine.recall(document, offset) is None  # until somebody has read it
     assert engine.complete(document, offset).cached
     opened["/w/b.py"] = "b = 3\n"
-    engine.gate.baseline(document)
+    engine.gate.against(document)
     assert len(linter.checks) == checks
 
 
@@ -312,9 +322,6 @@ def test_cancelling() -> None:
     document, offset = place("x = |")
     with pytest.raises(Cancelled):
         engine.complete(document, offset, cancelled=lambda: bool(backend.requests))
-    explained = engine.explain("a.py")
-    assert explained is not None
-    assert explained.reason is Reason.CANCELLED
 
 
 def test_preparing_a_document_reads_what_others_may_import() -> None:
@@ -326,15 +333,10 @@ def test_preparing_a_document_reads_what_others_may_import() -> None:
     assert gate.workspace.modules("b.py") == {"a.py": "a = 1\n"}
 
 
-def test_explaining_the_last_request() -> None:
-    engine = engine_of(LineModel(["x = bad"], ["x = bad"]))
-    assert engine.explain("a.py") is None
-    outcome = complete(engine, "x = |")
-    explained = engine.explain("a.py")
-    assert explained == outcome
-    assert outcome.rejected[0].findings == [finding("x = bad")]
+def test_an_outcome_explains_itself() -> None:
+    outcome = complete(engine_of(LineModel(["x = bad"], ["x = bad"])), "x = |")
+    assert [verdict.findings for verdict in outcome.rejected] == [[finding("x = bad")]]
     assert outcome.milliseconds > 0
-    assert engine.explain("b.py") is None
 
 
 def test_a_long_file() -> None:
@@ -344,7 +346,7 @@ def test_a_long_file() -> None:
     outcome = complete(engine_of(backend), f"{text[:middle]}    |\n{text[middle:]}")
     assert outcome.suggestions[0].text == f"{text[:middle]}    z = y\n{text[middle:]}"
     (request,) = backend.requests
-    used = sum(backend.count(fragment) + 1 for fragment in request.prompt)
+    used = length(request.prompt, backend.count)
     assert EXCERPT_TOKENS // 2 < used < EXCERPT_TOKENS + 50
 
 
@@ -353,7 +355,7 @@ def test_what_is_seen_fits_a_small_context() -> None:
     backend = LineModel(["y = 2"], context=300)
     assert complete(engine_of(backend), text + "|").suggestions
     (request,) = backend.requests
-    used = sum(backend.count(fragment) + 1 for fragment in request.prompt)
+    used = length(request.prompt, backend.count)
     assert backend.context // 3 < used < backend.context - request.max_tokens
 
 
@@ -479,8 +481,9 @@ def test_a_next_edit_that_was_declined_is_so_whatever_else_is_written() -> None:
     engine = engine_of(ScriptedBackend([stream(insertion(1, "b"), END, END)]))
     engine.memory.decline(engine.next_edit(document, 0).suggestions[0])
     assert engine.next_edit(document, 0).reason is Reason.REJECTED_BEFORE
-    engine.backend = ScriptedBackend([stream(insertion(2, "b"), END, END)])
-    assert engine.next_edit(Document("z\na\n", 5, "a.py"), 0).reason is Reason.REJECTED_BEFORE
+    other = engine_of(ScriptedBackend([stream(insertion(2, "b"), END, END)]))
+    other.memory = engine.memory
+    assert other.next_edit(Document("z\na\n", 5, "a.py"), 0).reason is Reason.REJECTED_BEFORE
 
 
 def test_a_second_edit_that_was_declined_ends_the_sequence() -> None:
@@ -496,7 +499,7 @@ def test_the_sequence_so_far_is_told_as_it_grows() -> None:
     backend = ScriptedBackend([stream(insertion(1, "b"), insertion(0, "bad"), insertion(2, "c"), END, END)])
     heard: list[tuple[int, str]] = []
     engine_of(backend).next_edit(
-        document, 0, heard=lambda outcome, state: heard.append((len(outcome.suggestions), state.text))
+        document, 0, on_clean=lambda outcome, state: heard.append((len(outcome.suggestions), state.text))
     )
     assert heard == [(1, "a\nb\n"), (1, "a\nb\nc\n")]
 
@@ -510,7 +513,9 @@ def test_evidence_counts_findings_before_and_after() -> None:
 
 
 def test_python_newer_than_the_servers_has_a_reason_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("lintseq_lsp.gate.newer_syntax", lambda line: "new" if "[T]" in line else "")
+    monkeypatch.setattr(
+        "lintseq_lsp.linters.syntax.newer_syntax", lambda line, **_: "new" if "[T]" in line else ""
+    )
     text = "x = 1\ndef f[T[](x): ...\n"  # broken for each Python
     engine = engine_of(ScriptedBackend([]), python_gate())
     outcome = engine.next_edit(Document(text), 0)
@@ -590,7 +595,7 @@ def test_an_instruction_comes_first() -> None:
 def test_an_instruction_for_some_lines() -> None:
     backend = ScriptedBackend([stream(insertion(2, "x"), END, END)])
     run_edit(engine_of(backend), "\na\nb\nc\nd\n", lines=(2, 3))
-    begins = backend.requests[0].begins[1:]
+    _, begins = backend.requests[0].begins
     assert {begin.split(",")[0] for begin in begins} == {"@@ -1", "@@ -2", "@@ -3"}
 
 
@@ -664,7 +669,7 @@ def test_what_depends_on_the_rewritten_lines_stays() -> None:
     backend = LineModel(["def square(r):"], ["def area(r):", "    return r * r"])
     outcome = resolve(engine_of(backend, python_gate()), text, ActionKind.REWRITE, 0, 1)
     assert outcome.suggestions[0].text == text.replace("return r", "return r * r")
-    assert not any("print" in fragment for fragment in backend.requests[0].prompt)
+    assert not any("print" in str(part) for part in backend.requests[0].prompt)
 
 
 def test_an_answer_that_would_break_what_depends_on_it_is_rejected() -> None:
@@ -737,12 +742,6 @@ def test_an_action_whose_lines_are_gone() -> None:
         assert engine.resolve(Document("a = 1\n\n"), Action(kind, 1, 1, "")).reason is Reason.STALE
     text = "def f():\n    return 1\n"
     assert engine.resolve(Document(text), Action(ActionKind.IMPLEMENT, 0, 0, "")).reason is Reason.NOTHING_NEW
-
-
-def test_actions_are_explained() -> None:
-    engine = engine_of(LineModel(["a = 0"]), python_gate())
-    outcome = resolve(engine, "a = 1\nb = 2\n", ActionKind.REWRITE, 0, 1)
-    assert engine.explain("a.py") == outcome
 
 
 def test_preparing_makes_the_baseline_known() -> None:

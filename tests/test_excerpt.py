@@ -7,8 +7,10 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from strategies import diffs_of, edited, lines, texts
 
-from lintseq_lsp.diffs import Diff, Hunk, Malformed
+from lintseq_lsp.diffs import Diff, Hunk
+from lintseq_lsp.edits import Replacement
 from lintseq_lsp.excerpt import Excerpt, apply_diff, excerpt_around, replace_lines
+from lintseq_lsp.formats.base import Malformed, changed_lines
 from lintseq_lsp.text import Document
 
 
@@ -37,7 +39,7 @@ def test_a_diff_of_the_whole_document_is_the_edit_of_its_lines(data: st.DataObje
     applied = apply_diff(document, whole(document), diff)
     assert not isinstance(applied, Malformed)
     # A text without lines is one empty line.
-    assert applied[0].lines == (edited(document.lines, diff) or [""])
+    assert applied.document.lines == (edited(document.lines, diff) or [""])
 
 
 @given(excerpts_and_diffs())
@@ -49,7 +51,7 @@ def test_a_diff_of_an_excerpt_is_the_edit_of_the_lines_that_are_shown(
     if isinstance(applied, Malformed):
         assert applied.reason == "lines removed across a gap of the excerpt"
         return
-    after, shown = applied
+    after, shown = applied.document, applied.excerpt
     assume(shown.numbers)
     assert shown.lines(after) == edited(excerpt.lines(document), diff)
     hidden = set(range(len(document.lines))) - set(excerpt.numbers)
@@ -65,10 +67,10 @@ def test_lines_that_stay_keep_their_line_ends(case: tuple[Document, Excerpt, Dif
     document, excerpt, diff = case
     applied = apply_diff(document, excerpt, diff)
     assert not isinstance(applied, Malformed)
-    rest = iter(applied[0].text)
+    rest = iter(applied.document.text)
     assert all(character in rest for character in document.text)
     new = "".join(line + document.newline for hunk in diff.hunks for line in hunk.added)
-    assert len(applied[0].text) == len(document.text) + len(new)
+    assert len(applied.document.text) == len(document.text) + len(new)
 
 
 @given(excerpts_and_diffs(), st.integers(1, 5))
@@ -104,7 +106,7 @@ def test_line_ends(before: str, diff: Diff, after: str) -> None:
     excerpt = excerpt_around(document, 0, 1000, cost)
     applied = apply_diff(document, excerpt, diff)
     assert not isinstance(applied, Malformed)
-    assert applied[0] == Document(after, version=3, path="here.py")
+    assert applied.document == Document(after, version=3, path="here.py")
 
 
 def test_all_lines_may_go_one_by_one() -> None:
@@ -174,7 +176,7 @@ def test_an_insertion_below_a_header_goes_right_below_it() -> None:
     assert excerpt.document_above(2) == 2
     applied = apply_diff(FAR, excerpt, Diff((Hunk(2, ("        z = 3",)),)))
     assert not isinstance(applied, Malformed)
-    assert applied[0].lines[2] == "        z = 3"
+    assert applied.document.lines[2] == "        z = 3"
 
 
 def test_the_upper_edge_moves_in_steps() -> None:
@@ -208,3 +210,37 @@ def test_a_signature_of_several_lines_is_shown_from_its_beginning() -> None:
     document = Document("\n".join(["def f(", "    a,", "):", *body]))
     shown = excerpt_around(document, 40, 100, len).lines(document)
     assert shown[:2] == ["def f(", "):"]
+
+
+@given(st.data())
+def test_changed_lines_are_those_of_the_diff(data: st.DataObject) -> None:
+    """Replacements of text, read as lines again: nothing else is changed, and no change is left out."""
+    document = Document(data.draw(texts(meeting=False)))
+    diff = data.draw(diffs_of(document.lines))
+    applied = apply_diff(document, whole(document), diff)
+    assert not isinstance(applied, Malformed)
+    after = list(document.lines)
+    for change in reversed(applied.changes):
+        first, end, new = changed_lines(document, change)
+        after[first:end] = new
+    assert (after or [""]) == applied.document.lines
+    added = [line for change in applied.changes for line in changed_lines(document, change)[2]]
+    # Of blank lines one cannot always tell which are new.
+    new = [line for hunk in diff.hunks for line in hunk.added]
+    assert [line for line in added if line.strip()] == [line for line in new if line.strip()]
+
+
+@pytest.mark.parametrize(
+    ("text", "change", "expected"),
+    [
+        ("a\nb", Replacement(2, 2, "x\n"), (1, 1, ["x"])),
+        ("a\nb", Replacement(3, 3, "\nx"), (2, 2, ["x"])),
+        ("a\nb", Replacement(3, 3, "c\nx"), (1, 2, ["bc", "x"])),
+        ("a\nb\nc", Replacement(2, 4, ""), (1, 2, [])),
+        ("a\nb\nc", Replacement(3, 5, ""), (2, 3, [])),
+        ("ab\nc", Replacement(1, 1, "x"), (0, 1, ["axb"])),
+        ("", Replacement(0, 0, "x\n"), (0, 0, ["x"])),
+    ],
+)
+def test_changed_lines(text: str, change: Replacement, expected: tuple[int, int, list[str]]) -> None:
+    assert changed_lines(Document(text), change) == expected

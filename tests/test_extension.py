@@ -4,24 +4,19 @@ import json
 import os
 import re
 import tomllib
-from dataclasses import fields
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from lintseq_lsp.gate import Reason
 from lintseq_lsp.lsp.server import COMMANDS
-from lintseq_lsp.lsp.settings import _BOUNDS
-from lintseq_lsp.settings import Settings, camel
+from lintseq_lsp.reasons import Reason
+from lintseq_lsp.settings import SETTINGS
 
 ROOT = Path(__file__).parents[1]
 EXTENSION = ROOT / "vscode-extension"
 MANIFEST = EXTENSION / "package.json"
 OWN = {"lintseq.serverPath", "lintseq.logLevel"}
 """Settings that are the extension's alone."""
-FROM_THE_EDITOR = {"trusted"}
-"""What the editor knows by itself: there is no setting for it."""
-SCOPES = {"enabled": "language-overridable", "model": "machine-overridable", "python": "machine-overridable"}
 BUILD_TOOLS = {"cmake", "ninja", "pathspec", "scikit-build-core"}
 """What llama.cpp is built with; its build runs without isolation, which would bring other versions."""
 TYPES = {bool: "boolean", int: "integer", float: "number", str: "string", tuple: "array"}
@@ -30,18 +25,18 @@ TYPES = {bool: "boolean", int: "integer", float: "number", str: "string", tuple:
 def contributed() -> dict[str, Any]:
     """The server's settings as package.json must have them."""
     properties = {}
-    for entry in fields(Settings):
-        if entry.name in FROM_THE_EDITOR:
+    for entry in SETTINGS:
+        if not entry.scope:
             continue
         default = list(entry.default) if isinstance(entry.default, tuple) else entry.default
         written: dict[str, Any] = {"type": TYPES[type(entry.default)], "default": default}
         if isinstance(entry.default, tuple):
             written["items"] = {"type": "string"}
-        if entry.name in _BOUNDS:
-            written["minimum"], written["maximum"] = _BOUNDS[entry.name]
-        written["scope"] = SCOPES.get(entry.name, "window")
-        written["description"] = entry.metadata["description"]
-        properties[f"lintseq.{camel(entry.name)}"] = written
+        if entry.bounds is not None:
+            written["minimum"], written["maximum"] = entry.bounds
+        written["scope"] = entry.scope
+        written["description"] = entry.description
+        properties[f"lintseq.{entry.name}"] = written
     return properties
 
 
@@ -67,12 +62,16 @@ def test_the_extension_keeps_its_own_settings_from_the_server() -> None:
     )
 
 
-def test_every_reason_has_words() -> None:
-    source = (EXTENSION / "src" / "reasons.ts").read_text("utf-8")
-    table = re.search(r"REASONS[^{]*\{(.*?)\n\};", source, re.DOTALL)
-    assert table
-    known = {key.strip('"') for key in re.findall(r'^\s+("[\w-]+"|\w+):', table[1], re.MULTILINE)}
-    assert known == {reason.value for reason in Reason}, "add the words to vscode-extension/src/reasons.ts"
+def test_editors_have_no_words_of_their_own_for_reasons() -> None:
+    """The server sends the sentence with the reason."""
+    sources = [*(EXTENSION / "src").glob("*.ts"), *(ROOT / "editors").rglob("*.lua")]
+    assert len(sources) > 15
+    for reason in Reason:
+        quoted = re.compile(
+            rf"""^\s*(\[?["']{reason.value}["']\]?|{reason.value})\s*[:=] *["']""", re.MULTILINE
+        )
+        for source in sources:
+            assert not quoted.search(source.read_text("utf-8")), f"{source.name} words {reason.value}"
 
 
 def test_commands_do_not_collide_with_the_servers() -> None:

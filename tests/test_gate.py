@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from concurrent.futures import Future
 from sys import version_info
+from threading import Thread
 
 import pytest
 from fakes import (
@@ -18,12 +19,15 @@ from fakes import (
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lintseq_lsp.gate import Baseline, Gate, GatePolicy, Known, Reason, judge, lint_base, new_findings
+from lintseq_lsp.errors import Pending
+from lintseq_lsp.gate import Bar, Gate, GatePolicy, lint_base
 from lintseq_lsp.linters.base import Check, Dependencies, OnDisk, Report, Tier
 from lintseq_lsp.linters.environment import Environment, server_site_packages
 from lintseq_lsp.linters.pool import PylintPool
 from lintseq_lsp.linters.syntax import check_syntax
+from lintseq_lsp.reasons import Reason
 from lintseq_lsp.text import Document
+from lintseq_lsp.verdicts import Known, judge, new_findings
 
 bad_texts = st.lists(
     st.sampled_from(["", "fine", "good", "bad one", "bad two", "  bad two"]), max_size=8
@@ -116,30 +120,29 @@ def test_a_line_number_in_a_message_does_not_count() -> None:
     assert new_findings(before, Document("x"), [finding("already defined line 14")]) == []
 
 
-def baseline(text: str = "") -> Baseline:
-    return Baseline(known(text), Tier.PYLINT)
+def bar(gate: Gate, before: Document, had: str = "") -> Bar:
+    """For edits of `before`, which has what `had` has."""
+    return Bar(gate, before, known(had), Tier.PYLINT)
 
 
 def test_verdicts() -> None:
     clean = Report((), Tier.NAMES, milliseconds=3.0)
-    accepted = judge(baseline(), Document("x"), clean)
+    accepted = judge(Known(), Document("x"), clean)
     assert accepted.accepted
     assert (accepted.tier, accepted.milliseconds) == (Tier.NAMES, 3.0)
-    assert judge(baseline("bad"), Document("x\nbad"), lint_bad("x\nbad")).accepted
-    rejected = judge(baseline("bad"), Document("bad\nbad b"), lint_bad("bad\nbad b"))
+    assert judge(known("bad"), Document("x\nbad"), lint_bad("x\nbad")).accepted
+    rejected = judge(known("bad"), Document("bad\nbad b"), lint_bad("bad\nbad b"))
     assert rejected.reason is Reason.NEW_FINDINGS
     assert rejected.findings == [finding("bad b", 2)]
     assert (rejected.before, rejected.after) == (1, 2)
-    broken = judge(baseline("bad"), Document("bad"), Report((finding("bad"),), parsed=False))
+    broken = judge(known("bad"), Document("bad"), Report((finding("bad"),), parsed=False))
     assert broken.reason is Reason.DOES_NOT_PARSE
     assert broken.detail == "bad"
 
 
 def test_it_fails_closed() -> None:
-    crashed = judge(baseline(), Document(""), Report((), failure="killed"))
+    crashed = judge(Known(), Document(""), Report((), failure="killed"))
     assert (crashed.reason, crashed.detail) == (Reason.LINTER_FAILED, "killed")
-    unknown = judge(Baseline(Known(), Tier.NONE, failure="no answer"), Document(""), Report(()))
-    assert (unknown.reason, unknown.detail) == (Reason.LINTER_FAILED, "no answer")
 
 
 class PromiseBreaker(ImmediateLinter):
@@ -158,21 +161,21 @@ def test_a_linter_that_raises_rejects() -> None:
     document = Document("x = 1\n")
     raising: Future[Report] = Future()
     raising.set_exception(TimeoutError("lost"))
-    verdict = gate_of(PromiseBreaker(raising)).submit(document, document, baseline()).result(timeout=0)
+    verdict = bar(gate_of(PromiseBreaker(raising)), document).submit(document).result(timeout=0)
     assert verdict.reason is Reason.LINTER_FAILED
     assert "lost" in verdict.detail
     cancelled: Future[Report] = Future()
     cancelled.cancel()
-    verdict = gate_of(PromiseBreaker(cancelled)).submit(document, document, baseline()).result(timeout=0)
+    verdict = bar(gate_of(PromiseBreaker(cancelled)), document).submit(document).result(timeout=0)
     assert not verdict.accepted
 
 
 def test_a_base_that_failed_rejects_without_a_check() -> None:
     linter = ImmediateLinter()
     document = Document("x = 1\n")
-    failed = Baseline(Known(), Tier.NONE, failure="killed")
-    verdict = gate_of(linter).submit(document, document, failed).result(timeout=0)
-    assert verdict.reason is Reason.LINTER_FAILED
+    failed = Bar(gate_of(linter), document, Known(), Tier.NONE, failure="killed")
+    verdict = failed.submit(document).result(timeout=0)
+    assert (verdict.reason, verdict.detail) == (Reason.LINTER_FAILED, "killed")
     assert linter.checks == []
 
 
@@ -181,19 +184,27 @@ def test_pragmas_do_not_help(newline: str) -> None:
     before = Document(f"import os{newline}x = 1{newline}")
     added = Document(f"{before.text}x = y  # pylint: disable=undefined-variable{newline}")
     linter = ImmediateLinter()
-    verdict = gate_of(linter).submit(before, added, baseline()).result(timeout=0)
+    verdict = bar(gate_of(linter), before).submit(added).result(timeout=0)
     assert verdict.reason is Reason.PRAGMA
     assert linter.checks == []
+
+
+def test_a_pragma_that_a_step_took_out_does_not_come_back_by_a_later_one() -> None:
+    silent, loud = Document("x = 1  # noqa\n"), Document("x = 1\n")
+    found = bar(gate_of(), silent)
+    assert found.submit(Document("x = 2  # noqa\n")).result(timeout=0).accepted
+    again = found.at(loud).submit(Document("x = 2  # noqa\n"))
+    assert again.result(timeout=0).reason is Reason.PRAGMA
 
 
 def test_a_pragma_of_the_line_that_is_typed_may_stay() -> None:
     gate = python_gate()
     before = Document("x = 1\nprint(x +  # noqa: E225\n")
-    found = gate.baseline(before, 1)
+    found = gate.against(before, 1)
     after = Document("x = 1\nprint(x + 1)  # noqa: E225\n")
-    assert gate.submit(before, after, found).result(timeout=0).accepted
+    assert found.submit(after).result(timeout=0).accepted
     after = Document("x = 1\nprint(x + 1)  # noqa\n")
-    assert gate.submit(before, after, found).result(timeout=0).reason is Reason.PRAGMA
+    assert found.submit(after).result(timeout=0).reason is Reason.PRAGMA
 
 
 def test_the_line_that_is_typed_keeps_what_its_stand_in_has() -> None:
@@ -206,22 +217,22 @@ def test_the_line_that_is_typed_keeps_what_its_stand_in_has() -> None:
 
     gate = Gate(ImmediateLinter(lint), check_syntax, GatePolicy())
     before = Document("def f(x):\n  return max(\n")
-    found = gate.baseline(before, 1)
-    assert gate.submit(before, Document("def f(x):\n  return max(x, 1)\n"), found).result().accepted
+    found = gate.against(before, 1)
+    assert found.submit(Document("def f(x):\n  return max(x, 1)\n")).result().accepted
     more = Document("def f(x):\n  x += 1\n  return max(x, 1)\n")
-    assert [each.line for each in gate.submit(before, more, found).result().findings] == [2]
+    assert [each.line for each in found.submit(more).result().findings] == [2]
 
 
 def test_a_pragma_elsewhere_does_not_silence_a_call_of_several_lines() -> None:
     gate = python_gate()
-    gate.baseline(Document("import os  # noqa: F401\n"))
+    gate.against(Document("import os  # noqa: F401\n"))
     before = Document("import os  # noqa: F401\nprint(\n    1,\n    max(2\n")
-    found = gate.baseline(before, 3)
+    found = gate.against(before, 3)
     assert not found.parsed
     after = "import os  # noqa: F401\nprint(\n    1,\n    max(2, 3))\n"
-    assert gate.submit(before, Document(after), found).result(timeout=0).accepted
+    assert found.submit(Document(after)).result(timeout=0).accepted
     silent = f"{after}x = y  # noqa: F821\n"
-    assert gate.submit(before, Document(silent), found).result(timeout=0).reason is Reason.PRAGMA
+    assert found.submit(Document(silent)).result(timeout=0).reason is Reason.PRAGMA
 
 
 # What an edit is compared with
@@ -242,23 +253,23 @@ def test_the_line_that_is_being_typed_counts_as_pass() -> None:
 
 def test_the_baseline_of_a_half_typed_file_is_that_of_its_rest() -> None:
     gate = python_gate()
-    found = gate.baseline(Document("undefined_name\nx = foo(\n"), 1)
+    found = gate.against(Document("undefined_name\nx = foo(\n"), 1)
     assert found.parsed
     assert messages(found) == ["Undefined variable 'undefined_name'"]
 
 
-def messages(found: Baseline) -> list[str]:
+def messages(found: Bar) -> list[str]:
     return [each.message for each in found.known.findings]
 
 
 def test_when_nothing_parses_the_last_version_that_did_counts() -> None:
     gate = python_gate()
-    gate.baseline(Document("undefined_name\n", path="a.py"))
+    gate.against(Document("undefined_name\n", path="a.py"))
     broken = Document("undefined_name\n)(\n)(\n", path="a.py")
-    found = gate.baseline(broken, 0)
+    found = gate.against(broken, 0)
     assert not found.parsed
     assert messages(found) == ["Undefined variable 'undefined_name'"]
-    other = gate.baseline(Document(")(\n)(\n", path="b.py"), 0)
+    other = gate.against(Document(")(\n)(\n", path="b.py"), 0)
     assert not other.parsed
     assert messages(other) == []
 
@@ -266,11 +277,11 @@ def test_when_nothing_parses_the_last_version_that_did_counts() -> None:
 def test_an_edit_that_mends_a_broken_file_is_judged_by_what_can_be_known() -> None:
     gate = python_gate()
     before = Document("x = (\ny = (\n")
-    found = gate.baseline(before, 0)
+    found = gate.against(before, 0)
     assert not found.parsed
-    verdict = gate.submit(before, Document("x = 1\ny = 2\n"), found).result(timeout=0)
+    verdict = found.submit(Document("x = 1\ny = 2\n")).result(timeout=0)
     assert verdict.accepted
-    verdict = gate.submit(before, Document("x = 1\ny = (\n"), found).result(timeout=0)
+    verdict = found.submit(Document("x = 1\ny = (\n")).result(timeout=0)
     assert verdict.reason is Reason.DOES_NOT_PARSE
 
 
@@ -278,25 +289,25 @@ def test_a_baseline_is_asked_for_once_unless_it_failed() -> None:
     linter = ImmediateLinter()
     gate = gate_of(linter)
     document = Document("bad\n", path="a.py")
-    assert gate.baseline(document) == gate.baseline(document)
+    assert gate.against(document) == gate.against(document)
     assert len(linter.checks) == 1
-    gate.baseline(Document("bad\n", path="b.py"))
+    gate.against(Document("bad\n", path="b.py"))
     assert len(linter.checks) == 2
     answers = iter([Report(failure="killed"), Report((finding("bad"),))])
     flaky = gate_of(ImmediateLinter(lambda _: next(answers)))
-    assert flaky.baseline(document).failure == "killed"
-    assert flaky.baseline(document).failure is None
+    assert flaky.against(document).failure == "killed"
+    assert flaky.against(document).failure is None
 
 
 def test_the_quick_check_rejects_and_never_accepts() -> None:
     linter = ManualLinter(lint_bad)
     gate = gate_of(linter, lint_bad)
     before = Document("bad one\n")
-    found = Baseline(known("bad one\n"), Tier.PYLINT, [finding("bad one")])
-    rejected = gate.submit(before, Document("bad one\nbad two\n"), found)
+    found = Bar(gate, before, known("bad one\n"), Tier.PYLINT, [finding("bad one")])
+    rejected = found.submit(Document("bad one\nbad two\n"))
     assert rejected.result(timeout=0).findings == [finding("bad two", 2)]
     assert linter.checks == []
-    open_still = gate.submit(before, Document("bad one\nfine\n"), found)
+    open_still = found.submit(Document("bad one\nfine\n"))
     assert not open_still.done()
     linter.answer()
     assert open_still.result(timeout=0).accepted
@@ -305,13 +316,13 @@ def test_the_quick_check_rejects_and_never_accepts() -> None:
 def test_without_the_quick_check_all_is_listed() -> None:
     linter = ImmediateLinter(lambda _: Report((finding("deep"), finding("bad two"))))
     gate = gate_of(linter, lint_bad)
-    verdict = gate.submit(Document(""), Document("bad two\n"), baseline(), early=False).result(timeout=0)
+    verdict = bar(gate, Document("")).submit(Document("bad two\n"), early=False).result(timeout=0)
     assert [found.message for found in verdict.findings] == ["deep", "bad two"]
 
 
 def test_a_quick_check_that_fails_leaves_it_to_the_linter() -> None:
     gate = gate_of(ImmediateLinter(), lambda _: Report(failure="too deep"))
-    assert gate.submit(Document(""), Document("x\n"), baseline()).result(timeout=0).accepted
+    assert bar(gate, Document("")).submit(Document("x\n")).result(timeout=0).accepted
 
 
 def test_long_files_are_judged_by_a_lower_tier() -> None:
@@ -325,8 +336,8 @@ def test_long_files_are_judged_by_a_lower_tier() -> None:
     linter = ImmediateLinter(lambda _: Report((), Tier.SYNTAX))
     gate = gate_of(linter)
     long = Document("x = 1\n" * 20_000)
-    found = gate.baseline(long)
-    gate.submit(long, Document(long.text + "y = 2\n"), found).result(timeout=0)
+    found = gate.against(long)
+    found.submit(Document(long.text + "y = 2\n")).result(timeout=0)
     assert [check.tier for check in linter.checks] == [Tier.SYNTAX] * 2
     assert linter.checks[1].timeout == gate.policy.timeout
 
@@ -336,9 +347,43 @@ def test_a_candidate_is_judged_by_the_tier_of_its_base() -> None:
     linter = ImmediateLinter()
     gate = Gate(linter, lint_nothing, GatePolicy(pylint_lines=3))
     before = Document("a\nb\n")
-    found = gate.baseline(before)
-    gate.submit(before, Document("a\nb\nc\nd\n"), found).result(timeout=0)
+    found = gate.against(before)
+    found.submit(Document("a\nb\nc\nd\n")).result(timeout=0)
     assert [check.tier for check in linter.checks] == [Tier.PYLINT, Tier.PYLINT]
+
+
+def test_a_check_that_is_under_way_is_not_begun_again() -> None:
+    linter = ManualLinter()
+    gate, document = gate_of(linter), Document("bad\nx = (\n")
+    for _ in range(2):
+        with pytest.raises(Pending) as raised:
+            gate.prepare(document, 1, patience=0)
+    linter.answer()
+    assert raised.value.future.done()
+    assert gate.prepare(document, 1, patience=0)
+    assert messages(gate.against(document, 1)) == ["bad"]
+    assert len(linter.checks) == 1
+
+
+def test_a_check_that_another_gave_up_is_begun_again() -> None:
+    linter = ManualLinter()
+    gate, document = gate_of(linter), Document("bad\n")
+    with pytest.raises(Pending) as raised:
+        gate.prepare(document, patience=0)
+    waiting = Thread(target=gate.against, args=[document])
+    waiting.start()
+    assert raised.value.future.cancel()
+    while len(linter.checks) < 2:
+        waiting.join(0.01)
+    linter.waiting.pop(0)
+    linter.answer()
+    waiting.join()
+    assert gate.prepare(document, patience=0)
+
+
+def test_a_failed_check_is_no_preparation() -> None:
+    gate = gate_of(ImmediateLinter(lambda _: Report(failure="killed")))
+    assert not gate.prepare(Document("x\n"))
 
 
 @pytest.mark.parametrize("blank", ["", "    "])
@@ -346,7 +391,7 @@ def test_an_empty_body_is_no_reason_to_know_nothing(blank: str) -> None:
     document = Document(f"import nowhere\n\n\ndef f():\n{blank}\n")
     assert check_syntax(lint_base(document, 4)[1]).parsed
     gate = Gate(ImmediateLinter(lambda _: Report([finding("old")], Tier.PYLINT)), check_syntax)
-    found = gate.baseline(document, 4)
+    found = gate.against(document, 4)
     assert found.parsed
     assert messages(found) == ["old"]
 
@@ -360,7 +405,7 @@ def test_checks_have_what_the_workspace_has_of_other_modules() -> None:
     gate = gate_of(linter := ImmediateLinter())
     gate.workspace = _Open()
     document = Document("a\n", None, "a.py")
-    gate.submit(document, Document("a\nb\n", None, "a.py"), gate.baseline(document)).result(timeout=0)
+    gate.against(document).submit(Document("a\nb\n", None, "a.py")).result(timeout=0)
     assert [check.modules for check in linter.checks] == [{"other.py": "beside a.py"}] * 2
 
 
@@ -373,9 +418,9 @@ def test_what_a_document_has_is_known_until_the_workspace_changes(text: str) -> 
     )
 
     def known() -> list[str]:
-        return messages(gate.baseline(Document(text, None, "a.py")))
+        return messages(gate.against(Document(text, None, "a.py")))
 
-    assert messages(gate.baseline(Document("a\n", None, "a.py"))) == ["old"]
+    assert messages(gate.against(Document("a\n", None, "a.py"))) == ["old"]
     assert known() == ["old"]
     found[:] = ["new"]
     assert known() == ["old"]
@@ -386,13 +431,13 @@ def test_what_a_document_has_is_known_until_the_workspace_changes(text: str) -> 
 def test_a_verdict_depends_on_what_both_reports_depend_on() -> None:
     gate, workspace = moving_gate()
     before, after = Document("a\n", None, "a.py"), Document("a\nb\n", None, "a.py")
-    found = gate.baseline(before)
-    same = gate.submit(before, after, found).result(timeout=0)
+    found = gate.against(before)
+    same = found.submit(after).result(timeout=0)
     assert same.dependencies == (Dependencies(names=frozenset({"first"})),)
     assert gate.holds("a.py", same.dependencies)
     workspace.state = "second"
     assert not gate.holds("a.py", same.dependencies)
-    between = gate.submit(before, after, found).result(timeout=0)
+    between = found.submit(after).result(timeout=0)
     assert not gate.holds("a.py", between.dependencies)
     workspace.state = "first"
     assert not gate.holds("a.py", between.dependencies)
@@ -441,24 +486,24 @@ def pylint() -> Iterator[Gate]:
 
 def excused(gate: Gate, document: Document, line: int) -> list[str]:
     """What counts as there before, of a text that does not parse as it is."""
-    return messages(gate.baseline(document, line))
+    return messages(gate.against(document, line))
 
 
 @pytest.mark.parametrize("indent", ["  ", "   ", "\t", " " * 8])
 def test_an_edit_is_indented_as_its_file_is(pylint: Gate, indent: str) -> None:
     text = f"def f(x):\n{indent}if x:\n{indent * 2}x += 1\n{indent}return x\n"
     before = Document(text, path="indented.py")
-    found = pylint.baseline(before)
+    found = pylint.against(before)
 
     def judged(more: str) -> list[str]:
-        verdict = pylint.submit(before, Document(text + more, path=before.path), found).result(60.0)
+        verdict = found.submit(Document(text + more, path=before.path)).result(60.0)
         return [f"{each.line} {each.symbol}" for each in verdict.findings]
 
     assert judged(f"\n\ndef g(x):\n{indent}return x\n") == []
     assert judged("\n\ndef g(x):\n    return x\n") == ["8 bad-indentation"]
     typed = Document(f"{text}\n\ndef g(x):\n{indent}return f(\n", path=before.path)
     done = Document(typed.text.replace("f(\n", "f(x)\n"), path=before.path)
-    assert pylint.submit(typed, done, pylint.baseline(typed, 7)).result(60.0).accepted
+    assert pylint.against(typed, 7).submit(done).result(60.0).accepted
 
 
 @pytest.mark.parametrize("kind", WHOLE)
@@ -473,7 +518,7 @@ def test_what_the_line_gave_is_not_missing_before(pylint: Gate, kind: str) -> No
     assert damaged - set(there)  # or there is nothing to be excused wrongly
     for document, line in texts:
         assert not set(excused(gate, document, line)) - set(there)
-    gate.baseline(Document(whole, path="typed.py"))
+    gate.against(Document(whole, path="typed.py"))
     for document, line in texts:
         assert not set(excused(gate, document, line)) - set(there)
 
@@ -508,16 +553,16 @@ def test_without_a_text_that_parsed_it_depends_on_what_the_line_may_still_bind(
 def test_what_was_there_is_there_while_a_statement_is_typed() -> None:
     gate = python_gate()
     text = "import os\n\n\ndef f():\n    return gone\n\n\n{}\nprint(gone, missing)\n"
-    gate.baseline(Document(text.format(""), path="a.py"))
+    gate.against(Document(text.format(""), path="a.py"))
     for typed in ("def g(", "import ", "x = (", "with open(", "class A(", "@f("):
-        found = gate.baseline(Document(text.format(typed), path="a.py"), 7)
+        found = gate.against(Document(text.format(typed), path="a.py"), 7)
         assert found.parsed
         assert len(found.known.findings) == 3, typed
 
 
 def test_what_broke_elsewhere_since_then_is_excused_where_the_line_cannot_be_why() -> None:
     gate = python_gate()
-    gate.baseline(Document("import os\n\nprint(os.name)\n", path="a.py"))
+    gate.against(Document("import os\n\nprint(os.name)\n", path="a.py"))
     assert excused(gate, Document("\nx = len(\nprint(os.name)\n", path="a.py"), 1) == [
         "Undefined variable 'os'"
     ]
@@ -527,8 +572,8 @@ def test_what_broke_elsewhere_since_then_is_excused_where_the_line_cannot_be_why
 def test_another_place_of_the_same_finding_is_not_what_was_there() -> None:
     gate = python_gate()
     whole = "def f(size):\n    return size\n\n\nprint(size)\n"
-    gate.baseline(Document(whole, path="a.py"))
-    found = gate.baseline(Document(whole.replace("(size):", "(", 1), path="a.py"), 0)
+    gate.against(Document(whole, path="a.py"))
+    found = gate.against(Document(whole.replace("(size):", "(", 1), path="a.py"), 0)
     assert len(found.known.findings) <= 1
 
 
@@ -553,16 +598,16 @@ def test_pylint_does_not_let_pass_what_the_typed_line_breaks(
 ) -> None:
     document = Document(before)
     lines = [*document.lines[:line], after, *document.lines[line + 1 :]]
-    found = pylint.baseline(document, line)
-    verdict = pylint.submit(document, Document("\n".join(lines)), found).result(timeout=60)
+    found = pylint.against(document, line)
+    verdict = found.submit(Document("\n".join(lines))).result(timeout=60)
     assert verdict.reason is Reason.NEW_FINDINGS
 
 
 def test_pylint_lets_a_statement_be_typed_beside_old_findings(pylint: Gate) -> None:
     text = "import no_such_module\n\n\ndef f():\n    return nope\n\n\n{}\nprint(nope.x)\n"
-    pylint.baseline(Document(text.format(""), path="old.py"))
+    pylint.against(Document(text.format(""), path="old.py"))
     before, after = (Document(text.format(typed), path="old.py") for typed in ("def g(", "def g(): return 1"))
-    verdict = pylint.submit(before, after, pylint.baseline(before, 7)).result(timeout=60)
+    verdict = pylint.against(before, 7).submit(after).result(timeout=60)
     assert (verdict.reason, verdict.before) == (Reason.ACCEPTED, 3)
 
 
@@ -581,13 +626,13 @@ def test_what_does_not_compile_is_rejected_beside_any_finding(
     lines = before.count("\n") + 1
     policy = GatePolicy(lines * (tier is Tier.PYLINT), lines * (tier is Tier.NAMES), 60.0, 60.0)
     gate = Gate(pylint.linter, lint_nothing, policy)
-    found = gate.baseline(Document(before))
+    found = gate.against(Document(before))
     assert found.tier is tier
-    verdict = gate.submit(Document(before), Document(after), found).result(timeout=60)
+    verdict = found.submit(Document(after)).result(timeout=60)
     assert verdict.reason is Reason.NEW_FINDINGS
     assert "E0001" in {each.code for each in verdict.findings}
 
 
 def test_what_did_not_compile_in_the_same_way_may_stay(pylint: Gate) -> None:
     before, after = Document("x = 1\nreturn x\n"), Document("y = 2\nx = 1\nreturn x\n")
-    assert pylint.submit(before, after, pylint.baseline(before), early=False).result(timeout=60).accepted
+    assert pylint.against(before).submit(after, early=False).result(timeout=60).accepted

@@ -17,17 +17,32 @@ from pathlib import Path
 
 import pytest
 
-from lintseq_lsp import actions, completion, edits, excerpt, grammar, lintseq, repetition, scenario, text
-from lintseq_lsp.diffs import DiffStream, parse, split_stream
+from lintseq_lsp import actions, completion, edits, excerpt, lintseq, repetition, scenario, text
+from lintseq_lsp.backends.base import Request
+from lintseq_lsp.backends.scripted import ScriptedBackend
+from lintseq_lsp.diffs import DiffStream, parse
 from lintseq_lsp.errors import PatchError
-from lintseq_lsp.gate import finding_key
+from lintseq_lsp.formats.lintseq import DIFF
+from lintseq_lsp.linters import grammar
 from lintseq_lsp.linters.base import Check, Finding
 from lintseq_lsp.linters.environment import Environment, server_site_packages
 from lintseq_lsp.linters.pool import PylintPool
 from lintseq_lsp.linters.syntax import check_syntax
-from lintseq_lsp.patches import changes
+from lintseq_lsp.notebooks import finished
+from lintseq_lsp.patches.applying import changes
 from lintseq_lsp.synthesis.sources import code_in
 from lintseq_lsp.text import Document
+from lintseq_lsp.verdicts import finding_key
+
+
+def answers_of(written: str) -> list[str]:
+    """What a recording has for one request after the other."""
+    backend, request = ScriptedBackend([written], piece=1 << 20), Request([""], frozenset({DIFF}))
+    found = []
+    while backend._streams:
+        found.append("".join(piece.text for piece in backend.write(request, lambda: False)))
+    return found
+
 
 ROOT = Path(__file__).parents[1]
 PATIENCE = 60.0  # seconds
@@ -144,8 +159,8 @@ ATTACKS = [
     Attack("hunk headers", parse, repeated("@@ -1,0 +2 @@\n")),
     Attack("added lines", parse, repeated("+@@ -1 +1 @@\n", "@@ -1,0 +2 @@\n")),
     Attack("a line in pieces", fed_in_pieces, repeated("+"), 8_000_000),
-    Attack("boundaries", lambda written: list(split_stream(written)), repeated("<|diff|>")),
-    Attack("almost boundaries", lambda written: list(split_stream(written)), repeated("<|diff|\n")),
+    Attack("boundaries", answers_of, repeated("<|diff|>")),
+    Attack("almost boundaries", answers_of, repeated("<|diff|\n")),
     Attack("the same piece", circles, repeated("a"), 200_000),
     Attack("the same line", lambda lines: repetition.repeated_from(lines.split("\n")), repeated("a\n")),
     Attack(
@@ -163,7 +178,19 @@ ATTACKS = [
     Attack("fences", code_in, repeated("```python")),
     Attack("blanks behind fences", code_in, repeated("``` ", "x = ")),
     Attack("a fence and its rest of a line", code_in, repeated("a ", "x = \n```py ")),
+    Attack("fences of another kind", code_in, repeated("```python\nx\n~~~\n", "x = \n"), 300_000),
+    Attack("fences in a broken block", code_in, repeated("```\n", "x = \n```python\n(")),
+    Attack("fences without a line", code_in, repeated("```python (", "x = \n"), 300_000),
     Attack("backticks", code_in, repeated("`", "x = ")),
+    Attack("a name and no help", finished, repeated("a", "!x\n", " ?\n"), 200_000),
+    Attack("names and no help", finished, repeated("a.", "!x\n", "+?\n"), 200_000),
+    Attack("commands that open a bracket", finished, repeated("!echo (\n"), 20_000),
+    Attack("commands that open a string", finished, repeated("!echo '''\n"), 20_000),
+    Attack("options of a magic", finished, repeated("-n ", "%timeit "), 200_000),
+    Attack("a long name in a magic", finished, repeated("a", "%sql ", " <"), 200_000),
+    Attack("blanks in a magic", finished, repeated(" ", "%sql -o", "<"), 200_000),
+    Attack("cell magics", finished, repeated("%%time\n"), 100_000),
+    Attack("names of futures", finished, repeated("a, ", "from __future__ import ", "+"), 200_000),
     Attack("sections", scenario.parse_scenario, repeated("== a-\n", "== stream\n")),
     Attack("a section's long name", scenario.parse_scenario, repeated("a", "== stream\n== ")),
     Attack("# in a checked line", check_syntax, repeated("#000000,", "x = '", "'\n")),

@@ -219,7 +219,7 @@ def test_pragmas_are_honoured(pool: PylintPool) -> None:
     assert found_in(pool, "missing  # pylint: disable=undefined-variable\nother\n") == [
         "2 E0602 Undefined variable 'other'"
     ]
-    assert found_in(pool, "# pylint: skip-file\nmissing\n") == []
+    assert report_of(pool, "# pylint: skip-file\nimport os\nos.missing\n").findings == ()
     # ... but reach neither the next text nor beyond LintSeq's set.
     assert found_in(pool, "# pylint: enable=all\nimport os\nmissing\n") == [
         "3 E0602 Undefined variable 'missing'"
@@ -460,9 +460,12 @@ def test_a_module_that_stays_as_it_is_need_not_be_read_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Saved as it was typed, opened as it was saved, and closed."""
-    from lintseq_lsp.linters import pylint_worker as module
+    from lintseq_lsp.linters.worker import freshness as module
+    from lintseq_lsp.linters.worker import reading
 
-    monkeypatch.setattr(module, "SOURCES", sources := Sources())
+    sources = Sources()
+    for each in (module, reading):
+        monkeypatch.setattr(each, "SOURCES", sources)
     file = str(tmp_path / "a.py")
     sources.update({file: "x = 1\n"}, [])
     tracked = module._Tracked(file, sources.state(file), hash("x = 1\n"), frozenset())
@@ -911,3 +914,28 @@ def test_many_threads_may_submit(pool: PylintPool) -> None:
     with ThreadPoolExecutor(8) as executor:
         results = executor.map(lambda number: found_in(pool, f"name{number}\n"), range(40))
         assert list(results) == [[f"1 E0602 Undefined variable 'name{number}'"] for number in range(40)]
+
+
+@pytest.mark.parametrize(
+    "pragma",
+    [
+        "# pylint: skip-file",
+        "# pylint: disable=all",
+        "# pylint: disable=E",
+        "'''Text.'''\n# pylint: disable=E",
+    ],
+)
+def test_where_pylint_is_switched_off_it_did_not_look(pool: PylintPool, pragma: str) -> None:
+    """The check that is no pylint judges there as it does in the server."""
+    report = report_of(pool, f"{pragma}\nimport os\nos.nothing()\n")
+    assert (report.tier, list(report.findings)) == (Tier.SYNTAX, [])
+    report = report_of(pool, f"{pragma}\nx = nothing\n")
+    assert [finding.code for finding in report.findings] == ["E0602"]
+    assert report_of(pool, "# pylint: disable=E0602\nx = nothing\n").tier is Tier.PYLINT
+    assert report_of(pool, "def f():\n    # pylint: disable=E\n    pass\n\n\nx = 1\n").tier is Tier.PYLINT
+
+
+def test_a_configuration_may_switch_pylint_off(workspace: Path, start: Start) -> None:
+    (workspace / ".pylintrc").write_text("[MESSAGES CONTROL]\ndisable=all\n")
+    pool = start(find_environment(workspace, environ={}), trusted=True, configuration_folder=workspace)
+    assert report_of(pool, "import os\nos.nothing()\n").tier is Tier.SYNTAX

@@ -2,9 +2,10 @@
 
 import itertools
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import llama_cpp
 import numpy as np
@@ -13,11 +14,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from small_model import SMALL_MODEL, SMALL_MODEL_CONTEXT
 
-from lintseq_lsp.backends.base import Piece, Request, Sampling, Stop
-from lintseq_lsp.backends.llama import CANDIDATES, LlamaBackend, draw
+from lintseq_lsp.backends.base import CANDIDATES, Piece, Prompt, Request, Sampling, Special, Stop, length
+from lintseq_lsp.backends.llama import LlamaBackend
 from lintseq_lsp.diffs import header
 from lintseq_lsp.errors import Cancelled, ModelError, ModelFileError, TokenizerError
-from lintseq_lsp.prompts import END, PromptFormat, history, next_headers
+from lintseq_lsp.formats.lintseq import DIFF, END, History, history, next_headers
+from lintseq_lsp.formats.table import detect
 
 WARM = Sampling(temperature=0.8, top_p=0.95, min_p=0.02, seed=7)
 DIFFS = [
@@ -25,6 +27,23 @@ DIFFS = [
     "@@ -0,0 +1,3 @@\n+import json\n+from pathlib import Path\n+\n",
     "@@ -3,0 +4,9 @@\n+def read(path: Path) -> dict:\n+    with path.open() as file:\n+        data = json",
 ]
+
+
+def joined(*fragments: str) -> Prompt:
+    """With the token between them."""
+    return tuple(part for fragment in fragments for part in (DIFF, fragment))[1:]
+
+
+def of(
+    fragments: Sequence[str],
+    *,
+    begins: Sequence[str] = (),
+    groups: Sequence[Sequence[str]] = (),
+    **rest: Any,
+) -> Request:
+    """A request as LintSeq's format makes it, with one group of beginnings, or several."""
+    groups = groups or ([begins] if begins else [])
+    return Request(joined(*fragments), frozenset({DIFF}), groups, **rest)
 
 
 def never() -> bool:
@@ -66,7 +85,7 @@ def prompts() -> st.SearchStrategy[tuple[str, ...]]:
 def plainly(prompt: tuple[str, ...]) -> str:
     """What a model that has seen nothing before writes greedily."""
     backend = open_model()
-    pieces = list(backend.write(Request(prompt, max_tokens=12), never))
+    pieces = list(backend.write(of(prompt, max_tokens=12), never))
     backend.close()
     return text_of(pieces)
 
@@ -80,22 +99,20 @@ def test_history_never_changes_an_answer(
     model: LlamaBackend, history: list[tuple[tuple[str, ...], int, int, bool]], prompt: tuple[str, ...]
 ) -> None:
     for earlier, polls, candidates, close in history:
-        stream = model.write(
-            Request(earlier, sampling=WARM, max_tokens=9, candidates=candidates), after(polls)
-        )
+        stream = model.write(of(earlier, sampling=WARM, max_tokens=9, candidates=candidates), after(polls))
         try:
             for _ in stream:
                 if close:
                     break
         except Cancelled:
             pass
-    assert text_of(list(model.write(Request(prompt, max_tokens=12), never))) == plainly(prompt)
+    assert text_of(list(model.write(of(prompt, max_tokens=12), never))) == plainly(prompt)
 
 
 def test_what_is_typed_is_all_that_is_read(model: LlamaBackend) -> None:
     typed = "\n+        return x.values"
     for size in range(len(typed)):
-        list(model.write(Request([*DIFFS, "@@ -9,0 +10,4 @@" + typed[:size]], max_tokens=3), never))
+        list(model.write(of([*DIFFS, "@@ -9,0 +10,4 @@" + typed[:size]], max_tokens=3), never))
         if size:
             assert model.usage.read <= 4
             assert model.usage.cached > 60
@@ -103,10 +120,10 @@ def test_what_is_typed_is_all_that_is_read(model: LlamaBackend) -> None:
 
 @pytest.mark.parametrize("candidate", range(3))
 def test_an_accepted_answer_is_not_read_again(model: LlamaBackend, candidate: int) -> None:
-    request = Request([*DIFFS, ""], begins=["@@ -9,0 +10 @@\n+"], sampling=WARM, max_lines=3, candidates=3)
+    request = of([*DIFFS, ""], begins=["@@ -9,0 +10 @@\n+"], sampling=WARM, max_lines=3, candidates=3)
     pieces = list(model.write(request, never))
     answer = text_of(pieces, candidate).rstrip()
-    goes_on = list(model.write(Request([*DIFFS, answer], max_tokens=12), never))
+    goes_on = list(model.write(of([*DIFFS, answer], max_tokens=12), never))
     assert text_of(goes_on) == plainly((*DIFFS, answer))
     # Now and then the model splits a word otherwise than the tokenizer: read is what follows that.
     assert model.usage.read < model.count(answer) / 2
@@ -114,9 +131,9 @@ def test_an_accepted_answer_is_not_read_again(model: LlamaBackend, candidate: in
 
 def test_a_cancelled_reading_is_continued(model: LlamaBackend) -> None:
     lines = "".join(f"+value_{number} = {number * 7}\n" for number in range(20))
-    request = Request(["quite another text\n", lines, ""], max_tokens=1)
-    total = sum(map(model.count, request.prompt)) + 2
-    list(model.write(Request(["x"], max_tokens=1), never))
+    request = of(["quite another text\n", lines, ""], max_tokens=1)
+    total = length(request.prompt, model.count)
+    list(model.write(of(["x"], max_tokens=1), never))
     model._piece = 32
     with pytest.raises(Cancelled):
         list(model.write(request, after(2)))
@@ -127,18 +144,18 @@ def test_a_cancelled_reading_is_continued(model: LlamaBackend) -> None:
 
 
 def test_cancelled_between_tokens(model: LlamaBackend) -> None:
-    list(model.write(Request(DIFFS, max_tokens=1), never))
-    stream = model.write(Request(DIFFS, max_tokens=20), after(4))  # one piece to read, three tokens
+    list(model.write(of(DIFFS, max_tokens=1), never))
+    stream = model.write(of(DIFFS, max_tokens=20), after(4))  # one piece to read, three tokens
     with pytest.raises(Cancelled):
         list(stream)
     assert model.usage.written == 3
 
 
 def test_candidates_are_what_they_would_be_alone(model: LlamaBackend) -> None:
-    together = list(model.write(Request(DIFFS, sampling=WARM, max_tokens=15, candidates=4), never))
+    together = list(model.write(of(DIFFS, sampling=WARM, max_tokens=15, candidates=4), never))
     for index in range(4):
         sampling = Sampling(WARM.temperature, WARM.top_p, WARM.min_p, WARM.seed + index)
-        alone = list(model.write(Request(DIFFS, sampling=sampling, max_tokens=15), never))
+        alone = list(model.write(of(DIFFS, sampling=sampling, max_tokens=15), never))
         mine = [piece for piece in together if piece.candidate == index]
         assert text_of(alone) == text_of(mine, index)
         assert sum(piece.tokens for piece in alone) == sum(piece.tokens for piece in mine)
@@ -152,14 +169,14 @@ def test_candidates_are_what_they_would_be_alone(model: LlamaBackend) -> None:
     "begin", ["@@ -9,0 +10,2 @@\n+", "zqxSMALL_MODEL", "é🙂\u2028", " \t\x0c", "<|diff|>", "\x00", "_value"]
 )
 def test_an_answer_starts_as_asked(model: LlamaBackend, begin: str) -> None:
-    pieces = list(model.write(Request(DIFFS, begins=[begin], sampling=WARM, max_tokens=24), never))
+    pieces = list(model.write(of(DIFFS, begins=[begin], sampling=WARM, max_tokens=24), never))
     assert text_of(pieces).startswith(begin)
     assert "\ufffd" not in text_of(pieces)[: len(begin)]
 
 
 def test_one_of_many_headers(model: LlamaBackend) -> None:
     headers = [f"@@ -{a},0 +{a + 1},{n} @@\n+" for a in range(40) for n in range(2, 9)]
-    request = Request([*DIFFS[:2], ""], begins=[*headers, "\n"], sampling=WARM, max_tokens=30, candidates=8)
+    request = of([*DIFFS[:2], ""], begins=[*headers, "\n"], sampling=WARM, max_tokens=30, candidates=8)
     pieces = list(model.write(request, never))
     for index in range(8):
         assert text_of(pieces, index).startswith((*headers, "\n"))
@@ -167,58 +184,62 @@ def test_one_of_many_headers(model: LlamaBackend) -> None:
 
 def test_a_half_typed_token_is_finished(model: LlamaBackend) -> None:
     typed = "@@ -0,0 +1,2 @@\n+def f(x):\n+    retu"
-    pieces = list(model.write(Request(["", typed], max_lines=1), never))
+    pieces = list(model.write(of(["", typed], max_lines=1), never))
     assert text_of(pieces).startswith("rn")
-    asked = list(model.write(Request(["", typed], begins=["rned =", "rnable"], max_lines=1), never))
+    asked = list(model.write(of(["", typed], begins=["rned =", "rnable"], max_lines=1), never))
     assert text_of(asked).startswith(("rned =", "rnable"))
 
 
 def test_logprob_is_of_the_model_without_mask(model: LlamaBackend) -> None:
     prompt = [*DIFFS, ""]
-    free = list(model.write(Request(prompt, max_tokens=8), never))
+    free = list(model.write(of(prompt, max_tokens=8), never))
     logprob = sum(piece.logprob for piece in free)
     assert sum(piece.tokens for piece in free) == model.usage.written
-    masked = list(model.write(Request(prompt, begins=[text_of(free)], max_tokens=8), never))
+    masked = list(model.write(of(prompt, begins=[text_of(free)], max_tokens=8), never))
     assert sum(piece.logprob for piece in masked) == pytest.approx(logprob, abs=1e-3)
-    [one] = model.write(Request(prompt, max_tokens=1), never)
+    [one] = model.write(of(prompt, max_tokens=1), never)
     logits = model._logits(-1).astype(np.float64)
     assert one.logprob == pytest.approx(-np.log(np.exp(logits - logits.max()).sum()), abs=1e-4)
-    forced = list(model.write(Request(prompt, begins=["QQQQ"], max_tokens=3), never))
+    forced = list(model.write(of(prompt, begins=["QQQQ"], max_tokens=3), never))
     assert sum(piece.logprob for piece in forced) < -10
 
 
 def test_what_is_typed_is_certain(model: LlamaBackend) -> None:
-    [one] = model.write(Request([*DIFFS[:2], "@@ -3,0 +4 @@\n+de"], max_tokens=1), never)
+    [one] = model.write(of([*DIFFS[:2], "@@ -3,0 +4 @@\n+de"], max_tokens=1), never)
     logits = model._logits(-1).astype(np.float64)
-    possible = [id_ for id_, text in enumerate(model._text) if text.startswith(b"de") or text in (b"d", b"")]
-    weights = {id_: math.exp(logits[id_]) for id_ in possible if model._text[id_]}
+    possible = [
+        id_
+        for id_, text in enumerate(model._tokenizer.texts)
+        if text.startswith(b"de") or text in (b"d", b"")
+    ]
+    weights = {id_: math.exp(logits[id_]) for id_ in possible if model._tokenizer.texts[id_]}
     assert one.text == "f"
     assert one.logprob == pytest.approx(
-        math.log(weights[model._text.index(b"def")] / sum(weights.values())), abs=1e-4
+        math.log(weights[model._tokenizer.texts.index(b"def")] / sum(weights.values())), abs=1e-4
     )
 
 
 def test_lines_are_limited(model: LlamaBackend) -> None:
     begins = ["a\nb\nc\nd"]
     for lines in (1, 2, 3):
-        pieces = list(model.write(Request(DIFFS, begins=begins, max_lines=lines), never))
+        pieces = list(model.write(of(DIFFS, begins=begins, max_lines=lines), never))
         assert text_of(pieces) == "a\nb\nc\n"[: 2 * lines]
         assert pieces[-1].stop is Stop.LENGTH
 
 
 def test_tokens_are_limited(model: LlamaBackend) -> None:
-    pieces = list(model.write(Request(DIFFS, begins=["x" * 60], max_tokens=5), never))
+    pieces = list(model.write(of(DIFFS, begins=["x" * 60], max_tokens=5), never))
     assert (sum(piece.tokens for piece in pieces), pieces[-1].stop) == (5, Stop.LENGTH)
 
 
 def test_the_context_is_limited() -> None:
     small = LlamaBackend(SMALL_MODEL, threads=1, context=24)
     prompt = ["", "+x = 1\n+y = 2"]
-    pieces = list(small.write(Request(prompt, begins=["z" * 99]), never))
+    pieces = list(small.write(of(prompt, begins=["z" * 99]), never))
     used = small.usage.read + small.usage.written
     assert (used, pieces[-1].stop) == (small.context, Stop.LENGTH)
     with pytest.raises(ModelError, match="context is 24"):
-        list(small.write(Request(["+x = 1\n" * 20]), never))
+        list(small.write(of(["+x = 1\n" * 20]), never))
     small.close()
 
 
@@ -233,31 +254,31 @@ def test_what_cannot_be_asked(model: LlamaBackend, request_: Request) -> None:
 
 
 def test_a_failure_of_the_library_is_survived(model: LlamaBackend, monkeypatch: pytest.MonkeyPatch) -> None:
-    expected = text_of(list(model.write(Request(DIFFS, max_tokens=9), never)))
+    expected = text_of(list(model.write(of(DIFFS, max_tokens=9), never)))
     with monkeypatch.context() as patch:
         patch.setattr(llama_cpp, "llama_decode", lambda *_: 1)
         with pytest.raises(ModelError, match="code 1"):
-            list(model.write(Request(DIFFS), never))
-    assert text_of(list(model.write(Request(DIFFS, max_tokens=9), never))) == expected
+            list(model.write(of(DIFFS), never))
+    assert text_of(list(model.write(of(DIFFS, max_tokens=9), never))) == expected
     assert model.usage.cached == 0
 
 
 def test_nothing_is_written_to_the_descriptors(capfd: pytest.CaptureFixture[str]) -> None:
     backend = open_model()
-    list(backend.write(Request(DIFFS, max_tokens=3), never))
+    list(backend.write(of(DIFFS, max_tokens=3), never))
     backend.close()
     assert capfd.readouterr() == ("", "")
 
 
 def test_closed(model: LlamaBackend) -> None:
     backend = open_model()
-    stream = backend.write(Request(DIFFS), never)
+    stream = backend.write(of(DIFFS), never)
     next(stream)
     stream.close()  # type: ignore[attr-defined]
     backend.close()
     backend.close()
     with pytest.raises(ModelError, match="closed"):
-        next(backend.write(Request(DIFFS), never))
+        next(backend.write(of(DIFFS), never))
     with pytest.raises(ModelError, match="closed"):
         backend.count("x")
     assert model.count("x") == 1
@@ -291,10 +312,25 @@ def test_not_there_or_a_folder(tmp_path: Path) -> None:
             LlamaBackend(path)
 
 
-def test_a_tokenizer_without_the_boundary(tmp_path: Path) -> None:
+def test_a_model_without_the_token_opens_and_says_so(tmp_path: Path) -> None:
+    """Which format it has is not the backend's to know."""
     path = changed(tmp_path, lambda data: data.replace(b"<|diff|>", b"<|dixx|>"))
-    with pytest.raises(TokenizerError, match=r"<\|diff\|>"):
-        LlamaBackend(path)
+    other = LlamaBackend(path, threads=1)
+    assert not other.has(DIFF)
+    assert other.has(Special("<|dixx|>"))
+    with pytest.raises(TokenizerError, match=r"no prompt format fits .* <\|diff\|>"):
+        detect(other.has, other.name)
+    with pytest.raises(ModelError, match=r"no token <\|diff\|>"):
+        list(other.write(of(DIFFS), never))
+    assert text_of(list(other.write(Request(["x = "], max_tokens=3), never)))
+    other.close()
+
+
+def test_a_special_token_is_one_of_the_vocabulary_and_no_word(model: LlamaBackend) -> None:
+    assert model.has(DIFF)
+    assert not model.has(Special("def"))
+    assert not model.has(Special("<|fim_prefix|>"))
+    assert not model.has(Special(""))
 
 
 def test_damaged_weights(tmp_path: Path) -> None:
@@ -303,7 +339,7 @@ def test_damaged_weights(tmp_path: Path) -> None:
         return data
 
     with pytest.raises(ModelError, match="weights are damaged"):
-        list(LlamaBackend(changed(tmp_path, spoil)).write(Request(DIFFS), never))
+        list(LlamaBackend(changed(tmp_path, spoil)).write(of(DIFFS), never))
 
 
 def test_the_boundarys_characters_are_text(tmp_path: Path, model: LlamaBackend) -> None:
@@ -311,49 +347,25 @@ def test_the_boundarys_characters_are_text(tmp_path: Path, model: LlamaBackend) 
         """As other converters store it: llama.cpp then takes it out of any text."""
         key = b"tokenizer.ggml.token_type"
         types = data.index(key) + len(key) + 4 + 4 + 8
-        boundary = types + 4 * model._boundary
+        boundary = types + 4 * model._special(DIFF)
         data[boundary : boundary + 4] = (4).to_bytes(4, "little")
         return data
 
     other = LlamaBackend(changed(tmp_path, make_user_defined), threads=1)
     for text in ("<|diff|>", "a<|diff|><|diff|>b", "<|diff|<|diff|>|>", '+print("<|diff|>")\n'):
         for backend in (model, other):
+            backend.has(DIFF)
             ids = backend._prompt_ids([text])
-            assert backend._boundary not in ids
-            assert b"".join(backend._text[token] for token in ids) == text.encode()
-            assert backend._prompt_ids(["", text]) == [backend._boundary, *ids]
+            assert backend._special(DIFF) not in ids
+            assert b"".join(backend._tokenizer.texts[token] for token in ids) == text.encode()
+            assert backend._prompt_ids([DIFF, text]) == [backend._special(DIFF), *ids]
     other.close()
-
-
-@given(
-    st.lists(st.floats(-20, 20, width=32), min_size=1, max_size=30),
-    st.floats(0.25, 2),
-    st.sampled_from([0.1, 0.5, 0.9, 0.999, 1.0]),
-    st.sampled_from([0.0, 0.01, 0.3, 1.0]),
-    st.floats(0, 1, exclude_max=True),
-)
-def test_draw_keeps_to_nucleus_and_floor(
-    logits: list[float], temperature: float, top_p: float, min_p: float, chance: float
-) -> None:
-    drawn = draw(np.array(logits, np.float32), Sampling(temperature, top_p, min_p), chance)
-    weights = np.exp((np.array(logits) - max(logits)) / temperature)
-    likelier = weights[weights > weights[drawn] * (1 + 1e-4)].sum() / weights.sum()
-    assert likelier <= top_p + 1e-4
-    assert weights[drawn] >= min_p * (1 - 1e-4)
-
-
-def test_draw_follows_the_distribution() -> None:
-    logits = np.log(np.array([0.1, 0.2, 0.7], np.float32))
-    counts = np.bincount([draw(logits, Sampling(1.0), (i + 0.5) / 1000) for i in range(1000)])
-    assert counts.tolist() == pytest.approx([100, 200, 700], abs=1)
-    sharp = [draw(logits, Sampling(1.0, top_p=0.85), (i + 0.5) / 900) for i in range(900)]
-    assert np.bincount(sharp).tolist() == pytest.approx([0, 200, 700], abs=1)
 
 
 def probability(model: LlamaBackend, prompt: list[str], begin: str) -> float:
     """Log-probability of the tokens that write `begin` when that is all that is allowed."""
     total, written = 0.0, ""
-    for piece in model.write(Request(prompt, begins=[begin], max_tokens=40), never):
+    for piece in model.write(of(prompt, begins=[begin], max_tokens=40), never):
         if len(written) >= len(begin):
             break
         total, written = total + piece.logprob, written + piece.text
@@ -363,13 +375,13 @@ def probability(model: LlamaBackend, prompt: list[str], begin: str) -> float:
 @pytest.mark.parametrize("above", [0, 3, 7, 8])
 def test_the_most_probable_of_many_beginnings_is_taken(model: LlamaBackend, above: int) -> None:
     lines = [f"    total_{number} = read(path)" for number in range(above)]
-    prompt = ["\n", *history(lines, above, PromptFormat.SUFFIX_FIRST), ""]
+    prompt = ["\n", *history(lines, above, History.SUFFIX_FIRST), ""]
     counts = {1: " @@", **{count: f",{count}" for count in range(2, 9)}}
     best = max(
         counts, key=lambda count: probability(model, prompt, f"@@ -{above},0 +{above + 1}{counts[count]}")
     )
     begins = [f"{header(above, count)}\n+    total" for count in counts]
-    pieces = list(model.write(Request(prompt, begins=begins, max_lines=2), never))
+    pieces = list(model.write(of(prompt, begins=begins, max_lines=2), never))
     assert text_of(pieces).startswith(begins[best - 1])
     assert len(text_of(pieces)) > len(begins[best - 1])
 
@@ -377,25 +389,23 @@ def test_the_most_probable_of_many_beginnings_is_taken(model: LlamaBackend, abov
 def test_beginnings_that_share_a_token_do_not_outvote_one(model: LlamaBackend) -> None:
     """A comma opens seven counts; the count of one is more probable than each of them, not than all."""
     lines = ["def read(path):", "    text = path.read_text()"]
-    prompt = ["\n", *history(lines, 2, PromptFormat.SUFFIX_FIRST), ""]
+    prompt = ["\n", *history(lines, 2, History.SUFFIX_FIRST), ""]
     one, several = (probability(model, prompt, f"@@ -2,0 +3{text}") for text in (" @@", ","))
     assert one < several
     begins = [f"{header(2, count)}\n+    " for count in range(1, 9)]
-    assert text_of(list(model.write(Request(prompt, begins=begins, max_lines=2), never))).startswith(
-        begins[0]
-    )
+    assert text_of(list(model.write(of(prompt, begins=begins, max_lines=2), never))).startswith(begins[0])
 
 
 @pytest.mark.parametrize("lines", [["x = 1"], ["import os", "", "def f():", "    pass"]])
 def test_places_and_counts_are_chosen_together(model: LlamaBackend, lines: list[str]) -> None:
-    prompt = ["\n", *history(lines, 1, PromptFormat.SUFFIX_FIRST), ""]
+    prompt = ["\n", *history(lines, 1, History.SUFFIX_FIRST), ""]
     counts = [" @@", *(f",{count} @@" for count in range(2, 9))]
     openings = ["\n", *(f"@@ -{at},0 +{at + 1}{count}\n" for at in range(len(lines) + 1) for count in counts)]
     ranked = sorted(openings, key=lambda opening: -probability(model, prompt, opening))
-    request = Request(prompt, begins=next_headers(len(lines), 8), max_tokens=20)
+    request = of(prompt, groups=next_headers(len(lines), 8), max_tokens=20)
     written = text_of(list(model.write(request, never)))
     assert written.startswith(tuple(ranked[:2])), ranked.index(written.partition("\n")[0] + "\n")
-    assert text_of(list(model.write(Request([*DIFFS], max_tokens=12), never))) == plainly(tuple(DIFFS))
+    assert text_of(list(model.write(of([*DIFFS], max_tokens=12), never))) == plainly(tuple(DIFFS))
 
 
 @pytest.mark.parametrize("candidates", [1, 3])
@@ -403,8 +413,8 @@ def test_places_and_counts_are_chosen_together(model: LlamaBackend, lines: list[
 def test_what_was_chosen_together_is_as_probable_as_alone(
     model: LlamaBackend, lines: list[str], candidates: int
 ) -> None:
-    prompt = ["\n", *history(lines, 1, PromptFormat.SUFFIX_FIRST), ""]
-    request = Request(prompt, begins=next_headers(len(lines), 8), max_tokens=40, candidates=candidates)
+    prompt = ["\n", *history(lines, 1, History.SUFFIX_FIRST), ""]
+    request = of(prompt, groups=next_headers(len(lines), 8), max_tokens=40, candidates=candidates)
     pieces = list(model.write(request, never))
     for candidate in range(candidates):
         written, logprob = "", 0.0
@@ -415,8 +425,8 @@ def test_what_was_chosen_together_is_as_probable_as_alone(
 
 
 def test_a_search_is_cancelled_between_any_two_steps(model: LlamaBackend) -> None:
-    prompt = ["\n", *history(["import os", "", "x = 1"], 1, PromptFormat.SUFFIX_FIRST), ""]
-    request = Request(prompt, begins=next_headers(3, 8), max_tokens=1)
+    prompt = ["\n", *history(["import os", "", "x = 1"], 1, History.SUFFIX_FIRST), ""]
+    request = of(prompt, groups=next_headers(3, 8), max_tokens=1)
     list(model.write(request, never))  # so that the prompt is held
     polls = itertools.count()
     list(model.write(request, lambda: next(polls) < 0))
@@ -425,7 +435,7 @@ def test_a_search_is_cancelled_between_any_two_steps(model: LlamaBackend) -> Non
     for cancelled_at in range(needed):
         with pytest.raises(Cancelled):
             list(model.write(request, after(cancelled_at)))
-        assert text_of(list(model.write(Request([*DIFFS], max_tokens=12), never))) == plainly(tuple(DIFFS))
+        assert text_of(list(model.write(of([*DIFFS], max_tokens=12), never))) == plainly(tuple(DIFFS))
 
 
 COUNTER = """\
@@ -449,8 +459,8 @@ class Words:
 def test_the_end_is_held_against_all_that_can_be_inserted(model: LlamaBackend) -> None:
     bites = False
     for above in range(len(COUNTER) + 1):
-        prompt = ["\n", *history(COUNTER, above, PromptFormat.SUFFIX_FIRST), ""]
-        request = Request(prompt, begins=next_headers(len(COUNTER), 8), max_tokens=30)
+        prompt = ["\n", *history(COUNTER, above, History.SUFFIX_FIRST), ""]
+        request = of(prompt, groups=next_headers(len(COUNTER), 8), max_tokens=30)
         header_, line_end, _ = text_of(list(model.write(request, never))).partition("\n")
         end = math.exp(probability(model, prompt, END))
         assert bool(header_) == (end < 0.5), end

@@ -5,12 +5,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from lsprotocol.types import Position, Range
 
-from lintseq_lsp.edits import Replacement, apply
+from lintseq_lsp.edits import Replacement, apply, is_subword
 from lintseq_lsp.lsp.convert import (
     Encoding,
     at_cursor,
     column_from_units,
-    is_subword,
     lines_of,
     negotiated,
     offset_at,
@@ -101,6 +100,7 @@ def test_a_last_line_without_a_selected_character_does_not_count():
         ("f(|)\n", (2, 3, "1)"), (2, 2, "1")),
         ("f(|)\n", (2, 3, "[1])\n"), (2, 3, "[1])\n")),
         ("f(|) \n", (2, 4, "1)"), None),  # loses the blank
+        ("f(|  # a\n", (2, 2, "1)"), (2, 2, "1)")),
         ("f(|a)\n", (2, 4, "b, a) + 1"), (2, 4, "b, a) + 1")),
         ("f(|a)\n", (2, 4, "b"), None),
         # in front of the cursor, or below its line

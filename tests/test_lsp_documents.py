@@ -29,6 +29,7 @@ from lsprotocol.types import (
 from lintseq_lsp.edits import Replacement
 from lintseq_lsp.lsp.convert import Encoding
 from lintseq_lsp.lsp.documents import Documents, Snapshot, is_ignored, path_of, with_ends
+from lintseq_lsp.notebooks import Cell, prelude
 from lintseq_lsp.settings import IGNORED
 from lintseq_lsp.text import Document
 
@@ -121,6 +122,7 @@ def test_a_range_that_ends_before_it_begins_inserts():
 # Notebooks
 
 NOTEBOOK = "file:///project/n.ipynb"
+NAMES = prelude([Cell("")])
 CELLS = [f"vscode-notebook-cell:/project/n.ipynb#{name}" for name in "ABCD"]
 
 
@@ -146,11 +148,12 @@ def change_cells(documents, structure, content):
 
 def test_a_cell_comes_with_the_code_above_it(notebook):
     snapshot = notebook.snapshot(CELLS[3])
-    assert snapshot.document.text == "import math\npass\nx = math.pi\n\ny = x"
+    magic = "_".ljust(len("%matplotlib inline"))
+    assert snapshot.document.text == f"{NAMES}import math\n{magic}\nx = math.pi\n\ny = x"
     assert snapshot.document.text[snapshot.shift :] == snapshot.own.text == "y = x"
-    assert snapshot.lines_above == 4
+    assert snapshot.lines_above == 5
     assert snapshot.document.path == "/project/n.ipynb#D"
-    assert notebook.snapshot(CELLS[0]).document.text == "import math"
+    assert notebook.snapshot(CELLS[0]).document.text == NAMES + "import math"
 
 
 def test_a_change_of_the_cells_above_is_none_of_the_cell(notebook):
@@ -165,7 +168,7 @@ def test_cells_move_and_change(notebook):
     )
     content = NotebookDocumentCellContentChanges(named(CELLS[2], 2), (change("x = 1"),))
     change_cells(notebook, moved, content)
-    assert notebook.snapshot(CELLS[3]).document.text == "x = 1\ny = x"
+    assert notebook.snapshot(CELLS[3]).document.text == NAMES + "x = 1\ny = x"
     assert notebook.snapshot(CELLS[0]) is None
     notebook.close_notebook(NOTEBOOK, [TextDocumentIdentifier(uri) for uri in CELLS])
     assert notebook.snapshot(CELLS[3]) is None
@@ -193,7 +196,48 @@ def test_what_could_not_be_read_is_doubted_until_all_of_it_comes(notebook):
 def test_cells_of_other_languages_do_not_count(notebook):
     shell = NotebookDocumentCellContentChanges(named(CELLS[2], 2), (change("%%bash\nls -l\n"),))
     change_cells(notebook, None, shell)
-    assert notebook.snapshot(CELLS[3]).document.text == "import math\ny = x"
+    assert notebook.snapshot(CELLS[3]).document.text == NAMES + "import math\n\n\n\ny = x"
+    assert notebook.snapshot(CELLS[2]).language != "python"
+
+
+def test_a_cell_that_does_not_parse_is_not_there_for_those_below(notebook):
+    broken = NotebookDocumentCellContentChanges(named(CELLS[2], 2), (change("def f(:\n  x\n"),))
+    change_cells(notebook, None, broken)
+    assert notebook.snapshot(CELLS[3]).document.text == NAMES + "import math\n\n\n\ny = x"
+
+
+def test_futures_come_first(notebook):
+    content = NotebookDocumentCellContentChanges(
+        named(CELLS[2], 2), (change("from __future__ import annotations\nz = 1\n"),)
+    )
+    change_cells(notebook, None, content)
+    text = notebook.snapshot(CELLS[3]).document.text
+    assert text.startswith("from __future__ import annotations; _, __")
+    compile(text, "cells", "exec")
+
+
+def test_a_change_must_be_what_was_judged():
+    """What the document has in place of IPython's commands is neither replaced nor gone on with."""
+    notebook = Documents()
+    text = "%matplotlib inline\n%time x = pr\nz = 1"
+    item = TextDocumentItem(CELLS[0], "python", 1, text)
+    opened = NotebookDocument(NOTEBOOK, "jupyter-notebook", 1, (NotebookCell(2, CELLS[0]),))
+    notebook.open_notebook(DidOpenNotebookDocumentParams(opened, [item]))
+    snapshot = notebook.snapshot(CELLS[0])
+    shift, magic, code = snapshot.shift, len("%matplotlib inline"), text.index("\nz")
+    assert len(snapshot.document.text) == shift + len(text)
+
+    def moved(start, end, new):
+        return snapshot.moved(Replacement(shift + start, shift + end, new))
+
+    assert moved(code, code, "int(1)") == Replacement(code, code, "int(1)")  # behind %time
+    assert moved(magic, magic, "\ny = 2") == Replacement(magic, magic, "\ny = 2")  # a line below
+    assert moved(0, 0, "y = 2\n") == Replacement(0, 0, "y = 2\n")  # a line above
+    assert moved(magic, magic, ".x") is None
+    assert moved(1, 1, " = 3") is None
+    assert moved(0, magic + 1, "") is None
+    assert moved(0, len(text), "y = 2") is None
+    assert moved(code + 1, code + 2, "w") == Replacement(code + 1, code + 2, "w")
 
 
 def test_a_snapshot_of_a_plain_document_is_itself():
@@ -254,6 +298,10 @@ def test_files_with_secrets_are_ignored(uri, ignored):
         ("**/[ab].py", "/a.py", "/c.py"),
         ("**/[!ab].py", "/c.py", "/a.py"),
         ("**/a+b(1).py", "/x/a+b(1).py", "/x/aab1.py"),
+        ("**/[a!].py", "/!.py", "/b.py"),
+        ("**/[^ab].py", "/c.py", "/a.py"),
+        ("**/[[a-c&|~].py", "/b.py", "/d.py"),
+        ("**/[a.py", "/[a.py", "/a.py"),
     ],
 )
 def test_globs(pattern, matching, other):

@@ -1,14 +1,14 @@
 """Code actions and edits by instruction, over a process whose engine obeys the documents."""
 
+import contextlib
+
 import pytest
-from lsp_client import Client, ResponseError, span
+from lsp_client import ResponseError, span
 from lsp_editor import (
     APPLIES,
     DIAGNOSTIC,
-    FAKE,
     FUNCTION,
     RESOLVES,
-    ROOT,
     STEPS,
     URI,
     Editor,
@@ -19,6 +19,8 @@ from lsp_editor import (
     started,
     wait_for_log,
 )
+
+from lintseq_lsp.reasons import Reason
 
 # Code actions
 
@@ -106,10 +108,10 @@ def test_an_action_that_comes_to_nothing_says_so():
         client.open(URI, FUNCTION.replace("# resolve", "# else"))
         (action,) = actions(client, 1)
         assert client.ask("codeAction/resolve", action) == action
-        assert "nothing-new" in client.wait_for("window/showMessage")["message"]
+        assert Reason.NOTHING_NEW.sentence in client.wait_for("window/showMessage")["message"]
         client.change(URI, 2, insert(0, 0, "\n"))
         assert client.ask("codeAction/resolve", action) == action
-        client.wait_for("window/showMessage", lambda params: "stale" in params["message"])
+        client.wait_for("window/showMessage", lambda params: Reason.STALE.sentence in params["message"])
 
 
 def test_clients_that_cannot_resolve_get_commands():
@@ -126,6 +128,17 @@ def test_clients_that_cannot_resolve_get_commands():
 # Edits by instruction
 
 
+@contextlib.contextmanager
+def editing(text=STEPS, **capabilities):
+    """A client that applies edits, and its editor with `text` open."""
+    with started(capabilities={**APPLIES, **capabilities}) as client:
+        client.open(URI, text)
+        yield client, Editor(client, text)
+
+
+ONE_STEP = "# step: a = 1\n# block\n"
+
+
 def test_an_edit_by_instruction_is_reported_step_by_step(client):
     client.open(URI, STEPS)
     params = {
@@ -138,6 +151,7 @@ def test_an_edit_by_instruction_is_reported_step_by_step(client):
     result = client.ask("lintseq/edit", params)
     assert apply_to(STEPS, result["edits"]) == STEPS + "a = 1\nb = 2\n"
     assert (result["steps"], result["reason"]) == (2, "complete")
+    assert result["message"] == Reason.COMPLETE.sentence
     assert result["textDocument"] == {"uri": URI, "version": 1}
     progress = client.all_of("$/progress")
     partial = [entry["value"] for entry in progress if entry["token"] == "p"]
@@ -158,7 +172,7 @@ def test_an_edit_by_instruction_is_reported_step_by_step(client):
 
 
 def test_a_cancelled_edit_keeps_what_is_clean(client):
-    client.open(URI, "# step: a = 1\n# block\n")
+    client.open(URI, ONE_STEP)
     params = {
         "textDocument": {"uri": URI},
         "instruction": "add",
@@ -192,20 +206,20 @@ def test_a_client_may_apply_the_steps_that_are_reported(client, tmp_path):
     assert client.result(number)["steps"] == 2
 
 
-def test_an_edit_ends_when_the_document_changes(client):
-    client.open(URI, "# step: a = 1\n# block\n")
+@pytest.mark.parametrize("method", ["didChange", "didClose"])
+def test_an_edit_ends_when_the_document_changes(client, method):
+    client.open(URI, ONE_STEP)
     number = client.begin("lintseq/edit", {"textDocument": {"uri": URI}, "instruction": "add"})
     wait_for_log(client, "waiting")
-    client.change(URI, 2, insert(0, 0, "\n"))
+    changes = {"contentChanges": [insert(0, 0, "\n")]} if method == "didChange" else {}
+    client.tell(f"textDocument/{method}", {"textDocument": {"uri": URI, "version": 2}, **changes})
     assert client.result(number)["reason"] == "stale"
     wait_for_log(client, "cancelled")
 
 
 @pytest.mark.parametrize("tells_first", [True, False])
 def test_the_command_applies_each_clean_step(tells_first):
-    with started(capabilities=APPLIES) as client:
-        client.open(URI, STEPS)
-        editor = Editor(client, STEPS)
+    with editing() as (client, editor):
         editor.tells_first = tells_first
         assert client.result(editor.run()) == {"steps": 2, "reason": "complete"}
         assert editor.text == STEPS + "a = 1\nb = 2\n"
@@ -213,9 +227,7 @@ def test_the_command_applies_each_clean_step(tells_first):
 
 
 def test_a_client_that_waits_for_the_answer_before_it_tells_of_changes():
-    with started(capabilities=APPLIES) as client:
-        client.open(URI, STEPS)
-        editor = Editor(client, STEPS)
+    with editing() as (client, editor):
         editor.tells = False
         assert client.result(editor.run()) == {"steps": 1, "reason": None}
         editor.tells = True
@@ -226,32 +238,24 @@ def test_a_client_that_waits_for_the_answer_before_it_tells_of_changes():
 
 
 def test_the_command_stops_when_the_client_does_not_apply():
-    with started(capabilities=APPLIES) as client:
-        client.open(URI, STEPS)
-        editor = Editor(client, STEPS)
+    with editing() as (client, editor):
         editor.refuses_from = 2
         assert client.result(editor.run()) == {"steps": 1, "reason": "cancelled"}
         assert editor.text == STEPS + "a = 1\n"
 
 
 def test_the_command_stops_when_the_user_types():
-    with started(capabilities=APPLIES) as client:
-        text = "# step: a = 1\n# block\n"
-        client.open(URI, text)
-        editor = Editor(client, text)
+    with editing(ONE_STEP) as (client, editor):
         number = editor.run()
         assert editor.applied.wait(60)
         wait_for_log(client, "waiting")
         client.change(URI, 3, insert(0, 0, "\n"))
         assert client.result(number)["reason"] == "stale"
-        assert editor.text == text + "a = 1\n"
+        assert editor.text == ONE_STEP + "a = 1\n"
 
 
 def test_the_command_does_not_wait_for_a_change_that_something_else_overtook():
-    with started(capabilities=APPLIES) as client:
-        text = "# step: a = 1\n# block\n"
-        client.open(URI, text)
-        editor = Editor(client, text)
+    with editing(ONE_STEP) as (client, editor):
 
         def overtaken(_params):
             client.change(URI, 2, insert(0, 0, "\n"))
@@ -262,13 +266,7 @@ def test_the_command_does_not_wait_for_a_change_that_something_else_overtook():
 
 
 def test_the_command_can_be_cancelled_and_keeps_what_it_applied():
-    capabilities = {**APPLIES, "window": {"workDoneProgress": True}}
-    with Client(FAKE, cwd=ROOT) as client:
-        client.answers["window/workDoneProgress/create"] = lambda _: None
-        client.initialize(capabilities=capabilities)
-        text = "# step: a = 1\n# block\n"
-        client.open(URI, text)
-        editor = Editor(client, text)
+    with editing(ONE_STEP, window={"workDoneProgress": True}) as (client, editor):
         number = editor.run()
         begin = client.wait_for("$/progress", lambda params: "add two" in params["value"].get("title", ""))
         assert begin["value"]["cancellable"] is True
@@ -284,5 +282,5 @@ def test_nothing_to_edit_is_said():
         argument = {"textDocument": {"uri": URI}, "instruction": "add"}
         command = {"command": "lintseq.edit", "arguments": [argument]}
         assert client.ask("workspace/executeCommand", command) == {"steps": 0, "reason": "complete"}
-        assert "complete" in client.wait_for("window/showMessage")["message"]
+        assert Reason.COMPLETE.sentence in client.wait_for("window/showMessage")["message"]
         assert len(explain(client)["rejected"]) == 1

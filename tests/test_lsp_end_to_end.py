@@ -68,6 +68,39 @@ def test_what_would_break_the_file_is_not_offered(play):
         assert [(finding["code"], finding["line"]) for finding in findings] == [("E0602", 5)]
 
 
+NOTEBOOK = [
+    "from __future__ import annotations\n%matplotlib inline\nimport math",
+    "%%time\nradius = 2",
+    "%%bash --login\nls -l",
+    "%%capture caught\n%time side = 3",
+    "def broken(:",
+    "files = !ls -l \\\n  -a\nmath?",
+    "%%timeit\nhalf = (10\n        % side)",
+    "if radius:\n    %cd ..\n%time x = ",
+]
+
+
+def test_a_notebook_speaks_ipython(play, tmp_path):
+    written = "print(radius, side, half, caught.show(), files.s, display(Out[1], _), get_ipython().x)"
+    client, _ = play(f"\n+_;    x = {written}\n<|diff|>" * 4)
+    cells = [f"vscode-notebook-cell:{tmp_path}/n.ipynb#{number}" for number in range(len(NOTEBOOK))]
+    items = [
+        {"uri": uri, "languageId": "python", "version": 1, "text": text}
+        for uri, text in zip(cells, NOTEBOOK, strict=True)
+    ]
+    notebook = {
+        "uri": (tmp_path / "n.ipynb").as_uri(),
+        "notebookType": "jupyter-notebook",
+        "version": 1,
+        "cells": [{"kind": 2, "document": uri} for uri in cells],
+    }
+    with client:
+        client.tell("notebookDocument/didOpen", {"notebookDocument": notebook, "cellTextDocuments": items})
+        (item,) = inline(client, cells[-1], position(2, 10))
+        assert (item["insertText"], item["range"]) == (written, span(2, 10, 10))
+        assert explain(client, cells[-1])["suggestions"][0]["tier"] == "pylint"
+
+
 MODULES = ("asyncio", "json", "lintseq_lsp", "sitecustomize", "usercustomize")
 
 

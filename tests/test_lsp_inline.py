@@ -441,7 +441,7 @@ def test_a_cell_is_completed_with_the_cells_before_it(client):
                     "textContent": [
                         {
                             "document": {"uri": cells[1], "version": 2},
-                            "changes": [insert(0, 0, "# next: 4 b = 1\n")],
+                            "changes": [insert(0, 0, "# next: 5 b = 1\n")],
                         }
                     ]
                 }
@@ -457,3 +457,39 @@ def test_a_cell_is_completed_with_the_cells_before_it(client):
         {"notebookDocument": {"uri": notebook["uri"]}, "cellTextDocuments": [{"uri": uri} for uri in cells]},
     )
     assert ask_inline(client, cells[1], 1, 4) == []
+
+
+def test_a_cell_with_commands_of_ipython(client):
+    cell = "vscode-notebook-cell:/project/n.ipynb#A"
+    text = "# offer: one()\n%time x = \n!ls"
+    opened = {
+        "uri": "file:///project/n.ipynb",
+        "notebookType": "jupyter-notebook",
+        "version": 1,
+        "cells": [{"kind": 2, "document": cell}],
+    }
+    items = [{"uri": cell, "languageId": "python", "version": 1, "text": text}]
+    client.tell("notebookDocument/didOpen", {"notebookDocument": opened, "cellTextDocuments": items})
+    (item,) = ask_inline(client, cell, 1, 10)
+    assert (item["insertText"], item["range"]) == ("one()", span(1, 10, 10))
+    assert ask_inline(client, cell, 2, 3) == []  # in a command
+    assert client.ask("lintseq/explain", {"textDocument": {"uri": cell}})["reason"] == "no-fit"
+    selected = {"range": span(1, 10, 10), "text": "two."}
+    context = {"triggerKind": 2, "selectedCompletionInfo": selected}
+    asked = {"textDocument": {"uri": cell}, "position": position(1, 10), "context": context}
+    (item,) = client.ask("textDocument/inlineCompletion", asked)["items"]
+    assert item["insertText"] == "two.one()"
+
+
+def test_a_cell_of_another_language_is_left_alone(client):
+    cell = "vscode-notebook-cell:/project/n.ipynb#A"
+    opened = {
+        "uri": "file:///project/n.ipynb",
+        "notebookType": "jupyter-notebook",
+        "version": 1,
+        "cells": [{"kind": 2, "document": cell}],
+    }
+    items = [{"uri": cell, "languageId": "python", "version": 1, "text": "%%bash\n# offer: 1\n"}]
+    client.tell("notebookDocument/didOpen", {"notebookDocument": opened, "cellTextDocuments": items})
+    assert ask_inline(client, cell, 2, 0) == []
+    assert client.ask("lintseq/explain", {"textDocument": {"uri": cell}})["reason"] == "ignored"

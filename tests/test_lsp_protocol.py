@@ -3,6 +3,8 @@
 import asyncio
 import json
 import logging
+import subprocess
+import sys
 
 import pytest
 from lsprotocol import types
@@ -132,6 +134,54 @@ def test_after_the_shutdown_everything_has_its_answer():
         codes = {message["id"]: message.get("error", {}).get("code") for message in wire.sent}
         assert codes == {1: -32800, 2: None, 3: -32600}
         assert len(wire.sent) == 3
+
+    run(check)
+
+
+@pytest.mark.parametrize(
+    "method",
+    [
+        "exit",
+        "initialized",
+        "textDocument/didOpen",
+        "textDocument/didChange",
+        "window/workDoneProgress/cancel",
+    ],
+)
+def test_a_notification_with_an_id_is_an_unknown_request_and_does_nothing(method):
+    async def check(wire):
+        item = {"uri": "file:///a.py", "languageId": "python", "version": 1, "text": ""}
+        await wire.receive({"method": "textDocument/didOpen", "params": {"textDocument": item}})
+        before = wire.server.session.documents.document(item["uri"])
+        await wire.receive(request(1, method, {"textDocument": {**item, "text": "x"}}))
+        (answer,) = wire.sent
+        assert (answer["id"], answer["error"]["code"]) == (1, -32601)
+        assert not wire.server.exit_code.done()
+        assert wire.server.session.documents.document(item["uri"]) is before
+        assert not wire.server.session.documents.in_doubt(item["uri"])
+
+    run(check)
+
+
+def test_a_request_without_an_id_does_nothing():
+    async def check(wire):
+        await wire.receive({"method": "shutdown"}, {"method": "lintseq/explain"}, {"method": "unheard/of"})
+        assert wire.sent == []
+        await wire.receive(request(1, "lintseq/explain", {"textDocument": {"uri": "a"}}))
+        assert wire.sent == [{"jsonrpc": "2.0", "id": 1, "result": None}]
+
+    run(check)
+
+
+def test_a_process_that_was_never_there_is_not_the_clients_death():
+    """It is one of another machine or container."""
+
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+
+    async def check(wire):
+        await wire.server._watch(gone.pid)
+        assert not wire.server.exit_code.done()
 
     run(check)
 

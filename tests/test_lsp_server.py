@@ -31,6 +31,8 @@ from lsp_editor import (
 from lsprotocol import types
 from lsprotocol.converters import get_converter
 
+from lintseq_lsp.reasons import Reason
+
 # Start and end
 
 
@@ -95,6 +97,20 @@ def test_the_death_of_the_client_ends_the_server():
         client._finish()
 
 
+@pytest.mark.parametrize("name", [b"content-length:", b"CONTENT-LENGTH: ", b"Content-length:\t"])
+def test_names_of_header_fields_may_be_written_in_any_case(name):
+    with Client(FAKE, cwd=ROOT) as client:
+        client.initialize()
+        client.sent[77] = "lintseq/explain"
+        params = {"textDocument": {"uri": URI}}
+        body = json.dumps(
+            {"jsonrpc": "2.0", "id": 77, "method": "lintseq/explain", "params": params}
+        ).encode()
+        client.process.stdin.write(b"content-TYPE: text\r\n%b%d\r\n\r\n%b" % (name, len(body), body))
+        client.process.stdin.flush()
+        assert client.result(77) is None
+
+
 def test_standard_output_is_the_protocols_alone(client):
     # The fake engine prints when it is opened; Client fails for whatever is not a frame.
     wait_for_log(client, "open")
@@ -124,6 +140,8 @@ def test_standard_output_is_the_protocols_alone(client):
         ),
         ("codeAction/resolve", {"title": "x"}),
         ("codeAction/resolve", None),
+        ("codeAction/resolve", {"title": "x", "data": None}),
+        ("codeAction/resolve", {"title": "x", "data": {"uri": URI, "actions": []}}),
         ("codeAction/resolve", {"data": {"uri": URI, "version": 1, "actions": [{"kind": "nonsense"}]}}),
         (
             "codeAction/resolve",
@@ -138,6 +156,7 @@ def test_standard_output_is_the_protocols_alone(client):
         ("workspace/executeCommand", {"command": "lintseq.edit", "arguments": [{}]}),
         ("workspace/executeCommand", {"command": "lintseq.edit"}),
         ("workspace/executeCommand", {"command": "lintseq.action"}),
+        ("workspace/executeCommand", {"command": "lintseq.action", "arguments": [None]}),
         ("lintseq/edit", {"textDocument": {"uri": URI}}),
         ("lintseq/explain", {}),
     ],
@@ -348,7 +367,33 @@ def test_loading_is_shown_where_the_client_can():
         client.wait_for("$/progress", lambda params: params["value"]["kind"] == "end")
 
 
-def test_another_folder_opens_the_engine_anew(tmp_path):
+def test_what_was_declined_stays_declined_when_the_model_is_loaded_anew(client):
+    client.open(URI, "# next: 1 y = 1\nx = 1\n")
+    (edit,) = next_edits(client, URI, 1)
+    client.tell("lintseq/didReject", {"item": edit})
+    client.tell("workspace/didChangeConfiguration", {"settings": {"lintseq": {"model": "another"}}})
+    wait_for_log(client, "reopen model another")
+    assert next_edits(client, URI, 1) == []
+
+
+@pytest.mark.parametrize(
+    ("changed", "parts"),
+    [
+        ({"model": "another"}, "model another"),
+        ({"python": "/usr/bin/python3"}, "linter "),
+        ({"python": "/usr/bin/python3", "threads": 1}, "linter model "),
+    ],
+)
+def test_only_what_depends_on_a_setting_is_opened_anew(client, changed, parts):
+    wait_for_log(client, "open")
+    for settings in ({"maxLines": 3}, {**changed, "maxLines": 3}):
+        client.tell("workspace/didChangeConfiguration", {"settings": {"lintseq": settings}})
+    wait_for_log(client, f"reopen {parts}\n")
+    client.shutdown()
+    assert client.stderr.count(b"fake: open") == client.stderr.count(b"fake: reopen") == 1
+
+
+def test_another_folder_opens_no_model_anew(tmp_path):
     with started(folder=tmp_path / "one") as client:
         wait_for_log(client, f"open  {tmp_path / 'one'}")
         event = {
@@ -356,8 +401,7 @@ def test_another_folder_opens_the_engine_anew(tmp_path):
             "removed": [{"uri": (tmp_path / "one").as_uri(), "name": "one"}],
         }
         client.tell("workspace/didChangeWorkspaceFolders", {"event": event})
-        wait_for_log(client, f"open  {tmp_path / 'two'}")
-        wait_for_log(client, "close")
+        wait_for_log(client, "reopen linter")
 
 
 def test_what_explain_says(client):
@@ -370,6 +414,8 @@ def test_what_explain_says(client):
     assert answer["milliseconds"] == 2.0
     assert answer["suggestions"][0]["newFindings"] == 0
     assert answer["rejected"][0]["reason"] == "new-findings"
+    assert answer["message"] == Reason.ACCEPTED.sentence
+    assert answer["rejected"][0]["message"] == Reason.NEW_FINDINGS.sentence
 
 
 def test_idle_time_prepares_the_document(client):
@@ -377,6 +423,28 @@ def test_idle_time_prepares_the_document(client):
     wait_for_log(client, "prepare /project/a.py None")
     client.change(URI, 2, insert(1, 0, "y"))
     wait_for_log(client, "prepare /project/a.py 1")
+
+
+@pytest.mark.parametrize("asked", [False, True])
+def test_a_document_that_the_linter_is_busy_with_keeps_no_other_waiting(client, tmp_path, asked):
+    go = tmp_path / "go"
+    client.open(URI, f"# lint: {go}\n# offer: 1\nx = \n")
+    number = client.begin("textDocument/inlineCompletion", inline(URI, 2, 4)) if asked else None
+    wait_for_log(client, "lint /project/a.py")
+    client.open(OTHER, "# offer: 2\ny = \n")
+    assert ask_inline(client, OTHER, 1, 4)[0]["insertText"] == "2"
+    assert client.ask("lintseq/edit", {"textDocument": {"uri": OTHER}, "instruction": "x"})["steps"] == 0
+    if asked:
+        assert client.responses(number) == []
+        go.touch()
+        assert client.result(number)["items"][0]["insertText"] == "1"
+
+
+def test_a_check_that_nobody_waits_for_any_more_is_given_up(client, tmp_path):
+    client.open(URI, f"# lint: {tmp_path / 'go'}\nx = \n")
+    wait_for_log(client, "lint /project/a.py")
+    client.change(URI, 2, insert(1, 4, "1"))
+    wait_for_log(client, "lint given up")
 
 
 # The protocol's types, from an independent source

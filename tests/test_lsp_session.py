@@ -1,12 +1,13 @@
-"""How long the server waits before the model starts by itself."""
+"""How long the server waits before the model starts by itself, and which texts are modules."""
 
 import asyncio
 
 import pytest
 from lsprotocol.types import TextDocumentItem
 
-from lintseq_lsp.lsp import session as module
-from lintseq_lsp.lsp.server import Server
+from lintseq_lsp.lsp import idle, served
+from lintseq_lsp.lsp.documents import Documents
+from lintseq_lsp.lsp.idle import Pauses
 from lintseq_lsp.settings import Settings
 
 URI = "file:///a.py"
@@ -15,63 +16,104 @@ URI = "file:///a.py"
 @pytest.fixture
 def now(monkeypatch):
     clock = [100.0]
-    monkeypatch.setattr(module.time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(idle.time, "monotonic", lambda: clock[0])
     return clock
 
 
-def with_session(check):
+def with_pauses(check):
     async def run():
-        session = Server().session
-        try:
-            check(session)
-        finally:
-            await session.close()
+        pauses = Pauses(None)
+        pauses.document_changed(URI)
+        check(pauses)
+        pauses.close()
 
     asyncio.run(run())
 
 
 def test_a_set_debounce_counts_from_the_last_change(now):
-    def check(session):
-        session.settings = Settings(debounce=200)
-        session.document_changed(URI)
-        assert session.debounce(URI) == pytest.approx(0.2)
+    def check(pauses):
+        assert pauses.rest(URI, 0.2) == pytest.approx(0.2)
         now[0] += 0.15
-        assert session.debounce(URI) == pytest.approx(0.05)
+        assert pauses.rest(URI, 0.2) == pytest.approx(0.05)
         now[0] += 1
-        assert session.debounce(URI) == 0
+        assert pauses.rest(URI, 0.2) == 0
 
-    with_session(check)
+    with_pauses(check)
 
 
 @pytest.mark.usefixtures("now")
 def test_the_adaptive_debounce_follows_the_measured_latency():
-    def check(session):
-        session.document_changed(URI)
-        assert session.debounce(URI) == 0
-        session.took(1.0)
-        assert session.debounce(URI) == pytest.approx(0.1)
+    def check(pauses):
+        assert pauses.rest(URI, -1) == 0
+        pauses.measure(1.0)
+        assert pauses.rest(URI, -1) == pytest.approx(0.1)
         for _ in range(50):
-            session.took(0.1)
-        assert session.debounce(URI) == pytest.approx(0.01, abs=0.001)
-        session.took(1000)
-        assert session.debounce(URI) == pytest.approx(0.3)
+            pauses.measure(0.1)
+        assert pauses.rest(URI, -1) == pytest.approx(0.01, abs=0.001)
+        pauses.measure(1000)
+        assert pauses.rest(URI, -1) == pytest.approx(0.3)
 
-    with_session(check)
+    with_pauses(check)
+
+
+def test_what_cannot_be_prepared_is_left_alone_for_longer(monkeypatch):
+    results, slept = [False] * 5 + [True, True], []
+
+    async def sleep(seconds):
+        slept.append(seconds)
+
+    monkeypatch.setattr(idle.asyncio, "sleep", sleep)
+
+    async def prepare(uri, line):
+        assert (uri, line) == (URI, 3)
+        return results.pop(0)
+
+    async def run():
+        pauses = Pauses(prepare)
+        for _ in range(len(results)):
+            pauses.document_changed(URI, 3)
+            await pauses._preparing[URI]
+
+    asyncio.run(run())
+    assert slept == [0.4, 3.0, 30.0, 300.0, 300.0, 300.0, 0.4]
+
+
+def test_a_change_ends_the_preparation_of_what_the_document_was():
+    ended = []
+
+    async def run():
+        begun = asyncio.Event()
+
+        async def prepare(uri, _line):
+            begun.set()
+            try:
+                await asyncio.Event().wait()
+            finally:
+                ended.append(uri)
+
+        pauses = Pauses(prepare)
+        for leave in (pauses.document_changed, pauses.document_closed):
+            pauses.document_changed(URI)
+            await begun.wait()
+            begun.clear()
+            leave(URI)
+            await asyncio.sleep(0)
+        pauses.close()
+
+    asyncio.run(run())
+    assert ended == [URI, URI]
 
 
 def test_only_so_many_modules_that_may_be_read(monkeypatch):
-    monkeypatch.setattr(module, "_MOST_MODULES", 3)
-    monkeypatch.setattr(module, "_ROOM_FOR_MODULES", 250)
+    monkeypatch.setattr(served, "_MOST_MODULES", 3)
+    monkeypatch.setattr(served, "_ROOM_FOR_MODULES", 250)
+    documents, settings = Documents(), Settings(max_file_lines=1)
 
-    def check(session):
-        def opened(**texts):
-            for name, text in texts.items():
-                session.documents.open(TextDocumentItem(f"file:///{name}.py", "python", 1, text))
-            return [path.removeprefix("/").removesuffix(".py") for path in session.modules()]
+    def opened(**texts):
+        for name, text in texts.items():
+            documents.open(TextDocumentItem(f"file:///{name}.py", "python", 1, text))
+        return [path.removeprefix("/").removesuffix(".py") for path in served.modules(documents, settings)]
 
-        session.settings = Settings(max_file_lines=1)
-        assert opened(a="a", my_secret="b", long="c" * 101) == ["a"]
-        assert opened(d="d", e="e", f="f") == ["f", "e", "d"]
-        assert opened(g="g" * 100, h="h" * 100, i="i" * 100) == ["i", "h"]
-
-    with_session(check)
+    assert opened(a="a", my_secret="b", long="c" * 101) == ["a"]
+    assert opened(d="d", e="e", f="f") == ["f", "e", "d"]
+    assert opened(g="g" * 100, h="h" * 100, i="i" * 100) == ["i", "h"]

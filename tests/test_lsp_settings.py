@@ -1,11 +1,9 @@
 """Settings as clients send them."""
 
-from dataclasses import fields
-
 import pytest
 
 from lintseq_lsp.lsp.settings import parse, section
-from lintseq_lsp.settings import IGNORED, Settings, camel
+from lintseq_lsp.settings import IGNORED, SETTINGS, Settings
 
 
 def test_settings_are_read_by_their_protocol_names():
@@ -14,10 +12,24 @@ def test_settings_are_read_by_their_protocol_names():
     assert settings == Settings(max_lines=3, ignore=("**/x.py",), gate_timeout=1)
 
 
+def test_each_number_has_bounds_around_its_default():
+    for setting in SETTINGS:
+        if type(setting.default) in (int, float):
+            assert setting.bounds is not None, f"give bounds to {setting.field} in settings.py"
+            low, high = setting.bounds
+            assert low <= setting.default <= high
+            for value in (low, high):
+                assert parse({setting.name: value}, trusted=False) == (Settings(**{setting.field: value}), [])
+            for value in (low - 1, high + 1):
+                assert parse({setting.name: value}, trusted=False)[0] == Settings()
+        else:
+            assert setting.bounds is None
+
+
 def test_defaults_sent_back_are_the_defaults():
     sent = {
-        camel(entry.name): list(entry.default) if isinstance(entry.default, tuple) else entry.default
-        for entry in fields(Settings)
+        entry.name: list(entry.default) if isinstance(entry.default, tuple) else entry.default
+        for entry in SETTINGS
     }
     assert parse(sent, trusted=False) == (Settings(), [])
 
@@ -50,6 +62,14 @@ def test_a_bad_value_is_one_warning_with_the_name_and_the_default(name, value, d
     assert len(warnings) == 1
     assert f"lintseq.{name} " in warnings[0]
     assert warnings[0].endswith(f"using the default {default}.")
+
+
+def test_a_glob_that_is_none_is_one_warning_and_the_others_count():
+    settings, warnings = parse({"ignore": ["**/x.py", "**/[z-a].py"]}, trusted=False)
+    assert settings.ignore == ("**/x.py",)
+    assert len(warnings) == 1
+    assert "lintseq.ignore" in warnings[0]
+    assert "**/[z-a].py" in warnings[0]
 
 
 def test_an_unknown_setting_is_one_warning():

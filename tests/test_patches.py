@@ -9,11 +9,12 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 
 from lintseq_lsp.errors import PatchError
-from lintseq_lsp.patches import FileChange, changes, decode_patch
+from lintseq_lsp.patches.applying import FileChange, changes
+from lintseq_lsp.patches.reading import decode_patch
 
 BEFORE = "".join(f"line {number}\n" for number in range(1, 31))
 AFTER = (
@@ -385,10 +386,19 @@ def test_patches_that_a_shell_has_encoded_anew(repository: Path, encoding: str) 
     write(repository, {"b.py": BEFORE, "x.py": "x = 'ü'\n"})
     git(repository, "add", "-A")
     patch = git(repository, "diff", "--cached", "-M", tree)
-    mark = "\ufeff" if encoding[-2:] in ("le", "be") else ""
-    assert changes(decode_patch((mark + patch).encode(encoding)), repository) == [
-        FileChange("b.py", BEFORE, BEFORE, moved_from="a.py"),
-        FileChange("x.py", "x = 'é'\n", "x = 'ü'\n"),
+    for mark in ("", "\ufeff"):
+        assert changes(decode_patch((mark + patch).encode(encoding)), repository) == [
+            FileChange("b.py", BEFORE, BEFORE, moved_from="a.py"),
+            FileChange("x.py", "x = 'é'\n", "x = 'ü'\n"),
+        ]
+
+
+def test_each_of_several_patches_may_have_a_byte_order_mark(tmp_path: Path) -> None:
+    write(tmp_path, {"x.py": "x = 1\n", "y.py": "y = 1\n"})
+    patch = "".join("\ufeff" + unified(f"{n} = 1\n", f"{n} = 2\n", f"{n}.py") for n in "xy")
+    assert changes(decode_patch(patch.encode()), tmp_path) == [
+        FileChange("x.py", "x = 1\n", "x = 2\n"),
+        FileChange("y.py", "y = 1\n", "y = 2\n"),
     ]
 
 
@@ -505,7 +515,11 @@ def blob(text: str) -> str:
     return hashlib.sha1(b"blob %d\0" % len(data) + data, usedforsecurity=False).hexdigest()
 
 
+MIXED = "\n\n\n\r\n@\n\n\n"
+
+
 @given(TEXTS, TEXTS)
+@example(MIXED, MIXED + "@")  # CRLF that is in no hunk
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_diff_goes_both_ways(tmp_path: Path, before: str, after: str) -> None:
     assume(before != after)

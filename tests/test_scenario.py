@@ -13,9 +13,9 @@ from fakes import python_gate
 from lintseq_lsp.backends.scripted import ScriptedBackend
 from lintseq_lsp.engine import Engine
 from lintseq_lsp.errors import LintSeqError
-from lintseq_lsp.gate import Reason
+from lintseq_lsp.formats.lintseq import History, LintSeq
 from lintseq_lsp.generation import Ended, Step
-from lintseq_lsp.prompts import PromptFormat
+from lintseq_lsp.reasons import Reason
 from lintseq_lsp.scenario import parse_scenario
 from lintseq_lsp.settings import Settings
 from lintseq_lsp.text import Document
@@ -33,7 +33,7 @@ def outcome(text: str) -> str:
     engine = Engine(
         ScriptedBackend([recorded.stream]),
         python_gate(),
-        prompt_format=PromptFormat.PAPER,
+        prompt_format=LintSeq(History.PAPER),
         settings=Settings(),
     )
     *steps, ended = engine.edit(Document(recorded.document), recorded.instruction)

@@ -60,6 +60,20 @@ class InlineLinter:
     def close(self) -> None: ...
 
 
+@pytest.mark.parametrize("unit", ["  ", "\t", "   "])
+def test_programs_are_linted_by_their_own_unit_of_indentation(unit: str) -> None:
+    heard: list[str] = []
+
+    class Listening(InlineLinter):
+        def submit(self, check: Check) -> Future[Report]:
+            heard.append(check.indent)
+            return super().submit(check)
+
+    programs = [program(LOOP.replace("    ", unit)), program(LOOP)]
+    assert len(list(workers.outcomes(programs, Recipe(8), [Listening()]))) == 2
+    assert set(heard) == {unit, "    "}
+
+
 def program(code: str, index: int = 0) -> Program:
     return Program(index, "set.jsonl", "Do it.", code, code)
 
@@ -172,6 +186,35 @@ def test_the_program_of_an_answer_in_prose_is_its_fenced_code() -> None:
     assert sources.code_in("Use ```python x = 1``` here") == "x = 1"
     quoting = 'TEXT = """\n```python\nx\n```\n"""'
     assert sources.code_in(quoting) == quoting
+
+
+LOOP = "total = 0\nfor i in range(3):\n    total += i"
+
+
+@pytest.mark.parametrize(
+    "before", ["   ", "\t", "> ", "- ", "  10. ", "1. > ", "    "], ids=lambda before: repr(before)
+)
+@pytest.mark.parametrize("fence", ["```", "~~~", "````"])
+def test_a_block_stands_in_a_list_or_a_quotation(before: str, fence: str) -> None:
+    behind = "".join(mark if mark in " \t>" else " " for mark in before)
+    lines = "\n".join(behind + line for line in [*LOOP.split("\n"), fence])
+    assert sources.code_in(f"1. Do this:\n\n{before}{fence}python\n{lines}\n\nDone.") == LOOP
+
+
+def test_a_block_that_is_indented_as_a_whole_is_code() -> None:
+    assert sources.code_in("So:\n```python\n    x = 1\n    y = 2\n```\n") == "x = 1\ny = 2"
+    lazy = "- So:\n  ```python\nx = 1\nif x:\n    y = 2\n```\n"
+    assert sources.code_in(lazy) == "x = 1\nif x:\n    y = 2"
+
+
+def test_a_fence_in_a_string_ends_no_block() -> None:
+    code = 'DOC = """\n```python\nx = 1\n```\n"""\ny = 2'
+    assert sources.code_in(f"So:\n```python\n{code}\n```\nDone.") == code
+    assert sources.code_in(f"So:\n~~~python\n{code}\n~~~\nDone.") == code
+    inline = "MARK = '```'\nx = 1"
+    assert sources.code_in(f"So:\n```python\n{inline}\n```\n") == inline
+    broken = "So:\n```python\nx = (\n```\nand\n```python\ny = 2\n```\n"
+    assert sources.code_in(broken) == "x = (\n\n\ny = 2"
 
 
 def test_a_byte_order_mark_in_front_is_no_part_of_the_program() -> None:

@@ -31,6 +31,7 @@ from tiny_checkpoint import (
 )
 
 from lintseq_lsp.errors import ModelError, ModelFileError, TokenizerError
+from lintseq_lsp.formats.lintseq import DIFF
 from lintseq_lsp.weights.checkpoint import read_shape, read_tensors
 from lintseq_lsp.weights.convert import convert
 from lintseq_lsp.weights.gguf_header import Type, verify
@@ -97,7 +98,7 @@ def test_runs_of_spaces_are_cut_out_first_as_tokenizers_does(tmp_path: Path) -> 
 
 def test_characters_that_look_like_a_marker_stay_text() -> None:
     path = embedded()[0].path
-    boundary = verify(path).boundary
+    boundary = verify(path).id_of(DIFF)
     with loaded(path, vocabulary_only=True) as model:
         assert boundary not in model.tokens("a <|diff|> b")
 

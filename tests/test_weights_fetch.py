@@ -14,6 +14,7 @@ from tiny_checkpoint import PUBLISHED, write_checkpoint
 from typer.testing import CliRunner
 
 from lintseq_lsp.errors import ModelFileError
+from lintseq_lsp.formats.lintseq import DIFF
 from lintseq_lsp.weights import fetch, registry
 from lintseq_lsp.weights.commands import app
 from lintseq_lsp.weights.gguf_header import Type, verify
@@ -51,7 +52,7 @@ def test_pull_converts_verifies_and_registers(hub: Hub, tmp_path: Path) -> None:
     assert model.path.parent == registry.data_folder()
     assert model.license == "apache-2.0"
     header = verify(model.path, model.sha256)
-    assert (header.boundary, header.context) == (50281, 2048)
+    assert (header.id_of(DIFF), header.context) == (50281, 2048)
     assert header.metadata["lintseq.source"] == f"{REPOSITORY}@{REVISION}"
     with loaded(model.path) as running:
         assert running.logits([1, 2, 50281]).shape == (3, 50304)

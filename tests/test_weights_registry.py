@@ -6,6 +6,7 @@ import json
 import os
 import shlex
 import shutil
+import struct
 import subprocess
 import sys
 import threading
@@ -18,7 +19,7 @@ from tiny_checkpoint import write_checkpoint
 from typer.testing import CliRunner
 
 from lintseq_lsp.errors import LintSeqError, ModelFileError, TokenizerError
-from lintseq_lsp.prompts import PromptFormat
+from lintseq_lsp.formats.lintseq import History, LintSeq
 from lintseq_lsp.weights import registry
 from lintseq_lsp.weights.commands import app
 from lintseq_lsp.weights.convert import convert
@@ -41,12 +42,30 @@ def test_embedded_model_is_used_when_nothing_is_set() -> None:
     assert found.sha256 == checksum(found.path)
 
 
+@pytest.mark.parametrize(
+    "content", [b"{", b"\xff", b"[]", None], ids=["cut off", "no text", "no object", "a folder"]
+)
+def test_a_registry_that_cannot_be_read_does_not_stop_the_embedded_model(
+    content: bytes | None, model: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    place = registry.data_folder() / "registry.json"
+    place.parent.mkdir(parents=True)
+    place.mkdir() if content is None else place.write_bytes(content)
+    shipped = registry.embedded()[0]
+    for setting in (None, shipped.name, str(shipped.path)):
+        assert registry.resolve_model(setting) == shipped
+    assert registry.resolve_model(str(model)).path == model
+    assert str(place) in caplog.text
+    with pytest.raises(ModelFileError, match=r"registry\.json"):
+        registry.registered()
+
+
 def test_manifest_tells_what_the_files_say() -> None:
     entries = json.loads((registry.embedded_folder() / "manifest.json").read_text())["models"]
     for entry, found in zip(entries, registry.embedded(), strict=True):
         header = verify(found.path, found.sha256)
         assert entry["size"] == found.path.stat().st_size
-        assert (found.context, found.prompt_format) == (header.context, header.prompt_format)
+        assert (found.context, found.prompt_format) == (header.context, header.prompt_format())
 
 
 def test_a_setting_wins_over_the_choice_and_the_choice_over_the_embedded(model: Path, tmp_path: Path) -> None:
@@ -58,7 +77,7 @@ def test_a_setting_wins_over_the_choice_and_the_choice_over_the_embedded(model: 
     other = shutil.copy(model, tmp_path / "other.gguf")
     by_path = registry.resolve_model(str(other))
     assert (by_path.path, by_path.sha256, by_path.context) == (other, None, 128)
-    assert by_path.prompt_format is PromptFormat.PAPER
+    assert by_path.prompt_format == LintSeq(History.PAPER)
 
 
 def test_registering_again_replaces(model: Path) -> None:
@@ -174,6 +193,34 @@ def test_sizes_on_which_llama_cpp_aborts_are_refused(
         verify(tmp_path / "m.gguf")
 
 
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("attention.head_count", 0, "0 heads"),
+        ("attention.head_count", 7, "7 heads, 4 of keys, for 64"),
+        ("attention.head_count_kv", 0, "4 heads, 0 of keys"),
+        ("attention.head_count_kv", 3, "4 heads, 3 of keys"),
+        ("attention.head_count_kv", 8, "4 heads, 8 of keys"),
+        ("attention.head_count", 2**32 - 1, "4294967295 heads"),
+        ("rope.dimension_count", 0, "turns 0 of 16"),
+        ("rope.dimension_count", 15, "turns 15 of 16"),
+        ("rope.dimension_count", 8, "turns 8 of 16"),
+        ("attention.layer_norm_epsilon", -1.0, "-1.0 as its attention.layer_norm_epsilon"),
+        ("attention.layer_norm_epsilon", float("nan"), "nan as its attention.layer_norm_epsilon"),
+    ],
+)
+def test_heads_on_which_llama_cpp_aborts_are_refused(
+    model: Path, tmp_path: Path, key: str, value: float, message: str
+) -> None:
+    data = bytearray(model.read_bytes())
+    place = data.index(f"olmo.{key}".encode() + (b"\6\0\0\0" if "epsilon" in key else b"\4\0\0\0"))
+    place += len(f"olmo.{key}") + 4
+    data[place : place + 4] = struct.pack("<I" if isinstance(value, int) else "<f", value)
+    (tmp_path / "m.gguf").write_bytes(data)
+    with pytest.raises(ModelFileError, match=message):
+        verify(tmp_path / "m.gguf")
+
+
 def test_missing_folder_and_foreign_files(tmp_path: Path) -> None:
     with pytest.raises(ModelFileError, match="is not there"):
         verify(tmp_path / "none.gguf")
@@ -189,8 +236,8 @@ def test_a_tokenizer_without_the_boundary_is_named(model: Path, tmp_path: Path) 
     data = model.read_bytes()
     assert data.count(b"<|diff|>") == 1
     (tmp_path / "m.gguf").write_bytes(data.replace(b"<|diff|>", b"<|edit|>"))
-    with pytest.raises(TokenizerError, match=r"no <\|diff\|> as one token"):
-        verify(tmp_path / "m.gguf")
+    with pytest.raises(TokenizerError, match=r"no prompt format fits .*m\.gguf: .* <\|diff\|>"):
+        verify(tmp_path / "m.gguf").prompt_format()
 
 
 def test_an_unknown_prompt_format_asks_for_an_update(tmp_path: Path) -> None:
@@ -199,7 +246,7 @@ def test_an_unknown_prompt_format_asks_for_an_update(tmp_path: Path) -> None:
     data = (tmp_path / "m.gguf").read_bytes()
     (tmp_path / "m.gguf").write_bytes(data.replace(b"paper-1", b"paper-9"))
     with pytest.raises(ModelFileError, match="update lintseq-lsp"):
-        verify(tmp_path / "m.gguf")
+        verify(tmp_path / "m.gguf").prompt_format()
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -1,31 +1,53 @@
-"""What the generation loop asks of a language model. Deliberately absent: anything of a library.
+"""What is asked of a language model, whatever it was trained for. Deliberately absent: formats, libraries.
 
-A prompt is a list of fragments between boundaries: `fragments[0] <|diff|> fragments[1] <|diff|> …`.
-Boundaries are token ids, never text, so a document that contains the characters `<|diff|>` is only
-text. Fragments are tokenised one by one. The last one is open: the model continues it, from inside of a
-token if need be.
+A prompt is a sequence of parts: text, or a special token. Special tokens are ids, never text, so a document
+that contains the characters of one is only text. A text is tokenised by itself. The last one is open:
+the model continues it, from inside of a token if need be.
 
-A backend is stateless to its caller. It keeps the key-value cache of what it read last, reads of a
-new prompt only what differs, and so a rewind is a shorter prompt.
+A backend is stateless to its caller. One on this machine keeps the key-value cache of what it read last,
+reads of a new prompt only what differs, and so a rewind is a shorter prompt.
 """
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from enum import Enum
+from enum import Enum, Flag, auto
 from typing import Protocol
-
-Prompt = Sequence[str]
 
 CANDIDATES = 8
 """Most that one request can ask for."""
 
 
-class Stop(Enum):
-    """Why a candidate ended."""
+@dataclass(frozen=True, slots=True)
+class Special:
+    """A token of the model's vocabulary, by the text that stands for it there."""
 
-    BOUNDARY = "boundary"  # the model wrote `<|diff|>`
+    text: str
+
+
+Part = str | Special
+Prompt = Sequence[Part]
+
+
+class Stop(Enum):
+    """Why a candidate ended that came to none of the request's `stops`."""
+
     END = "end"  # the model wrote its end-of-sequence token
     LENGTH = "length"  # `max_tokens`, `max_lines` or the context was used up
+
+
+Ending = Stop | Part
+"""What ended a candidate: one of the request's `stops`, or another reason."""
+
+
+class Ability(Flag):
+    """What not every backend can do. Where one cannot, `generation.propose` makes up for it."""
+
+    BEGINS = auto()  # answers begin as `Request.begins` wants it
+    LOGPROBS = auto()  # pieces have log-probabilities; else they are 0, which every bar lets pass
+    SEVERAL = auto()  # more than one candidate a request
+
+
+EVERYTHING = Ability.BEGINS | Ability.LOGPROBS | Ability.SEVERAL
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,16 +62,17 @@ class Sampling:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One continuation of `prompt` up to the next boundary, in `candidates` variants.
+    """One continuation of `prompt` up to the first of `stops`, in `candidates` variants.
 
     The prompt may end in the middle of a token, which the continuation then finishes. With `begins`, it must
-    start with one of these texts and is free behind it: the headers that are possible here. `max_lines`
-    ends a candidate before it begins another line: that many `\\n` were written. Candidate i > 0 is sampled
-    with `seed + i`.
+    start with one of the texts of these groups and is free behind it. Greedily that is the most probable
+    text of the most probable group, each taken as a whole. `max_lines` ends a candidate before it begins
+    another line: that many `\\n` were written. Candidate i > 0 is sampled with `seed + i`.
     """
 
     prompt: Prompt
-    begins: Sequence[str] = ()
+    stops: frozenset[Part] = frozenset()
+    begins: Sequence[Sequence[str]] = ()
     sampling: Sampling = Sampling()
     max_tokens: int = 256
     max_lines: int | None = None
@@ -58,17 +81,18 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """Text that `candidate` goes on with (whole characters only), and at its end the reason why.
+    """Text that `candidate` goes on with (whole characters only), and at its end what ended it.
 
     `logprob` is the sum of the log-probabilities (nats, without masks, at temperature 1) of the `tokens`
     tokens in the piece. Of a token that the prompt has the beginning of, it is the one given that beginning.
+    No piece has the text of a stop.
     """
 
     candidate: int
     text: str
     tokens: int
     logprob: float
-    stop: Stop | None = None
+    stop: Ending | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +105,7 @@ class Usage:
 
 
 class Backend(Protocol):
-    """A model that continues diffs. Not thread-safe: one `write` at a time."""
+    """A model that continues prompts. Not thread-safe: one `write` at a time."""
 
     @property
     def name(self) -> str:
@@ -98,16 +122,29 @@ class Backend(Protocol):
         """Of the last `write`, complete when its iterator has ended or was closed."""
         ...
 
+    @property
+    def abilities(self) -> Ability: ...
+
+    def has(self, special: Special) -> bool:
+        """Whether the vocabulary has it as one token. From then on, no text becomes that token."""
+        ...
+
     def count(self, text: str) -> int:
-        """Tokens of `text` as a fragment."""
+        """Tokens of `text`, or an estimate where only asking another process would tell."""
         ...
 
     def write(self, request: Request, cancelled: Callable[[], bool]) -> Iterator[Piece]:
         """Continues the prompt. Every candidate ends with one piece whose `stop` is set.
 
-        Raises `Cancelled` within 50 ms of `cancelled()` being true, `ModelError` when the prompt
-        does not fit the context or the library fails. Closing the iterator early is always safe.
+        Asks `cancelled()` at least every 50 ms, also while it waits for somebody else, and once that is true
+        raises `Cancelled` without waiting for what was begun. Raises `ModelError` when the prompt does not
+        fit the context, or the model fails. Closing the iterator early is always safe.
         """
         ...
 
     def close(self) -> None: ...
+
+
+def length(prompt: Prompt, count: Callable[[str], int]) -> int:
+    """Tokens of a prompt."""
+    return sum(1 if isinstance(part, Special) else count(part) for part in prompt)

@@ -5,16 +5,15 @@ from collections import Counter
 from collections.abc import Iterable
 from concurrent.futures import Future
 
-from lintseq_lsp.backends.base import Backend
 from lintseq_lsp.bench.llama import RecordedLlama
 from lintseq_lsp.bench.texts import texts
 from lintseq_lsp.bench.values import Plan, Result, Results, Target
 from lintseq_lsp.errors import LintSeqError
-from lintseq_lsp.excerpt import excerpt_around
+from lintseq_lsp.formats.base import Question, Room, Task, View
+from lintseq_lsp.formats.lintseq import History, LintSeq, chunk
 from lintseq_lsp.gate import Gate
-from lintseq_lsp.generation import Limits, State, Step, generate
+from lintseq_lsp.generation import Limits, Step, generate
 from lintseq_lsp.linters.base import Check, Linter, Report, Tier
-from lintseq_lsp.prompts import PromptFormat, chunk, history, instruction_fragment
 from lintseq_lsp.runtime import open_gate, open_linter
 from lintseq_lsp.settings import Settings
 from lintseq_lsp.text import Document
@@ -52,12 +51,12 @@ def sequence(plan: Plan) -> Results:
     try:
         backend = RecordedLlama(random_model())
         warm(gate.linter)
-        state, limits = _start(backend, document), Limits(steps=5)
+        question = _question(backend, document)
         open_door = Gate(_Trusting(), lambda _: Report())
         pairs = []
         for _ in range(plan.times(9, 2) + 1):
-            seconds, final = _five_steps(backend, gate, state, limits)
-            pairs.append((seconds, _five_steps(backend, open_door, state, limits)[0]))
+            seconds, final = _five_steps(backend, gate, question, document)
+            pairs.append((seconds, _five_steps(backend, open_door, question, document)[0]))
         checks = _checks(gate.linter, final, plan.times(9, 3))
     finally:
         if backend is not None:
@@ -73,18 +72,19 @@ def sequence(plan: Plan) -> Results:
     yield Result("five clean steps with the gate, 150M", "ms", gated, (Target("p50", limit),), note)
 
 
-def _start(backend: Backend, document: Document) -> State:
-    """The document as a history, seen from its end."""
-    last = len(document.lines) - 1
-    budget = backend.context - 6 * Limits().tokens
-    excerpt = excerpt_around(document, last, budget, lambda line: backend.count(f"+{line}\n") + 2)
-    fragments = history(excerpt.lines(document), len(excerpt.numbers), PromptFormat.PAPER)
-    return State(document, excerpt, (instruction_fragment(""), *fragments))
+def _question(backend: RecordedLlama, document: Document) -> Question:
+    """What comes next, seen from the document's end."""
+    view, room = View(document, len(document.text)), Room(backend.context, lines=8, tokens=160)
+    question = LintSeq(History.PAPER).ask(view, Task.NEXT, backend.count, room)
+    assert question is not None
+    return question
 
 
-def _five_steps(backend: RecordedLlama, gate: Gate, state: State, limits: Limits) -> tuple[float, Document]:
-    """Milliseconds, and the last state."""
-    shown = len(state.excerpt.numbers)
+def _five_steps(
+    backend: RecordedLlama, gate: Gate, question: Question, document: Document
+) -> tuple[float, Document]:
+    """Milliseconds, and the last state. The steps go below all that is shown."""
+    shown = sum(part.count("\n+") for part in question.request.prompt if isinstance(part, str))
     diffs = iter(
         [
             chunk([line.format(number=number) for line in _NEW_LINES], shown + number * len(_NEW_LINES))
@@ -92,9 +92,9 @@ def _five_steps(backend: RecordedLlama, gate: Gate, state: State, limits: Limits
         ]
     )
     backend.answer = lambda: next(diffs)
-    baseline = gate.baseline(state.document)
+    bar = gate.against(document)
     start = time.perf_counter()
-    items = list(generate(state, backend, gate, baseline, limits=limits))
+    items = list(generate(question, document, backend, bar, limits=Limits(steps=5)))
     milliseconds = (time.perf_counter() - start) * 1000
     steps = [item for item in items if isinstance(item, Step)]
     verdicts = [step.verdict for step in steps]

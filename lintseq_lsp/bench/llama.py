@@ -8,23 +8,20 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lintseq_lsp.backends import llama
 from lintseq_lsp.backends.base import CANDIDATES, Piece, Request
+from lintseq_lsp.backends.decoding import Logits, Tokens, Writer
 from lintseq_lsp.backends.llama import LlamaBackend
 from lintseq_lsp.bench.texts import texts
 from lintseq_lsp.bench.values import Plan, Result, Results, Target
 from lintseq_lsp.errors import ModelError
+from lintseq_lsp.formats.lintseq import DIFF
 from lintseq_lsp.weights.gguf_header import Type
 from lintseq_lsp.weights.random_model import random_model
 
-import llama_cpp  # isort: skip - backends.llama sets how its threads wait, before it is loaded
-
-if TYPE_CHECKING:
-    from lintseq_lsp.backends.begins import Begins
+import llama_cpp  # isort: skip - backends.llama_library sets how its threads wait, before it is loaded
 
 _PROMPT = 3000  # characters
 _WRITTEN = 128  # tokens
@@ -130,15 +127,16 @@ class RecordedLlama(LlamaBackend):
 
     def write(self, request: Request, cancelled: Callable[[], bool]) -> Iterator[Piece]:
         text = self.answer()
-        if request.begins and not text.startswith(tuple(request.begins)):
-            text = request.begins[0] + text
+        begins = [begin for group in request.begins for begin in group]
+        if begins and not text.startswith(tuple(begins)):
+            text = begins[0] + text
         _, given = self._cut(request.prompt)
-        self._recorded = [*self._tokens(given + text), self._boundary]
+        self._recorded = [*self._tokenizer.ids(given + text), self._special(DIFF)]
         self._done = [0] * CANDIDATES
         return super().write(request, cancelled)
 
-    def _choose(self, logits: llama.Logits, writer: "llama._Writer", begins: "Begins") -> tuple[int, float]:
-        _, logprob = super()._choose(logits, writer, begins)
+    def _choose(self, tokens: Tokens, logits: Logits, writer: Writer) -> tuple[int, float]:
+        _, logprob = super()._choose(tokens, logits, writer)
         token = self._recorded[self._done[writer.index]]
         self._done[writer.index] += 1
         return token, logprob

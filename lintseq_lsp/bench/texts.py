@@ -80,5 +80,5 @@ def _keystroke(document: Document, line: int, text: str, kind: str, rest: str) -
     """`line` holds `text`, which may end a line, and the cursor is behind it."""
     start = document.starts[line]
     end = start + len(document.lines[line])
-    changed = Document(document.text[:start] + text + document.text[end:], document.version, document.path)
+    changed = document.with_text(document.text[:start] + text + document.text[end:])
     return Keystroke(kind, changed, line + text.count("\n"), start + len(text), rest)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.text import Text
 
-from lintseq_lsp.commands.output import clear_errors, console, errors, print_json
+from lintseq_lsp.commands.terminal import clear_errors, console, errors, print_json
 from lintseq_lsp.errors import LintSeqError
 
 if TYPE_CHECKING:

@@ -6,13 +6,13 @@ from typing import Annotated, Any
 import typer
 from rich.text import Text
 
-from lintseq_lsp.commands.output import (
+from lintseq_lsp.commands.files import read_document
+from lintseq_lsp.commands.terminal import (
     PATIENCE,
     clear_errors,
     console,
     counted,
     print_json,
-    read_document,
     show_change,
     show_findings,
     show_verdict,

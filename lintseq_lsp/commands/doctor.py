@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from lintseq_lsp.commands.output import console
+from lintseq_lsp.commands.terminal import console
 
 
 def doctor(

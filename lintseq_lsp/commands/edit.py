@@ -9,7 +9,8 @@ from typing import Annotated
 
 import typer
 
-from lintseq_lsp.commands.output import (
+from lintseq_lsp.commands.files import read_source
+from lintseq_lsp.commands.terminal import (
     PATIENCE,
     clear_errors,
     console,
@@ -17,15 +18,11 @@ from lintseq_lsp.commands.output import (
     diff_text,
     errors,
     finding_record,
-    has_bom,
     print_json,
-    read_document,
     show_diff,
     show_step,
     verdict_word,
-    write_document,
 )
-from lintseq_lsp.encoding import encode
 from lintseq_lsp.engine import Engine
 from lintseq_lsp.errors import LintSeqError
 from lintseq_lsp.generation import RESAMPLING, Ended, Step
@@ -64,7 +61,8 @@ def edit(
     with clear_errors():
         if as_json + as_diff + write > 1:
             raise LintSeqError("--json, --diff and --write exclude each other")
-        document = read_document(file)
+        source = read_source(file)
+        document = source.document
         settings = Settings(model=model, gate_timeout=PATIENCE)
         engine = open_engine(settings, workspace_of(file))
         try:
@@ -79,13 +77,14 @@ def edit(
         assert best.ended is not None
         if write:
             if best.ended.document.text != document.text:
-                write_document(file, best.ended.document.text)
+                source.write(best.ended.document.text)
             steps = counted(best.ended.accepted, "step")
             console.print(f"{file}: {steps}, {best.ended.reason.value}", markup=False)
     if as_json:
         _print_records(best)
     elif as_diff:
-        before, after = (_as_bytes(text, file) for text in (document.text, best.ended.document.text))
+        texts = (document.text, best.ended.document.text)
+        before, after = (source.encoded(text).decode("utf-8", "surrogateescape") for text in texts)
         typer.echo(patch(file, before, after).encode("utf-8", "surrogateescape"), nl=False)
         if not best.ended.accepted:
             errors.print(f"{file}: nothing: {best.ended.reason.value}", markup=False, soft_wrap=True)
@@ -125,7 +124,7 @@ def _print_records(sequence: Sequence) -> None:
         print_json(
             {
                 "step": step.number,
-                "diff": diff_text(step.diff, step.written),
+                "diff": diff_text(step),
                 "verdict": verdict_word(step.verdict),
                 "findings": [finding_record(finding) for finding in step.verdict.findings],
                 "text": step.document.text,
@@ -151,12 +150,6 @@ def show_result(file: Path, document: Document, ended: Ended) -> None:
     final = patch(file, document.text, ended.document.text)
     if final:
         show_diff(final)
-
-
-def _as_bytes(text: str, file: Path) -> str:
-    """What the file would hold, byte by byte: those that are not UTF-8 are surrogate escapes."""
-    mark = "\ufeff" if has_bom(file) else ""
-    return mark + encode(text).decode("utf-8", "surrogateescape")
 
 
 def patch(file: Path, before: str, after: str) -> str:

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from lintseq_lsp.commands.output import clear_errors
+from lintseq_lsp.commands.terminal import clear_errors
 from lintseq_lsp.errors import LintSeqError
 
 

@@ -7,11 +7,12 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from lintseq_lsp.gate import Gate, Known, new_findings
+from lintseq_lsp.gate import Gate
 from lintseq_lsp.hooks.policy import New
 from lintseq_lsp.linters.base import Dependencies, Report, Texts, Tier
 from lintseq_lsp.linters.protocol import stamp
 from lintseq_lsp.text import Document
+from lintseq_lsp.verdicts import Known, new_findings
 
 _MOST_REPORTS = 64
 _NO_TEXTS: Mapping[str, str] = MappingProxyType({})

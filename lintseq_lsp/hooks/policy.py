@@ -11,9 +11,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from lintseq_lsp.alignment import origins
-from lintseq_lsp.gate import finding_key
 from lintseq_lsp.linters.base import Finding
 from lintseq_lsp.text import Document
+from lintseq_lsp.verdicts import finding_key
 
 _NOWHERE = re.compile(r" \(<unknown>, line \d+\)")
 

@@ -69,7 +69,9 @@ class Report:
     """What a check found. With `failure` set nothing else is to be believed: the gate rejects.
 
     `parsed` says whether the text is valid Python for this interpreter; when it is not, `findings`
-    holds the syntax error and nothing more is known.
+    holds the syntax error and nothing more is known, or `newer` says why it may be right all the same:
+    it seems to be Python that the server's own does not know. `unknown` has what would be findings if that
+    were known to be true, each with the reason why it is not.
     """
 
     findings: Sequence[Finding] = ()
@@ -78,6 +80,8 @@ class Report:
     failure: str | None = None
     milliseconds: float = 0.0
     dependencies: Dependencies = field(default_factory=Dependencies)
+    unknown: Sequence[str] = ()
+    newer: str = ""
 
 
 class Workspace(Protocol):

@@ -42,6 +42,7 @@ class Environment:
 
     `python_version` is (major, minor), None when unknown. `origin` says where the environment was
     found; `warnings` why the setting could not be followed, and which files were not read.
+    `standard_library` is where that Python's own modules can be read, None where that is not known.
     """
 
     source_roots: tuple[Path, ...] = ()
@@ -49,6 +50,7 @@ class Environment:
     python_version: Version | None = None
     origin: str = "server"
     warnings: tuple[str, ...] = ()
+    standard_library: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,7 +46,7 @@ standard = list(sys.path)
 sys.path += [*own, package]
 import lintseq_lsp.linters
 sys.path[:] = [*standard, *own]
-from lintseq_lsp.linters.pylint_worker import main
+from lintseq_lsp.linters.worker.main import main
 main(standard, own)
 """
 
@@ -78,6 +78,7 @@ class PylintPool:
                 source_roots=[str(path) for path in environment.source_roots],
                 site_packages=[str(path) for path in environment.site_packages],
                 python_version=environment.python_version,
+                standard_library=_text(environment.standard_library),
                 configuration_folder=configuration,
             )
         self._memory_limit = memory_limit
@@ -283,6 +284,8 @@ class _Worker:
                 tier=Tier(answer["tier"]),
                 parsed=answer["parsed"],
                 failure=answer["failure"],
+                unknown=tuple(answer["unknown"]),
+                newer=answer["newer"],
                 dependencies=self._read_of(check, answer["files"], answer["read"]),
             )
 
@@ -349,6 +352,10 @@ def _clean_environment() -> dict[str, str]:
     """The environment without what steers Python, pylint or pyflakes."""
     foreign = ("PYTHON", "PYLINT", "PYFLAKES", "__PYVENV")
     return {name: value for name, value in os.environ.items() if not name.upper().startswith(foreign)}
+
+
+def _text(path: Path | None) -> str | None:
+    return None if path is None else str(path)
 
 
 def _failed(check: Check, failure: str, milliseconds: float = 0.0) -> Report:

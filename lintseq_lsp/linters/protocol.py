@@ -22,6 +22,7 @@ class Setup:
     source_roots: Sequence[str] = ()
     site_packages: Sequence[str] = ()
     python_version: Sequence[int] | None = None
+    standard_library: str | None = None
     configuration_folder: str | None = None
     """Set in a trusted workspace only: where pylint's own configuration is looked for."""
 

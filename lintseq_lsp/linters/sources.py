@@ -1,6 +1,6 @@
 """Files as the linter is to see them: the text that somebody gave counts, whatever is on disk.
 
-Deliberately absent: who gives them, and how pylint comes to look here (pylint_worker.py).
+Deliberately absent: who gives them, and how pylint comes to look here (worker/reading.py).
 """
 
 import os

@@ -6,15 +6,18 @@ Deliberately absent: pyflakes' opinions on style (unused imports and the like).
 
 import ast
 import re
+import sys
 import threading
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from pyflakes import messages
 from pyflakes.checker import Checker
 
 from lintseq_lsp.linters.base import Finding, Report, Tier
+from lintseq_lsp.linters.grammar import OLDEST, Version, later_syntax, newer_syntax
+from lintseq_lsp.text import split_lines
 
 _PARSE_FAILURES = (SyntaxError, ValueError, OverflowError, MemoryError, RecursionError)
 _ON_LINE = re.compile(r"\bon line (\d+)\b")
@@ -29,7 +32,8 @@ def check_syntax(text: str, path: str = "") -> Report:
     start = time.perf_counter()
     tree, broken = parse(text)
     if tree is None:
-        return Report(broken, Tier.SYNTAX, parsed=False, milliseconds=_since(start))
+        newer = why_newer(text, broken)
+        return Report(broken, Tier.SYNTAX, parsed=False, milliseconds=_since(start), newer=newer)
     try:
         flaws = Checker(tree, filename=path or "<text>").messages
     except Exception as error:  # noqa: BLE001 - not made for all that ast takes: a __future__ import in a function
@@ -39,22 +43,33 @@ def check_syntax(text: str, path: str = "") -> Report:
     return Report(findings, Tier.SYNTAX, milliseconds=_since(start))
 
 
-def parse(text: str) -> tuple[ast.Module | None, tuple[Finding, ...]]:
+def parse(text: str, python: Version | None = None) -> tuple[ast.Module | None, tuple[Finding, ...]]:
     """The tree (None when there is none) and the syntax error, if there is one.
 
-    Both can be there: `return` at module level has a tree, yet no interpreter takes it.
+    Both can be there: `return` at module level has a tree, yet no interpreter takes it. There is none of
+    what is later than `python`, (major, minor); None and what is newer than the server's are the server's.
     """
+    older = python if python is not None and python < sys.version_info[:2] else None
     tree = None
     # The lock keeps our own threads from restoring each other's filters; compile() warns of
     # doubtful literals, which is neither an error nor for our stderr.
     with _compiling, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            tree = ast.parse(text)
+            tree = ast.parse(text, feature_version=older and max(older, OLDEST))
+            if older is not None and (later := later_syntax(tree, text, older)) is not None:
+                return None, (syntax_finding(later),)
             compile(tree, "<unknown>", "exec", dont_inherit=True)
         except _PARSE_FAILURES as error:
             return tree, (syntax_finding(error),)
     return tree, ()
+
+
+def why_newer(text: str, broken: Sequence[Finding], python: Version | None = None) -> str:
+    """Why a text that does not parse may be right for `python`: empty, or one sentence."""
+    lines = split_lines(text)[0]
+    stopped = broken[0].line if broken else 0
+    return newer_syntax(lines[stopped - 1], wanted=python) if 0 < stopped <= len(lines) else ""
 
 
 def syntax_finding(error: BaseException) -> Finding:

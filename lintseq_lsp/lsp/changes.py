@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 from lsprotocol import types
-from pygls.exceptions import JsonRpcException
 
 from lintseq_lsp.edits import Replacement
 from lintseq_lsp.lsp.convert import text_edit
@@ -24,24 +23,13 @@ def workspace_edit(
 ) -> types.WorkspaceEdit:
     """`changes` of one document, as far as the client supports it with version and annotation."""
     edits = [text_edit(document, change, session.documents.encoding) for change in changes]
-    if not session.supports("workspace", "workspaceEdit", "documentChanges"):
+    if not session.client.supports("workspace", "workspaceEdit", "documentChanges"):
         return types.WorkspaceEdit(changes={uri: edits})
     name = types.OptionalVersionedTextDocumentIdentifier(uri, document.version)
-    if session.supports("workspace", "workspaceEdit", "changeAnnotationSupport") is None:
+    if session.client.supports("workspace", "workspaceEdit", "changeAnnotationSupport") is None:
         return types.WorkspaceEdit(document_changes=[types.TextDocumentEdit(name, edits)])
     annotated = [types.AnnotatedTextEdit(_ANNOTATION, edit.range, edit.new_text) for edit in edits]
     return types.WorkspaceEdit(
         document_changes=[types.TextDocumentEdit(name, annotated)],
         change_annotations={_ANNOTATION: types.ChangeAnnotation(label, needs_confirmation=confirm)},
     )
-
-
-async def apply_edit(session: Session, label: str, edit: types.WorkspaceEdit) -> bool:
-    """Asks the client to apply `edit` as one undoable change; whether it did."""
-    try:
-        answer: object = await session.server.workspace_apply_edit_async(
-            types.ApplyWorkspaceEditParams(edit, label)
-        )
-    except JsonRpcException:
-        return False
-    return isinstance(answer, dict) and answer.get("applied") is True

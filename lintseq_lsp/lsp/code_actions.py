@@ -8,19 +8,19 @@ from lsprotocol import types
 from pygls.exceptions import JsonRpcInvalidParams
 
 from lintseq_lsp.edits import replacement_between
-from lintseq_lsp.gate import Reason
-from lintseq_lsp.lsp.changes import apply_edit, workspace_edit
+from lintseq_lsp.lsp.changes import workspace_edit
 from lintseq_lsp.lsp.convert import Json, lines_of
 from lintseq_lsp.lsp.documents import Snapshot
+from lintseq_lsp.lsp.engine import Engine, IsCancelled
 from lintseq_lsp.lsp.params import Chosen, CodeActionData, CodeActionParams, read
 from lintseq_lsp.lsp.session import Session
-from lintseq_lsp.lsp.worker import IsCancelled, Priority
+from lintseq_lsp.lsp.worker import Priority
+from lintseq_lsp.reasons import Reason
 from lintseq_lsp.suggestions import Outcome, Suggestion
 from lintseq_lsp.text import Document
 
 if TYPE_CHECKING:
     from lintseq_lsp.actions import Action
-    from lintseq_lsp.engine import Engine
 
 QUICK_FIX, REWRITE, FIX_ALL = "quickfix", "refactor.rewrite", "source.fixAll.lintseq"
 KINDS = (QUICK_FIX, REWRITE, FIX_ALL)
@@ -35,7 +35,7 @@ async def code_action(session: Session, params: CodeActionParams) -> list[types.
         offered.append(all_fixes)
     wanted = params.context.only
     return [
-        _written(session, snapshot, title, kind, chosen, diagnostic)
+        _as_offered(session, snapshot, title, kind, chosen, diagnostic)
         for title, kind, chosen, diagnostic in offered
         if wanted is None or any(kind == only or kind.startswith(only + ".") for only in wanted)
         if kind != FIX_ALL or wanted is not None
@@ -44,9 +44,7 @@ async def code_action(session: Session, params: CodeActionParams) -> list[types.
 
 async def resolve(session: Session, params: Json) -> Json:
     """The action with its edit; as it was when there is nothing to offer, and the user is told why."""
-    edit, proved = await _edit(
-        session, read(CodeActionData, params.get("data")), str(params.get("title", ""))
-    )
+    edit, proved = await _edit(session, _data(params.get("data")), str(params.get("title", "")))
     if edit is None:
         return params
     return {**params, "edit": edit, **({"isPreferred": True} if proved else {})}
@@ -54,9 +52,15 @@ async def resolve(session: Session, params: Json) -> Json:
 
 async def apply_action(session: Session, arguments: Sequence[Any]) -> bool:
     """The command `lintseq.action`: the same for clients that cannot resolve code actions."""
-    data = read(CodeActionData, arguments[0] if arguments else None)
-    edit, _ = await _edit(session, data, "LintSeq")
-    return edit is not None and await apply_edit(session, "LintSeq", edit)
+    edit, _ = await _edit(session, _data(arguments[0] if arguments else None), "LintSeq")
+    return edit is not None and await session.client.apply("LintSeq", edit)
+
+
+def _data(value: Any) -> CodeActionData:
+    data = None if value is None else read(CodeActionData, value)
+    if data is None or not data.actions:
+        raise JsonRpcInvalidParams("invalid parameters: there is no action of this server in it")
+    return data
 
 
 _Offered = tuple[str, str, tuple[Chosen, ...], types.Diagnostic | None]
@@ -90,7 +94,7 @@ def _fix_all(offered: Sequence[_Offered]) -> _Offered | None:
     return ("Fix all that LintSeq can", FIX_ALL, tuple(fixes), None) if fixes else None
 
 
-def _written(
+def _as_offered(
     session: Session,
     snapshot: Snapshot,
     title: str,
@@ -100,10 +104,10 @@ def _written(
 ) -> types.CodeAction | types.Command:
     data = CodeActionData(snapshot.uri, chosen, snapshot.own.version)
     command = types.Command(title, "lintseq.action", arguments=[data])
-    if session.supports("textDocument", "codeAction", "codeActionLiteralSupport") is None:
+    if session.client.supports("textDocument", "codeAction", "codeActionLiteralSupport") is None:
         return command
     action = types.CodeAction(title, kind=kind, diagnostics=None if diagnostic is None else [diagnostic])
-    properties = session.supports("textDocument", "codeAction", "resolveSupport", "properties")
+    properties = session.client.supports("textDocument", "codeAction", "resolveSupport", "properties")
     if isinstance(properties, list) and "edit" in properties:
         action.data = data
     else:
@@ -117,30 +121,30 @@ async def _edit(
     """What the actions come to as one edit, and whether all of it was proved to fix what it should."""
     snapshot = session.open_for(types.OptionalVersionedTextDocumentIdentifier(data.uri, data.version))
     if isinstance(snapshot, Reason):
-        session.show(f"LintSeq: nothing to offer ({snapshot.value}).", kind=types.MessageType.Info)
+        session.client.show_nothing(snapshot)
         return None, False
     last = len(snapshot.own.lines) - 1
     if not all(0 <= chosen.first_line <= chosen.last_line <= last for chosen in data.actions):
         raise JsonRpcInvalidParams("invalid parameters: there are no such lines")
     todo = [_action(chosen, snapshot.lines_above) for chosen in data.actions]
-    base = snapshot.document
+    base, lowest = snapshot.document, max(action.first_line for action in todo)
     answer = session.worker.run(
-        Priority.DEMAND, lambda engine, cancelled: _resolved(engine, base, todo, cancelled)
+        Priority.DEMAND,
+        lambda engine, cancelled: _resolved(engine, base, todo, cancelled),
+        linted=(base, lowest),
     )
     outcome = await session.outcome(snapshot, answer, catch_up=True)
     snapshot = session.documents.snapshot(data.uri) or snapshot
     change = snapshot.moved(outcome.suggestions[0].replacements[0]) if outcome.suggestions else None
     if change is None:
-        session.show(f"LintSeq: nothing to offer ({outcome.reason.value}).", kind=types.MessageType.Info)
+        session.client.show_nothing(outcome.reason)
         return None, False
     fixes = all(chosen.kind == "fix" for chosen in data.actions)
     edit = workspace_edit(session, data.uri, snapshot.own, [change], label, confirm=not fixes)
     return edit, fixes and outcome.proved
 
 
-def _resolved(
-    engine: "Engine", base: Document, actions: "Sequence[Action]", cancelled: IsCancelled
-) -> Outcome:
+def _resolved(engine: Engine, base: Document, actions: "Sequence[Action]", cancelled: IsCancelled) -> Outcome:
     """The actions one after the other, from the bottom up so that lines stay where they are."""
     document, outcomes = base, list[Outcome]()
     for action in sorted(actions, key=lambda action: -action.first_line):

@@ -9,7 +9,7 @@ from typing import Any
 
 from lsprotocol import types
 
-from lintseq_lsp.edits import Replacement, apply
+from lintseq_lsp.edits import Replacement, apply, beside
 from lintseq_lsp.text import Document
 
 Json = dict[str, Any]
@@ -110,16 +110,8 @@ def at_cursor(document: Document, replacements: Sequence[Replacement], cursor: i
         return None
     if not final.endswith(below):
         return None
-    new, old = final[cursor : len(final) - len(below)], document.text[cursor:end]
-    if new.endswith(old):
-        return Replacement(cursor, cursor, new[: len(new) - len(old)]) if new != old else None
-    return Replacement(cursor, end, new) if is_subword(old, new) else None
-
-
-def is_subword(word: str, text: str) -> bool:
-    """Whether the characters of `word` occur in `text`, in order."""
-    characters = iter(text)
-    return all(character in characters for character in word)
+    written = beside(final[cursor : len(final) - len(below)], document.text[cursor:end])
+    return Replacement(cursor, cursor + written[1], written[0]) if written and written[0] else None
 
 
 def accept_command(suggestion_id: str) -> types.Command:

@@ -5,22 +5,20 @@ Deliberately absent: anything of what is suggested for them.
 
 import logging
 import os
-import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
-from functools import lru_cache
+from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 from urllib.parse import unquote, urlsplit
 
 from lsprotocol import types
 
+from lintseq_lsp import edits, notebooks
 from lintseq_lsp.edits import Replacement
+from lintseq_lsp.globs import matches_any
 from lintseq_lsp.lsp.convert import Encoding, column_from_units
 from lintseq_lsp.text import Document, split_lines
 
 _log = logging.getLogger(__name__)
-
-_MAGIC = re.compile(r"^([ \t]*)[%!?].*$", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +27,7 @@ class Snapshot:
 
     `own` is what the client calls the document. `document` is what is worked on: the same, or for a
     cell of a notebook the cells above it and then the cell, which begins `shift` code points and
-    `lines_above` lines further down.
+    `lines_above` lines further down, with what is IPython's and not Python's written otherwise.
     """
 
     uri: str
@@ -42,11 +40,31 @@ class Snapshot:
     def lines_above(self) -> int:
         return len(self.document.lines) - len(self.own.lines)
 
+    @property
+    def is_cell(self) -> bool:
+        return self.document is not self.own
+
+    def with_own(self, own: str) -> "Snapshot":
+        """The same with another text of `own`."""
+        text = self.document.text[: self.shift] + notebooks.as_python(own).text if self.is_cell else own
+        mine = Document(own, self.own.version, self.own.path)
+        document = replace(self.document, text=text) if self.is_cell else mine
+        return replace(self, own=mine, document=document)
+
     def moved(self, change: Replacement) -> Replacement | None:
-        """A change of `document` as one of `own`; None when it touches the cells above."""
+        """A change of `document` as one of `own`.
+
+        None when it touches the cells above, or what `document` has written otherwise.
+        """
+        if not self.is_cell:
+            return change
         if change.start < self.shift:
             return None
-        return Replacement(change.start - self.shift, change.end - self.shift, change.text)
+        moved = Replacement(change.start - self.shift, change.end - self.shift, change.text)
+        if self.own.text[moved.start : moved.end] != self.document.text[change.start : change.end]:
+            return None
+        changed = self.with_own(edits.apply(self.own.text, [moved]))
+        return moved if changed.document.text == edits.apply(self.document.text, [change]) else None
 
 
 @dataclass(slots=True)
@@ -128,22 +146,24 @@ class Documents:
         own = text.document
         for notebook, cells in self._notebooks.items():
             if uri in _cells(cells):
-                above = "".join(self._cells_above(cells, uri))
-                path = f"{path_of(notebook)}#{urlsplit(uri).fragment}"
-                document = Document(above + own.text, own.version, path)
-                return Snapshot(uri, text.language, own, document, len(above))
+                return self._cell(notebook, cells, uri, text)
         return Snapshot(uri, text.language, own, own)
 
-    def _cells_above(self, cells: Iterable[types.NotebookCell], uri: str) -> Iterator[str]:
-        """Code of the cells above; what is IPython's and not Python's counts as `pass`."""
+    def _cell(self, notebook: str, cells: Iterable[types.NotebookCell], uri: str, text: _Text) -> Snapshot:
+        own, cell = text.document, notebooks.as_python(text.document.text)
+        others = list(self._cells_above(cells, uri))
+        above = notebooks.prelude([*others, cell]) + "".join(other.text + "\n" for other in others)
+        document = Document(above + cell.text, own.version, f"{path_of(notebook)}#{urlsplit(uri).fragment}")
+        language = text.language if cell.is_code else "of a cell magic"
+        return Snapshot(uri, language, own, document, len(above))
+
+    def _cells_above(self, cells: Iterable[types.NotebookCell], uri: str) -> Iterator[notebooks.Cell]:
         for cell in cells:
             if cell.document == uri:
                 return
             text = self._texts.get(cell.document)
             if cell.kind == types.NotebookCellKind.Code and text is not None and text.language == "python":
-                code = text.document.text
-                if not code.lstrip().startswith("%%"):
-                    yield _MAGIC.sub(r"\1pass", code) + "\n"
+                yield notebooks.finished(text.document.text)
 
     def open_notebook(self, params: types.DidOpenNotebookDocumentParams) -> None:
         self._notebooks[params.notebook_document.uri] = list(params.notebook_document.cells)
@@ -222,32 +242,5 @@ def path_of(uri: str) -> str:
 
 
 def is_ignored(uri: str, globs: Iterable[str]) -> bool:
-    """Whether the file that `uri` names matches one of `globs` (`**` crosses folders)."""
-    return _is_ignored(uri, tuple(globs))
-
-
-@lru_cache(maxsize=1024)
-def _is_ignored(uri: str, globs: tuple[str, ...]) -> bool:
-    path = PurePosixPath(unquote(urlsplit(uri).path)).as_posix()
-    return any(_glob(pattern).fullmatch(path) for pattern in globs)
-
-
-@lru_cache(maxsize=256)
-def _glob(pattern: str) -> re.Pattern[str]:
-    """Case does not matter: a secret is one in capitals, too."""
-    parts = []
-    for token in re.findall(r"\*\*/|\*\*|\*|\?|\[!?[^\]]+\]|.", pattern, re.DOTALL):
-        match token:
-            case "**/":
-                parts.append(r"(?:.*/)?")
-            case "**":
-                parts.append(r".*")
-            case "*":
-                parts.append(r"[^/]*")
-            case "?":
-                parts.append(r"[^/]")
-            case _ if len(token) > 1:
-                parts.append("[" + token[1:-1].replace("!", "^", 1).replace("\\", r"\\") + "]")
-            case _:
-                parts.append(re.escape(token))
-    return re.compile("".join(parts), re.IGNORECASE | re.DOTALL)
+    """Whether the file that `uri` names matches one of `globs`."""
+    return matches_any(PurePosixPath(unquote(urlsplit(uri).path)).as_posix(), globs)

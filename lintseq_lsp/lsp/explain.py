@@ -3,6 +3,7 @@
 from lintseq_lsp.lsp.convert import Json
 from lintseq_lsp.lsp.params import DocumentParams
 from lintseq_lsp.lsp.session import UNREADABLE, Session
+from lintseq_lsp.reasons import Reason
 from lintseq_lsp.suggestions import Outcome
 
 
@@ -12,12 +13,17 @@ async def explain(session: Session, params: DocumentParams) -> Json | None:
     return None if outcome is None else explanation(outcome)
 
 
+def in_words(reason: Reason) -> Json:
+    """How every answer names a reason: what programs compare, and what people read."""
+    return {"reason": reason.value, "message": reason.sentence}
+
+
 def explanation(outcome: Outcome) -> Json:
     """Lines of findings are one-based and those of the rejected text."""
     evidence = [suggestion.evidence for suggestion in outcome.suggestions]
     tiers = {verdict.tier for verdict in outcome.rejected} | {entry.tier for entry in evidence}
     return {
-        "reason": outcome.reason.value,
+        **in_words(outcome.reason),
         "detail": outcome.detail,
         "cached": outcome.cached,
         "milliseconds": round(outcome.milliseconds, 1),
@@ -28,7 +34,7 @@ def explanation(outcome: Outcome) -> Json:
         ],
         "rejected": [
             {
-                "reason": verdict.reason.value,
+                **in_words(verdict.reason),
                 "detail": verdict.detail,
                 "findings": [
                     {

@@ -3,12 +3,11 @@
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from lsprotocol import types
 
 from lintseq_lsp.edits import Replacement
-from lintseq_lsp.gate import Reason
 from lintseq_lsp.lsp.convert import (
     Encoding,
     accept_command,
@@ -18,29 +17,32 @@ from lintseq_lsp.lsp.convert import (
     with_line_feeds,
 )
 from lintseq_lsp.lsp.documents import Snapshot
+from lintseq_lsp.lsp.engine import Engine, IsCancelled
 from lintseq_lsp.lsp.params import InlineCompletionParams, PositionParams
 from lintseq_lsp.lsp.session import Session
 from lintseq_lsp.lsp.worker import Priority
+from lintseq_lsp.reasons import Reason
 from lintseq_lsp.suggestions import Outcome, Suggestion
 from lintseq_lsp.text import Document
-
-if TYPE_CHECKING:
-    from lintseq_lsp.engine import Engine
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
     """A cursor in the document that is worked on.
 
-    With an item selected in the client's pop-up, `document` has it inserted already, and the answer
+    With an item selected in the client's pop-up, `snapshot` has it inserted already, and the answer
     replaces [start, end) of the client's document by `begins` and what follows.
     """
 
-    document: Document
+    snapshot: Snapshot
     cursor: int
     start: int
     end: int
     begins: str = ""
+
+    @property
+    def document(self) -> Document:
+        return self.snapshot.document
 
 
 async def inline_completion(session: Session, params: InlineCompletionParams) -> types.InlineCompletionList:
@@ -55,14 +57,16 @@ async def inline_completion(session: Session, params: InlineCompletionParams) ->
         return nothing
     manual = params.context.trigger_kind == types.InlineCompletionTriggerKind.Invoked
     outcome = await session.outcome(snapshot, _complete(session, snapshot.uri, place, manual=manual))
-    shown = list(_shown(place, outcome.suggestions))
-    if shown:
+    drawable = list(_drawable(place, outcome.suggestions))
+    if drawable:
         session.feedback.offered(
-            snapshot.uri, [suggestion for suggestion, _ in shown], place.document, place.cursor
+            snapshot.uri, [suggestion for suggestion, _ in drawable], place.document, place.cursor
         )
     elif outcome.suggestions:
         session.outcomes[snapshot.uri] = replace(outcome, suggestions=(), reason=Reason.NO_FIT)
-    return types.InlineCompletionList([_item(snapshot, *pair, session.documents.encoding) for pair in shown])
+    return types.InlineCompletionList(
+        [_item(snapshot, *pair, session.documents.encoding) for pair in drawable]
+    )
 
 
 async def completion(session: Session, params: PositionParams) -> types.CompletionList:
@@ -77,7 +81,7 @@ async def completion(session: Session, params: PositionParams) -> types.Completi
     place = place_at(snapshot, offset, None, encoding)
     assert place is not None  # nothing is selected
     outcome = await session.outcome(snapshot, _complete(session, snapshot.uri, place, manual=False))
-    for suggestion, change in _shown(place, outcome.suggestions):
+    for suggestion, change in _drawable(place, outcome.suggestions):
         typed = _word_before(snapshot.own, change.start)
         text = snapshot.own.text[change.start - typed : change.start] + change.text
         where = range_between(snapshot.own, change.start - typed, change.end, encoding)
@@ -117,17 +121,15 @@ def place_at(
     """Where to complete; None when the selected item does not go on from what is typed."""
     text = snapshot.own.text
     if selected is None:
-        return Place(snapshot.document, snapshot.shift + offset, offset, offset)
+        return Place(snapshot, snapshot.shift + offset, offset, offset)
     start = offset_at(snapshot.own, selected.range.start, encoding)
     end = offset_at(snapshot.own, selected.range.end, encoding)
     if not start <= offset <= end or not selected.text.startswith(text[start:offset]):
         return None
     if "\n" in text[start:end] or "\r" in text[start:end]:
         return None
-    above = snapshot.document.text[: snapshot.shift]
-    assumed = above + text[:start] + selected.text + text[end:]
-    document = Document(assumed, snapshot.document.version, snapshot.document.path)
-    return Place(document, snapshot.shift + start + len(selected.text), start, end, selected.text)
+    assumed = snapshot.with_own(text[:start] + selected.text + text[end:])
+    return Place(assumed, snapshot.shift + start + len(selected.text), start, end, selected.text)
 
 
 async def _complete(session: Session, uri: str, place: Place, *, manual: bool) -> Outcome:
@@ -144,7 +146,7 @@ async def _complete(session: Session, uri: str, place: Place, *, manual: bool) -
         session.worker.supersede(slot)
         return Outcome(reason=Reason.REJECTED_BEFORE)
 
-    def work(engine: "Engine", cancelled: Any) -> Outcome:
+    def work(engine: Engine, cancelled: IsCancelled) -> Outcome:
         begun = time.monotonic()
         outcome = engine.complete(
             place.document,
@@ -153,11 +155,12 @@ async def _complete(session: Session, uri: str, place: Place, *, manual: bool) -
             certainty=0.0 if manual else session.settings.certainty,
             cancelled=cancelled,
         )
-        session.took(time.monotonic() - begun)
+        session.pauses.measure(time.monotonic() - begun)
         return outcome
 
-    delay = 0.0 if manual else session.debounce(uri)
-    outcome = await session.worker.run(Priority.INLINE, work, slot=slot, delay=delay)
+    delay = 0.0 if manual else session.pauses.rest(uri, session.settings.debounce / 1000)
+    linted = place.document, place.document.position(place.cursor)[0]
+    outcome = await session.worker.run(Priority.INLINE, work, linted=linted, slot=slot, delay=delay)
     return _behind(known, outcome)
 
 
@@ -170,11 +173,11 @@ def _behind(known: Outcome | None, outcome: Outcome) -> Outcome:
     return replace(outcome, suggestions=known.suggestions + others, reason=Reason.ACCEPTED)
 
 
-def _shown(place: Place, suggestions: Sequence[Suggestion]) -> Iterator[tuple[Suggestion, Replacement]]:
+def _drawable(place: Place, suggestions: Sequence[Suggestion]) -> Iterator[tuple[Suggestion, Replacement]]:
     """The suggestions that ghost text can express, as replacements of the client's document."""
     for suggestion in suggestions:
         change = at_cursor(place.document, suggestion.replacements, place.cursor)
-        if change is not None:
+        if change is not None and place.snapshot.moved(change) is not None:
             end = place.end + change.end - place.cursor
             yield suggestion, Replacement(place.start, end, place.begins + change.text)
 

@@ -10,19 +10,19 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from lsprotocol import types
-
-from lintseq_lsp.edits import Replacement, replacement_between
+from lintseq_lsp.edits import Replacement, apply, replacement_between
 from lintseq_lsp.errors import Cancelled, LintSeqError
-from lintseq_lsp.gate import Reason, Verdict
-from lintseq_lsp.lsp.changes import apply_edit, workspace_edit
+from lintseq_lsp.lsp.changes import workspace_edit
 from lintseq_lsp.lsp.convert import Json, lines_of, text_edit
 from lintseq_lsp.lsp.documents import Snapshot
+from lintseq_lsp.lsp.explain import in_words
 from lintseq_lsp.lsp.params import EditParams, read
 from lintseq_lsp.lsp.session import Session
 from lintseq_lsp.lsp.worker import NoModel, Stream, Superseded
+from lintseq_lsp.reasons import Reason
 from lintseq_lsp.suggestions import Evidence, Outcome
 from lintseq_lsp.text import Document
+from lintseq_lsp.verdicts import Verdict
 
 if TYPE_CHECKING:
     from lintseq_lsp.generation import Ended, Step
@@ -42,23 +42,23 @@ async def edit(session: Session, params: EditParams) -> Json:
             "textDocument": {"uri": params.text_document.uri},
             "edits": [],
             "steps": 0,
-            "reason": snapshot.value,
+            **in_words(snapshot),
         }
-    running = Running(session, snapshot, params)
+    job = InstructedEdit(session, snapshot, params)
     encoding = session.documents.encoding
-    async with running.at_work(params.work_done_token) as report:
-        async for before, change, evidence in running.steps():
-            report(f"step {running.count}")
+    async with job.at_work(params.work_done_token) as report:
+        async for before, change, evidence in job.steps():
+            report(f"step {job.count}")
             if params.partial_result_token is not None:
                 edits = [text_edit(before, change, encoding)]
-                value = {"step": running.count, "edits": edits, **evidence.record()}
-                session.server.progress(types.ProgressParams(params.partial_result_token, value))
-    change_of_all = replacement_between(snapshot.own.text, running.own.text)
+                value = {"step": job.count, "edits": edits, **evidence.record()}
+                session.client.report(params.partial_result_token, value)
+    change_of_all = replacement_between(snapshot.own.text, job.own.text)
     return {
         "textDocument": {"uri": snapshot.uri, "version": snapshot.own.version},
         "edits": [text_edit(snapshot.own, change_of_all, encoding)] if change_of_all else [],
-        "steps": running.count,
-        "reason": running.reason.value,
+        "steps": job.count,
+        **in_words(job.reason),
     }
 
 
@@ -71,34 +71,34 @@ async def edit_command(session: Session, arguments: Sequence[Any], token: Any) -
     params = read(EditParams, arguments[0] if arguments else None)
     snapshot = session.open_for(params.text_document)
     if isinstance(snapshot, Reason):
-        session.show(f"LintSeq: nothing to offer ({snapshot.value}).", kind=types.MessageType.Info)
+        session.client.show_nothing(snapshot)
         return {"steps": 0, "reason": snapshot.value}
-    running = Running(session, snapshot, params)
-    work = asyncio.ensure_future(_apply_all(session, running, token))
+    job = InstructedEdit(session, snapshot, params)
+    work = asyncio.ensure_future(_apply_all(session, job, token))
     session.spawn(work)
-    ends: tuple[asyncio.Future[Any], ...] = (work, running.client_is_blocked)
+    ends: tuple[asyncio.Future[Any], ...] = (work, job.client_is_blocked)
     try:
         await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
     except asyncio.CancelledError:
-        running.stop(Reason.CANCELLED)
+        job.stop(Reason.CANCELLED)
         raise
     if work.done():
-        return {"steps": work.result(), "reason": running.reason.value}
+        return {"steps": work.result(), "reason": job.reason.value}
     work.add_done_callback(_note_crash)
-    return {"steps": running.count, "reason": None}
+    return {"steps": job.count, "reason": None}
 
 
-async def _apply_all(session: Session, running: "Running", token: Any) -> int:
+async def _apply_all(session: Session, job: "InstructedEdit", token: Any) -> int:
     """How many steps the client has made."""
     applied = 0
-    async with running.at_work(token) as report:
-        async for before, change, _ in running.steps():
-            report(f"step {running.count}")
-            if not await running.apply(before, change):
+    async with job.at_work(token) as report:
+        async for before, change, _ in job.steps():
+            report(f"step {job.count}")
+            if not await job.apply(before, change):
                 break
             applied += 1
     if not applied:
-        session.show(f"LintSeq: nothing to offer ({running.reason.value}).", kind=types.MessageType.Info)
+        session.client.show_nothing(job.reason)
     return applied
 
 
@@ -116,7 +116,7 @@ def _timed(items: "Iterator[Step | Ended]") -> "Iterator[tuple[Step | Ended, flo
         begun = time.perf_counter()
 
 
-class Running:
+class InstructedEdit:
     """One edit by instruction at work on a document. `own` is the client's document so far."""
 
     def __init__(self, session: Session, snapshot: Snapshot, params: EditParams) -> None:
@@ -140,25 +140,23 @@ class Running:
             lambda engine, cancelled: _timed(
                 engine.edit(snapshot.document, params.instruction, lines=lines, cancelled=cancelled)
             ),
+            linted=snapshot.document,
             slot=("edit", snapshot.uri),
         )
 
     @contextlib.asynccontextmanager
     async def at_work(self, token: Any) -> AsyncIterator[Callable[[str], None]]:
         """Shows the progress under `token`, listens to changes, and ends the work with the block."""
-        session, uri = self._session, self._snapshot.uri
-        session.running[uri] = self
-        shown = token if isinstance(token, int | str) else None
+        session = self._session
+        clients = token if isinstance(token, int | str) else None
+        progress = session.client.progress.display(self._title, clients, lambda: self.stop(Reason.CANCELLED))
         try:
-            async with session.progress.shown(
-                self._title, shown, lambda: self.stop(Reason.CANCELLED)
-            ) as report:
-                yield report
+            with session.watching(self):
+                async with progress as report:
+                    yield report
         finally:
             self._stream.stop()
-            if session.running.get(uri) is self:
-                del session.running[uri]
-            session.outcomes[uri] = Outcome(reason=self.reason, rejected=self._rejected)
+            session.outcomes[self._snapshot.uri] = Outcome(reason=self.reason, rejected=self._rejected)
 
     def stop(self, reason: Reason) -> None:
         """Ends the work; what is clean stays."""
@@ -167,14 +165,20 @@ class Running:
             self._stream.stop()
             self._arrived(False)
 
-    def document_changed(self, now: Document) -> bool:
+    def document_changed(self, snapshot: Snapshot) -> bool:
         """Whether the change is a clean step that the client has made. By any other one, the work ends."""
-        if now.text not in self._states:
+        if snapshot.uri != self._snapshot.uri:
+            return False
+        if snapshot.own.text not in self._states:
             self.stop(Reason.STALE)
             return False
-        if now.text == self.own.text:
+        if snapshot.own.text == self.own.text:
             self._arrived(True)
         return True
+
+    def document_closed(self, uri: str) -> None:
+        if uri == self._snapshot.uri:
+            self.stop(Reason.STALE)
 
     def _arrived(self, own: bool, /) -> None:
         if self._expected is not None and not self._expected.done():
@@ -187,7 +191,7 @@ class Running:
         """
         from lintseq_lsp.generation import Ended
 
-        snapshot = self._snapshot
+        state = self._snapshot
         states, milliseconds = 0, 0.0
         try:
             async for item, took in self._stream:
@@ -199,17 +203,19 @@ class Running:
                 else:
                     evidence = Evidence.of(item.verdict, states, milliseconds)
                     states, milliseconds = 0, 0.0
-                    above = item.document.text[: snapshot.shift]
-                    if above != snapshot.document.text[: snapshot.shift]:
-                        self.stop(Reason.NO_FIT)  # it would change another cell
+                    made = replacement_between(state.document.text, item.document.text)
+                    if made is None:
+                        continue
+                    change = state.moved(made)
+                    if change is None:
+                        self.stop(Reason.NO_FIT)  # it would change another cell, or what is no Python
                         break
                     before = self.own
-                    self.own = Document(item.document.text[snapshot.shift :], before.version, before.path)
+                    state = state.with_own(apply(before.text, [change]))
+                    self.own = state.own
                     self._states.add(self.own.text)
-                    change = replacement_between(before.text, self.own.text)
-                    if change is not None:
-                        self.count += 1
-                        yield before, change, evidence
+                    self.count += 1
+                    yield before, change, evidence
         except Superseded:
             self.reason = Reason.SUPERSEDED
         except NoModel:
@@ -229,7 +235,7 @@ class Running:
         label = f"{self._title} ({self.count})"
         self._expected = asyncio.get_running_loop().create_future()
         edit = workspace_edit(session, uri, now, [change], label, confirm=False)
-        if not await apply_edit(session, label, edit):
+        if not await session.client.apply(label, edit):
             self.stop(Reason.CANCELLED)
             return False
         try:

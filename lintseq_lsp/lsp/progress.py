@@ -22,7 +22,7 @@ class Progress:
         self._tokens = itertools.count(1)
 
     @contextlib.asynccontextmanager
-    async def shown(
+    async def display(
         self, title: str, token: int | str | None = None, on_cancel: Callable[[], None] | None = None
     ) -> AsyncIterator[Callable[[str], None]]:
         """Shows the block's work under the client's `token`, or under one that the client accepts.

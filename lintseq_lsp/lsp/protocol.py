@@ -8,23 +8,35 @@ keeps the documents, the folders and the progress.
 import asyncio
 import json
 import logging
+import re
+from collections.abc import Callable
 from concurrent.futures import Future, InvalidStateError
 from contextlib import suppress
 from typing import Any
 
+from cattrs import Converter
 from lsprotocol import types
 from pygls.exceptions import JsonRpcException, JsonRpcInternalError, JsonRpcInvalidRequest
+from pygls.lsp.server import LanguageServer
 from pygls.protocol import LanguageServerProtocol
 
 _log = logging.getLogger(__name__)
 
 _NOT_INITIALIZED = -32002
+_LENGTH = re.compile(rb"content-length:[ \t]*([0-9]+)[ \t]*\r?\n", re.IGNORECASE)
 
 
 class Protocol(LanguageServerProtocol):
-    """Handlers get the parameters as they came, and read them with `params.read`."""
+    """Handlers get the parameters as they came, and read them with `params.read`.
+
+    The features of pygls are the requests; `notifications` are those that need no answer, and never raise.
+    """
 
     initialized = False
+
+    def __init__(self, server: LanguageServer, converter: Converter) -> None:
+        super().__init__(server, converter)
+        self.notifications: dict[str, Callable[[Any], None]] = {}
 
     @property
     def is_shut_down(self) -> bool:
@@ -66,10 +78,18 @@ class Protocol(LanguageServerProtocol):
     def _register_builtin_features(self) -> None:
         """None."""
 
+    def _handle_notification(self, method_name: str, params: Any) -> None:
+        is_at_work = self.initialized and not self._shutdown
+        handler = self.notifications.get(method_name)
+        if handler is None:
+            _log.warning("a notification was ignored: there is no %.100r", method_name)
+        elif is_at_work or method_name == types.EXIT:
+            handler(params)
+
     def _get_handler(self, feature_name: str) -> Any:
-        if self._shutdown and feature_name != types.EXIT:
+        if self._shutdown:
             raise JsonRpcInvalidRequest("the server is shut down")
-        if not self.initialized and feature_name not in (types.INITIALIZE, types.EXIT):
+        if not self.initialized and feature_name != types.INITIALIZE:
             raise JsonRpcException("the server is not initialized", code=_NOT_INITIALIZED)
         return super()._get_handler(feature_name)
 
@@ -98,6 +118,8 @@ class Protocol(LanguageServerProtocol):
 class InTurn:
     """What is read, for pygls. What a handler does first happens before the next message is looked at:
     documents are as they were when the request was sent.
+
+    Names of header fields are written as pygls wants them: to the protocol capitals do not matter.
     """
 
     def __init__(self, stream: asyncio.StreamReader) -> None:
@@ -106,4 +128,6 @@ class InTurn:
 
     async def readline(self) -> bytes:
         await asyncio.sleep(0)
-        return await self._stream.readline()
+        line = await self._stream.readline()
+        length = _LENGTH.fullmatch(line)
+        return b"Content-Length: %b\r\n" % length[1] if length else line

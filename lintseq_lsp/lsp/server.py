@@ -23,9 +23,10 @@ from pygls.io_ import StdoutWriter, run_async
 from pygls.lsp.server import LanguageServer
 
 from lintseq_lsp import __version__
-from lintseq_lsp.lsp import code_actions, inline, instructions, next_edit, sync
+from lintseq_lsp.lsp import code_actions, inline, instructions, sync
 from lintseq_lsp.lsp.convert import Json
 from lintseq_lsp.lsp.explain import explain
+from lintseq_lsp.lsp.next_edit import NextEdits
 from lintseq_lsp.lsp.params import converter, read
 from lintseq_lsp.lsp.protocol import InTurn, Protocol
 from lintseq_lsp.lsp.session import Session
@@ -46,11 +47,14 @@ class Server(LanguageServer):
         )
         self.exit_code: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self.session = Session(self)
+        self._client_process: int | None = None
+        next_edits = NextEdits()
+        self.session.watch(next_edits)
         requests: dict[str, Callable[[Session, Any], Awaitable[Any]]] = {
             types.INITIALIZE: self._initialize,
             types.TEXT_DOCUMENT_INLINE_COMPLETION: inline.inline_completion,
             types.TEXT_DOCUMENT_COMPLETION: inline.completion,
-            "textDocument/copilotInlineEdit": next_edit.inline_edit,
+            "textDocument/copilotInlineEdit": next_edits.inline_edit,
             types.TEXT_DOCUMENT_CODE_ACTION: code_actions.code_action,
             types.CODE_ACTION_RESOLVE: code_actions.resolve,
             types.WORKSPACE_EXECUTE_COMMAND: execute_command,
@@ -100,9 +104,9 @@ class Server(LanguageServer):
                 _log_crash(method, error)
             else:
                 return
-            sync.lost(self.session, method, raw)
+            sync.note_unreadable(self.session, method, raw)
 
-        self.feature(method)(handle)
+        self.protocol.notifications[method] = handle
 
     async def serve(self, reader: asyncio.StreamReader, writer: StdoutWriter | asyncio.StreamWriter) -> int:
         """Serves until `exit` or the end of the stream; the process's exit status."""
@@ -143,25 +147,33 @@ class Server(LanguageServer):
             raise JsonRpcInvalidRequest("initialized already")
         self.protocol.initialized = True
         session.start(params)
-        if isinstance(params.get("processId"), int):
-            session.spawn(self._watch(params["processId"]))
+        process = params.get("processId")
+        self._client_process = process if isinstance(process, int) else None
         return types.InitializeResult(
             capabilities(session), types.ServerInfo(name=self.name, version=self.version)
         )
 
     def _on_initialized(self, session: Session, params: Any) -> None:  # noqa: ARG002
+        if self._client_process is not None:
+            session.spawn(self._watch(self._client_process))
         session.spawn(sync.register(session))
-        session.spawn(session.configure())
+        session.spawn(session.configuration.update())
 
     def _exit(self, _session: Session, params: Any) -> None:  # noqa: ARG002
         self._end()
 
     async def _watch(self, process: int) -> None:
-        """Ends the server when the client has died without a word."""
-        await asyncio.sleep(_WATCH_SECONDS)
+        """Ends the server when the client has died without a word.
+
+        What is not there from the beginning is the process of another machine or container.
+        """
         import psutil  # not before `initialize` is answered
 
-        while psutil.pid_exists(process):  # noqa: ASYNC110 - nothing tells of its death
+        try:
+            client = psutil.Process(process)
+        except (psutil.Error, ValueError, OverflowError):
+            return
+        while client.is_running():  # noqa: ASYNC110 - nothing tells of its death
             await asyncio.sleep(_WATCH_SECONDS)
         _log.warning("the client's process is gone")
         if not self.exit_code.done():
@@ -210,7 +222,7 @@ async def execute_command(session: Session, params: types.ExecuteCommandParams) 
 
 
 def cancel_progress(session: Session, params: types.WorkDoneProgressCancelParams) -> None:
-    session.progress.cancel(params.token)
+    session.client.progress.cancel(params.token)
 
 
 def _log_crash(method: str, error: BaseException) -> None:

@@ -1,4 +1,4 @@
-"""What the server knows of its client, and what every request needs: settings, documents, the worker.
+"""One client's session: its documents, what is at work on them, and what came of each request.
 
 Deliberately absent: the methods of the protocol, which have a module each.
 """
@@ -6,43 +6,27 @@ Deliberately absent: the methods of the protocol, which have a module each.
 import asyncio
 import contextlib
 import logging
-import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Iterator
 from dataclasses import replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
-from urllib.parse import urlsplit
+from typing import Any, Protocol
 
 from lsprotocol import types
-from pygls.exceptions import JsonRpcException
 from pygls.lsp.server import LanguageServer
 
 from lintseq_lsp.errors import Cancelled, LintSeqError
-from lintseq_lsp.gate import Reason
-from lintseq_lsp.lsp import settings as client_settings
+from lintseq_lsp.lsp import served
+from lintseq_lsp.lsp.client import Client
+from lintseq_lsp.lsp.configuration import Configuration
 from lintseq_lsp.lsp.convert import Json, negotiated
-from lintseq_lsp.lsp.documents import Documents, Snapshot, is_ignored, path_of
+from lintseq_lsp.lsp.documents import Documents, Snapshot
 from lintseq_lsp.lsp.feedback import Feedback
-from lintseq_lsp.lsp.progress import Progress
-from lintseq_lsp.lsp.worker import NoModel, Priority, Superseded, Worker
+from lintseq_lsp.lsp.idle import Pauses
+from lintseq_lsp.lsp.worker import PATIENCE, NoModel, Priority, Superseded, Worker
+from lintseq_lsp.reasons import Reason
 from lintseq_lsp.settings import Settings
-from lintseq_lsp.suggestions import Outcome, Suggestion
-from lintseq_lsp.text import Document
-
-if TYPE_CHECKING:
-    from lintseq_lsp.lsp.next_edit import Chain
+from lintseq_lsp.suggestions import Memory, Outcome
 
 _log = logging.getLogger(__name__)
-
-_SCHEMES = ("file", "untitled", "vscode-notebook-cell")
-_ANSWER_TIMEOUT = 2.0
-_LINE = 100  # characters that a line has at most in the mean, where the number of lines bounds a file
-_MOST_MODULES = 500
-_ROOM_FOR_MODULES = 8_000_000  # characters
-_IDLE_AFTER = 0.4
-_LOADED_WITH = ("model", "threads", "python", "gate_timeout", "linter_memory", "trusted")
-"""Settings which the engine must be opened anew for."""
-
 
 UNREADABLE = Outcome(
     reason=Reason.STALE,
@@ -51,81 +35,43 @@ UNREADABLE = Outcome(
 )
 
 
-class Running(Protocol):
+class Watcher(Protocol):
     """Work that goes on while its document may change."""
 
-    def document_changed(self, now: Document) -> bool:
-        """Whether the change is the work's own."""
+    def document_changed(self, snapshot: Snapshot) -> bool:
+        """Whether the change is the work's own, and not the user's."""
         ...
+
+    def document_closed(self, uri: str) -> None: ...
 
 
 class Session:
-    """One client."""
+    """`outcomes` has the last one of each document. `memory` outlives the engine, which uses it, too."""
 
     def __init__(self, server: LanguageServer) -> None:
-        self.server = server
-        self.settings = Settings()
+        self.client = Client(server)
         self.documents = Documents()
-        self.feedback = Feedback(self._reject, self._decline)
-        self.worker = Worker(self._on_busy)
-        self.progress = Progress(server)
+        self.memory = Memory()
+        self.feedback = Feedback(self.memory.reject, self.memory.decline)
+        self.pauses = Pauses(self._prepare)
         self.outcomes: dict[str, Outcome] = {}
-        self.running: dict[str, Running] = {}
-        self.chains: dict[str, Chain] = {}
-        self.model_error = ""
-        self._capabilities: Json = {}
-        self._folders: list[str] = []
-        self._initial: Json = {}
-        self._configured: Json = {}
-        self._trusted = False
-        self._wants_status = False
-        self._status: Json = {}
-        self._busy = False
-        self._warned: set[str] = set()
-        self._registered: set[str] = set()
-        self._loaded: tuple[Any, ...] | None = None
+        self.worker = Worker(self._on_busy)
+        self.configuration = Configuration(
+            self.client, self.worker, self.memory, self._modules, self._show_status
+        )
+        self._watchers: list[Watcher] = []
+        self._is_busy = False
         self._tasks: set[asyncio.Task[Any]] = set()
-        self._changed_at: dict[str, float] = {}
-        self._idle: dict[str, asyncio.TimerHandle] = {}
-        self._latency = 0.0
-
-    # The client
 
     def start(self, params: Json) -> None:
         """Takes what `initialize` says."""
-        capabilities = params.get("capabilities")
-        self._capabilities = capabilities if isinstance(capabilities, dict) else {}
-        self.progress.can_create = bool(self.supports("window", "workDoneProgress"))
-        self.documents.encoding = negotiated(self.supports("general", "positionEncodings"))
-        options = params.get("initializationOptions")
-        self._initial = client_settings.section(options)
-        self._trusted = self._initial.get("trusted") is True
-        self._wants_status = isinstance(options, dict) and options.get("didChangeStatus") is True
-        folders = params.get("workspaceFolders")
-        uris = (
-            [folder.get("uri") for folder in folders if isinstance(folder, dict)]
-            if isinstance(folders, list)
-            else []
-        )
-        self._folders = [uri for uri in uris or [params.get("rootUri")] if isinstance(uri, str)]
-        self.settings, _ = client_settings.parse(self._initial, trusted=self._trusted)
-
-    def supports(self, *path: str) -> Any:
-        """The client's capability at `path`, None when it has none."""
-        value: Any = self._capabilities
-        for name in path:
-            value = value.get(name) if isinstance(value, dict) else None
-        return value
-
-    def change_folders(self, added: Sequence[str], removed: Sequence[str]) -> None:
-        self._folders = [uri for uri in self._folders if uri not in removed] + list(added)
-        self.spawn(self._load_as_set())
+        self.client.start(params)
+        self.documents.encoding = negotiated(self.client.supports("general", "positionEncodings"))
+        self.configuration.start(params)
 
     @property
-    def _folder(self) -> Path | None:
-        """The workspace's first folder: imports resolve against its environment."""
-        path = path_of(self._folders[0]) if self._folders else ""
-        return Path(path) if path else None
+    def settings(self) -> Settings:
+        return self.configuration.settings
 
     def spawn(self, work: Awaitable[Any]) -> None:
         """Runs `work` beside the messages."""
@@ -133,112 +79,46 @@ class Session:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    def show(self, message: str, *, kind: types.MessageType = types.MessageType.Warning) -> None:
-        self.server.window_show_message(types.ShowMessageParams(kind, message))
-
     async def close(self) -> None:
         for task in self._tasks:
             task.cancel()
-        for timer in self._idle.values():
-            timer.cancel()
+        self.pauses.close()
         await self.worker.close(timeout=2.0)
 
-    async def register(self, method: str, options: object) -> None:
-        """Announces a method that was not among the capabilities; once."""
-        if method in self._registered:
+    # Documents
+
+    def watch(self, watcher: Watcher) -> None:
+        self._watchers.append(watcher)
+
+    @contextlib.contextmanager
+    def watching(self, watcher: Watcher) -> Iterator[None]:
+        """Tells `watcher` of changes while the block runs."""
+        self._watchers.append(watcher)
+        try:
+            yield
+        finally:
+            self._watchers.remove(watcher)
+
+    def document_changed(self, uri: str, line: int | None = None) -> None:
+        """Tells who watches. What is nobody's own change is the user's. `line` is where it was changed."""
+        snapshot = self.documents.snapshot(uri)
+        if snapshot is None:
             return
-        self._registered.add(method)
-        registration = types.Registration(method, method, options)
-        with contextlib.suppress(JsonRpcException, TimeoutError):
-            async with asyncio.timeout(_ANSWER_TIMEOUT):
-                await self.server.client_register_capability_async(types.RegistrationParams([registration]))
+        claims = [watcher.document_changed(snapshot) for watcher in list(self._watchers)]
+        if not any(claims):
+            self.feedback.changed(uri, snapshot.document)
+        self.pauses.document_changed(uri, line)
 
-    def modules(self) -> dict[str, str]:
-        """What the client has of Python files that may be read, by path. May be asked in any thread.
-
-        Of too many those count that were opened last.
-        """
-        most, room = self.settings.max_file_lines * _LINE, _ROOM_FOR_MODULES
-        found: dict[str, str] = {}
-        for uri, document in reversed(list(self.documents.files())):
-            length = len(document.text)
-            if length <= most and not is_ignored(uri, self.settings.ignore):
-                room -= length
-                if room < 0 or len(found) == _MOST_MODULES:
-                    break
-                found[document.path] = document.text
-        return found
-
-    # Settings, and the model that they name
-
-    async def configure(self, values: object = None) -> None:
-        """Takes settings that the client pushed, or else asks for them; loads the model accordingly."""
-        if isinstance(values, dict) and client_settings.SECTION in values:
-            self._configured = client_settings.section(values)
-        elif self.supports("workspace", "configuration"):
-            wanted = types.ConfigurationParams([types.ConfigurationItem(section=client_settings.SECTION)])
-            with contextlib.suppress(JsonRpcException, TimeoutError):
-                async with asyncio.timeout(_ANSWER_TIMEOUT):
-                    answer: object = await self.server.workspace_configuration_async(wanted)
-                if isinstance(answer, list) and answer:
-                    self._configured = client_settings.section(answer[0])
-        values = {**self._initial, **self._configured}
-        self.settings, warnings = client_settings.parse(values, trusted=self._trusted)
-        for warning in warnings:
-            if warning not in self._warned:
-                self._warned.add(warning)
-                self.show(f"LintSeq: {warning}")
-        if self.worker.engine is not None:
-            self.worker.engine.settings = self.settings
-        self._tell_status()
-        if self.settings.completion_items and self.supports(
-            "textDocument", "completion", "dynamicRegistration"
-        ):
-            python = types.TextDocumentFilterLanguage(language="python")
-            options = types.CompletionRegistrationOptions(document_selector=[python])
-            await self.register(types.TEXT_DOCUMENT_COMPLETION, options)
-        await self._load_as_set()
-
-    async def _load_as_set(self) -> None:
-        settings, folder = self.settings, self._folder
-        wanted = (*(getattr(settings, name) for name in _LOADED_WITH), folder)
-        if not settings.enabled or wanted == self._loaded:
-            return
-        self._loaded = wanted
-        loading = asyncio.ensure_future(
-            self.worker.load(lambda: _open_engine(settings, folder, self.modules))
-        )
-        async with self.progress.shown("LintSeq: loading the model"):
-            try:
-                await loading
-            except Exception as error:  # noqa: BLE001 - whatever a library raises, the server lives on
-                known = isinstance(error, LintSeqError | OSError)
-                self.model_error = str(error) if known else f"internal error ({type(error).__name__})"
-                _log.debug("the model could not be loaded", exc_info=True)
-                self.show(f"LintSeq makes no suggestions: {self.model_error}")
-            else:
-                self.model_error = ""
-                if self.worker.engine is not None:
-                    self.worker.engine.settings = self.settings
-        self._tell_status()
-
-    # Requests
+    def document_closed(self, uri: str) -> None:
+        for watcher in list(self._watchers):
+            watcher.document_closed(uri)
+        self.feedback.closed(uri)
+        self.pauses.document_closed(uri)
+        self.outcomes.pop(uri, None)
 
     def refusal(self, snapshot: Snapshot | None, version: int | None = None) -> Reason | None:
         """Why nothing is done for a document at all."""
-        if snapshot is None:
-            return Reason.IGNORED
-        if not self.settings.enabled:
-            return Reason.OFF
-        if snapshot.language != "python" or urlsplit(snapshot.uri).scheme not in _SCHEMES:
-            return Reason.IGNORED
-        if is_ignored(snapshot.uri, self.settings.ignore):
-            return Reason.IGNORED
-        lines, most = snapshot.document.lines, self.settings.max_file_lines
-        if len(lines) - (not lines[-1]) > most or len(snapshot.document.text) > most * _LINE:
-            return Reason.TOO_LONG
-        outdated = version is not None and version != snapshot.own.version
-        return Reason.STALE if outdated or self.documents.in_doubt(snapshot.uri) else None
+        return served.refusal(self.documents, self.settings, snapshot, version)
 
     def open_for(self, name: types.OptionalVersionedTextDocumentIdentifier) -> Snapshot | Reason:
         """The document as it is now, or why nothing is done for it."""
@@ -254,6 +134,28 @@ class Session:
 
     def is_current(self, snapshot: Snapshot) -> bool:
         return self.documents.document(snapshot.uri) is snapshot.own
+
+    def _modules(self) -> dict[str, str]:
+        return served.modules(self.documents, self.settings)
+
+    async def _prepare(self, uri: str, line: int | None) -> bool:
+        """Has the document linted, while nothing else is to be done; whether the linter could."""
+        snapshot = self.documents.snapshot(uri)
+        if snapshot is None or self.refusal(snapshot) is not None:
+            return True
+        document = snapshot.document
+        typed = None if line is None else line + snapshot.lines_above
+        try:
+            return await self.worker.run(
+                Priority.IDLE, lambda engine, _: engine.prepare(document, typed, patience=PATIENCE)
+            )
+        except NoModel:
+            return True
+        except Exception as error:  # noqa: BLE001 - nobody asked for it; its text may be the user's
+            _log.error("a document could not be prepared: %s", type(error).__name__)
+            return False
+
+    # Answers
 
     async def outcome(
         self, snapshot: Snapshot, answer: Awaitable[Outcome], *, catch_up: bool = False
@@ -273,7 +175,7 @@ class Session:
         except Cancelled:
             outcome = Outcome(reason=Reason.CANCELLED)
         except NoModel:
-            outcome = Outcome(reason=Reason.NO_MODEL, detail=self.model_error)
+            outcome = Outcome(reason=Reason.NO_MODEL, detail=self.configuration.failure)
         except LintSeqError as error:
             _log.warning("the model failed: %s", error)
             outcome = Outcome(reason=Reason.NO_MODEL, detail=str(error))
@@ -298,95 +200,23 @@ class Session:
             moved = await self.worker.run(
                 Priority.DEMAND,
                 lambda engine, cancelled: engine.rebase(late, now.document, cancelled=cancelled),
+                linted=(now.document, None),
             )
         if moved is None or not self.is_current(now):
             return Outcome(reason=Reason.STALE)
         return replace(outcome, suggestions=(moved,))
 
-    # Time
-
-    def document_changed(self, uri: str, line: int | None = None) -> None:
-        """Tells who waits for it, and prepares the document as soon as nothing else is to be done.
-
-        `line` is where it was changed.
-        """
-        snapshot, running, chain = self.documents.snapshot(uri), self.running.get(uri), self.chains.get(uri)
-        if snapshot is not None and chain is not None:
-            chain.document_changed(snapshot.document)
-        if snapshot is not None and not (running is not None and running.document_changed(snapshot.own)):
-            self.feedback.changed(uri, snapshot.document)
-        self._changed_at[uri] = time.monotonic()
-        self._stop_idle(uri)
-        loop = asyncio.get_running_loop()
-        self._idle[uri] = loop.call_later(_IDLE_AFTER, lambda: self.spawn(self._prepare(uri, line)))
-
-    def document_closed(self, uri: str) -> None:
-        self._stop_idle(uri)
-        self._changed_at.pop(uri, None)
-        self.outcomes.pop(uri, None)
-        self.feedback.closed(uri)
-        if self.chains.pop(uri, None) is not None:
-            self.worker.supersede(("next-edit", uri))
-
-    def debounce(self, uri: str) -> float:
-        """Seconds until the model may start by itself: the rest of the quiet that is wanted after typing.
-
-        A tenth of what an answer takes lately, so that a slow machine is not kept busy with answers
-        that the next key makes worthless.
-        """
-        wanted = (
-            self.settings.debounce / 1000 if self.settings.debounce >= 0 else min(self._latency / 10, 0.3)
-        )
-        return max(0.0, self._changed_at.get(uri, 0.0) + wanted - time.monotonic())
-
-    def took(self, seconds: float) -> None:
-        """Measures an answer of the model."""
-        self._latency = seconds if not self._latency else 0.8 * self._latency + 0.2 * seconds
-
-    def _stop_idle(self, uri: str) -> None:
-        if (timer := self._idle.pop(uri, None)) is not None:
-            timer.cancel()
-
-    async def _prepare(self, uri: str, line: int | None) -> None:
-        snapshot = self.documents.snapshot(uri)
-        if snapshot is None or self.refusal(snapshot) is not None:
-            return
-        document = snapshot.document
-        typed = None if line is None else line + snapshot.lines_above
-        with contextlib.suppress(Superseded, NoModel, Cancelled):
-            await self.worker.run(
-                Priority.IDLE, lambda engine, _: engine.prepare(document, typed), slot=("idle", uri)
-            )
-
-    def _reject(self, suggestion: Suggestion) -> None:
-        if self.worker.engine is not None:
-            self.worker.engine.memory.reject(suggestion)
-
-    def _decline(self, suggestion: Suggestion) -> None:
-        if self.worker.engine is not None:
-            self.worker.engine.memory.decline(suggestion)
-
     # Status
 
     def _on_busy(self, busy: bool) -> None:
-        self._busy = busy
-        self._tell_status()
+        self._is_busy = busy
+        self._show_status()
 
-    def _tell_status(self) -> None:
+    def _show_status(self) -> None:
         if not self.settings.enabled:
             kind, message = "Inactive", "switched off"
-        elif self.model_error:
-            kind, message = "Warning", self.model_error
+        elif self.configuration.failure:
+            kind, message = "Warning", self.configuration.failure
         else:
             kind, message = "Normal", ""
-        status = {"busy": self._busy, "kind": kind, "message": message}
-        if self._wants_status and status != self._status:
-            self._status = status
-            self.server.protocol.notify("didChangeStatus", status)
-
-
-def _open_engine(settings: Settings, folder: Path | None, opened: Callable[[], Mapping[str, str]]) -> Any:
-    from lintseq_lsp.runtime import open_engine  # not before `initialize` is answered
-
-    # The process may be started anywhere: relative paths are the workspace's.
-    return open_engine(settings, folder, opened, model_folder=folder)
+        self.client.show_status(busy=self._is_busy, kind=kind, message=message)

@@ -1,24 +1,13 @@
 """Reads settings as clients send them. Deliberately absent: which there are (lintseq_lsp/settings.py)."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import fields
 from typing import Any
 
-from lintseq_lsp.settings import Settings, camel
+from lintseq_lsp.globs import sieve
+from lintseq_lsp.settings import IGNORED, SETTINGS, Setting, Settings
 
 SECTION = "lintseq"
 
-_BOUNDS: Mapping[str, tuple[float, float]] = {
-    "threads": (0, 1024),
-    "max_lines": (1, 64),
-    "candidates": (1, 8),
-    "certainty": (-1, 1),
-    "tries": (1, 32),
-    "max_file_lines": (0, 10_000_000),
-    "debounce": (-1, 60_000),
-    "gate_timeout": (0.1, 600),
-    "linter_memory": (100, 1_000_000),
-}
 _NOT_OURS = ("editorInfo", "editorPluginInfo", "didChangeStatus")
 """What `initializationOptions` may hold besides settings."""
 
@@ -38,32 +27,36 @@ def parse(values: Mapping[str, Any], *, trusted: bool) -> tuple[Settings, list[s
 
     `trusted` is what the initialization options say: nothing else may grant it.
     """
-    known = {camel(entry.name): entry for entry in fields(Settings)}
+    known = {setting.name: setting for setting in SETTINGS}
     read: dict[str, Any] = {}
     warnings = []
     for name, value in values.items():
         if name not in known:
             warnings.append(f"The setting {SECTION}.{name} is unknown and has no effect.")
             continue
-        entry = known[name]
-        if entry.name == "trusted":
+        setting = known[name]
+        default = setting.default
+        if setting.field == "trusted":
             if value is True and not trusted:
                 warnings.append(
                     f"The setting {SECTION}.trusted only counts in the initialization options: using false."
                 )
         elif value is not None:
-            wrong = next(_wrong(entry.name, value, entry.default), None)
+            wrong = next(_wrong(setting, value), None)
             if wrong is None:
-                read[entry.name] = tuple(value) if isinstance(entry.default, tuple) else value
+                read[setting.field] = tuple(value) if isinstance(default, tuple) else value
             else:
-                default = list(entry.default) if isinstance(entry.default, tuple) else entry.default
+                default = list(default) if isinstance(default, tuple) else default
                 warnings.append(f"The setting {SECTION}.{name} {wrong}: using the default {default!r}.")
+    read["ignore"], unusable = sieve(read.get("ignore", IGNORED))
+    if unusable:
+        warnings.append(f"The setting {SECTION}.ignore has what is no glob, left out: {', '.join(unusable)}.")
     return Settings(**read, trusted=trusted), warnings
 
 
-def _wrong(name: str, value: Any, default: Any) -> Iterator[str]:
+def _wrong(setting: Setting, value: Any) -> Iterator[str]:
     """What is wrong with a value, if anything is."""
-    match default:
+    match setting.default:
         case bool():
             if not isinstance(value, bool):
                 yield "must be true or false"
@@ -74,8 +67,9 @@ def _wrong(name: str, value: Any, default: Any) -> Iterator[str]:
             if not isinstance(value, list | tuple) or not all(isinstance(item, str) for item in value):
                 yield "must be a list of strings"
         case int() | float():
-            low, high = _BOUNDS[name]
-            whole = isinstance(default, int)
+            assert setting.bounds is not None
+            low, high = setting.bounds
+            whole = isinstance(setting.default, int)
             if isinstance(value, bool) or not isinstance(value, int if whole else int | float):
                 yield "must be a whole number" if whole else "must be a number"
             elif not low <= value <= high:

@@ -48,28 +48,29 @@ def did_close_notebook(session: Session, params: types.DidCloseNotebookDocumentP
 
 
 def did_change_folders(session: Session, params: types.DidChangeWorkspaceFoldersParams) -> None:
-    event = params.event
-    session.change_folders([folder.uri for folder in event.added], [folder.uri for folder in event.removed])
+    added = [folder.uri for folder in params.event.added]
+    removed = [folder.uri for folder in params.event.removed]
+    session.spawn(session.configuration.change_folders(added, removed))
 
 
 def did_change_configuration(session: Session, params: types.DidChangeConfigurationParams) -> None:
-    session.spawn(session.configure(params.settings))
+    session.spawn(session.configuration.update(params.settings))
 
 
-def ignored(_session: Session, params: Any) -> None:
+def do_nothing(_session: Session, params: Any) -> None:
     """Known, and nothing to do: not worth a line in the log."""
 
 
 async def register(session: Session) -> None:
     """Asks to hear of changed settings, where clients tell only those who ask."""
-    if session.supports("workspace", "didChangeConfiguration", "dynamicRegistration"):
-        await session.register(
+    if session.client.supports("workspace", "didChangeConfiguration", "dynamicRegistration"):
+        await session.client.register(
             types.WORKSPACE_DID_CHANGE_CONFIGURATION,
             types.DidChangeConfigurationRegistrationOptions(section=SECTION),
         )
 
 
-def lost(session: Session, method: str, raw: Any) -> None:
+def note_unreadable(session: Session, method: str, raw: Any) -> None:
     """A notification that could not be read: which documents are by now not what they were."""
     names = {
         types.TEXT_DOCUMENT_DID_CHANGE: "textDocument",
@@ -91,13 +92,13 @@ NOTIFICATIONS: dict[str, Callable[[Session, Any], None]] = {
     types.TEXT_DOCUMENT_DID_OPEN: did_open,
     types.TEXT_DOCUMENT_DID_CHANGE: did_change,
     types.TEXT_DOCUMENT_DID_CLOSE: did_close,
-    types.TEXT_DOCUMENT_DID_SAVE: ignored,
-    "textDocument/didFocus": ignored,
+    types.TEXT_DOCUMENT_DID_SAVE: do_nothing,
+    "textDocument/didFocus": do_nothing,
     types.NOTEBOOK_DOCUMENT_DID_OPEN: did_open_notebook,
     types.NOTEBOOK_DOCUMENT_DID_CHANGE: did_change_notebook,
-    types.NOTEBOOK_DOCUMENT_DID_SAVE: ignored,
+    types.NOTEBOOK_DOCUMENT_DID_SAVE: do_nothing,
     types.NOTEBOOK_DOCUMENT_DID_CLOSE: did_close_notebook,
     types.WORKSPACE_DID_CHANGE_WORKSPACE_FOLDERS: did_change_folders,
     types.WORKSPACE_DID_CHANGE_CONFIGURATION: did_change_configuration,
-    types.SET_TRACE: ignored,
+    types.SET_TRACE: do_nothing,
 }

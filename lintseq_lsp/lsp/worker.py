@@ -9,24 +9,29 @@ import logging
 import queue
 import threading
 from collections.abc import AsyncIterator, Callable, Hashable, Iterator
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from enum import IntEnum
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from functools import partial
+from typing import Any, Generic, TypeVar
 
-from lintseq_lsp.errors import LintSeqError
-
-if TYPE_CHECKING:
-    from lintseq_lsp.engine import Engine
+from lintseq_lsp.errors import LintSeqError, Pending
+from lintseq_lsp.lsp.engine import Engine, IsCancelled
+from lintseq_lsp.text import Document
 
 _log = logging.getLogger(__name__)
 
 _T = TypeVar("_T")
-IsCancelled = Callable[[], bool]
-Work = Callable[["Engine", IsCancelled], _T]
+Work = Callable[[Engine, IsCancelled], _T]
+
+PATIENCE = 0.05
+"""Seconds that the thread waits for the linter, which has most reports ready by then."""
 
 
 class Priority(IntEnum):
-    """What goes first when several jobs wait. A running job is not interrupted by another one."""
+    """What goes first when several jobs wait. A job that runs is not interrupted by another one, but makes
+    room for it while the linter is busy.
+    """
 
     STOP = 0
     LOAD = 1
@@ -51,6 +56,13 @@ class _Job:
     work: Callable[[IsCancelled], Any] = field(compare=False)
     done: asyncio.Future[Any] = field(compare=False)
     cancelled: threading.Event = field(compare=False, default_factory=threading.Event)
+    awaited: Future[Any] | None = field(compare=False, default=None)
+    """What it cannot go on without."""
+
+    def give_up(self) -> None:
+        self.cancelled.set()
+        if self.awaited is not None:
+            self.awaited.cancel()
 
 
 class Worker:
@@ -71,8 +83,11 @@ class Worker:
         self._thread = threading.Thread(target=self._serve, name="inference", daemon=True)
         self._thread.start()
 
-    async def load(self, open_engine: "Callable[[], Engine]") -> None:
-        """Replaces the engine. Raises what `open_engine` raises; then there is none."""
+    async def load(self, open_engine: Callable[[Engine | None], Engine]) -> None:
+        """Replaces the engine. `open_engine` gets the one before, to close it or to take it over.
+
+        Raises what `open_engine` raises; then there is none.
+        """
         try:
             await self._run(Priority.LOAD, lambda _: self._load(open_engine))
         finally:
@@ -81,14 +96,28 @@ class Worker:
                 self._queue.put(job)
 
     async def run(
-        self, priority: Priority, work: Work[_T], *, slot: Hashable = None, delay: float = 0.0
+        self,
+        priority: Priority,
+        work: Work[_T],
+        *,
+        linted: tuple[Document, int | None] | None = None,
+        slot: Hashable = None,
+        delay: float = 0.0,
     ) -> _T:
         """The result of `work`. It supersedes an unfinished job with the same `slot`.
 
-        `delay` (seconds) passes before it is queued. Raises `Superseded` or `NoModel`. When the caller is
-        cancelled, so is the job.
+        `linted` is a document, and the line that is typed in it, which is linted first; other jobs run
+        meanwhile. `delay` (seconds) passes before the job is queued. Raises `Superseded` or `NoModel`.
+        When the caller is cancelled, so is the job.
         """
-        result: _T = await self._run(priority, lambda cancelled: work(self._ready(), cancelled), slot, delay)
+
+        def begin(cancelled: IsCancelled) -> _T:
+            engine = self._ready()
+            if linted is not None:
+                engine.lint(*linted, patience=PATIENCE)
+            return work(engine, cancelled)
+
+        result: _T = await self._run(priority, begin, slot, delay)
         return result
 
     @property
@@ -100,7 +129,7 @@ class Worker:
     def supersede(self, slot: Hashable) -> None:
         """Ends the unfinished job of `slot`, if there is one."""
         if (job := self._slots.pop(slot, None)) is not None:
-            job.cancelled.set()
+            job.give_up()
             if not job.done.done():
                 job.done.set_exception(Superseded())
 
@@ -134,7 +163,7 @@ class Worker:
         try:
             return await job.done
         finally:
-            job.cancelled.set()
+            job.give_up()
             timer.cancel()
             if self._slots.get(slot) is job:
                 del self._slots[slot]
@@ -165,9 +194,15 @@ class Worker:
                 continue
             try:
                 self._post(job.done, job.work(job.cancelled.is_set), None)
+            except Pending as pending:
+                job.awaited = pending.future
+                pending.future.add_done_callback(partial(self._resume, job))
             except Exception as error:  # noqa: BLE001 - the thread outlives its jobs; the caller gets it
                 self._post(job.done, None, error)
         self._unload()
+
+    def _resume(self, job: _Job, _: Future[Any]) -> None:
+        self._queue.put(job)
 
     def _post(self, done: asyncio.Future[Any], result: Any, error: Exception | None) -> None:
         try:
@@ -175,14 +210,14 @@ class Worker:
         except RuntimeError:  # the loop has ended: nobody waits any more
             _log.debug("a job ended after the server")
 
-    def _ready(self) -> "Engine":
+    def _ready(self) -> Engine:
         if self.engine is None:
             raise NoModel
         return self.engine
 
-    def _load(self, open_engine: "Callable[[], Engine]") -> None:
-        self._unload()
-        self.engine = open_engine()
+    def _load(self, open_engine: Callable[[Engine | None], Engine]) -> None:
+        before, self.engine = self.engine, None
+        self.engine = open_engine(before)
 
     def _unload(self) -> None:
         engine, self.engine = self.engine, None
@@ -195,15 +230,17 @@ class Stream(Generic[_T]):
 
     _END = object()
 
-    def __init__(self, worker: Worker, work: Work[Iterator[_T]], *, slot: Hashable = None) -> None:
+    def __init__(
+        self, worker: Worker, work: Work[Iterator[_T]], *, linted: Document, slot: Hashable = None
+    ) -> None:
         self._items: asyncio.Queue[Any] = asyncio.Queue()
         loop = asyncio.get_running_loop()
 
-        def pump(engine: "Engine", cancelled: IsCancelled) -> None:
+        def pump(engine: Engine, cancelled: IsCancelled) -> None:
             for item in work(engine, cancelled):
                 loop.call_soon_threadsafe(self._items.put_nowait, item)
 
-        self._job = asyncio.ensure_future(worker.run(Priority.DEMAND, pump, slot=slot))
+        self._job = asyncio.ensure_future(worker.run(Priority.DEMAND, pump, linted=(linted, None), slot=slot))
         self._job.add_done_callback(self._ended)
         self.stopped = False
 

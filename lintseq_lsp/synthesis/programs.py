@@ -5,14 +5,14 @@ where programs come from, which linter checks them, processes and files.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from random import Random
 from typing import TypedDict
 
 from lintseq_lsp import lintseq
-from lintseq_lsp.gate import Known, new_findings
 from lintseq_lsp.linters.base import Report
 from lintseq_lsp.text import Document, split_lines
+from lintseq_lsp.verdicts import Known, beyond
 
 Key = tuple[str, int]
 """A program's, within a run: its `source_file` and its `index` there."""
@@ -115,18 +115,6 @@ def synthesize(
             )
         )
     return Outcome(sequences, failures)
-
-
-def beyond(known: Known, lint: lintseq.Lint) -> lintseq.Lint:
-    """`lint` without what is `known` already, compared as the gate does."""
-
-    def differential(text: str) -> Report:
-        report = lint(text)
-        if report.failure is not None or not report.parsed:
-            return report
-        return replace(report, findings=new_findings(known, Document(text), report.findings))
-
-    return differential
 
 
 def _remembering(lint: lintseq.Lint) -> lintseq.Lint:

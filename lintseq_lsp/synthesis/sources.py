@@ -11,15 +11,21 @@ import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.machinery import PathFinder
+from itertools import islice
 from pathlib import Path
+from textwrap import dedent
 
 from lintseq_lsp.errors import SettingsError
 from lintseq_lsp.synthesis.programs import Program
 
 # The rest of the line that opens a block is no code, unless the block ends on that line.
-_FENCED = re.compile(
-    r"``` *(?:python3?|py)(?![\w-])(?:[^`\r\n]*(?=[\r\n]))?(.*?)(?:```|\Z)", re.DOTALL | re.IGNORECASE
+_OPENING = re.compile(
+    r"(?<![`~])(`{3,}|~{3,}) *(?:python3?|py)(?![\w-])(?:[^`\r\n]*(?=[\r\n]))?", re.IGNORECASE
 )
+_FENCE = re.compile(r"`{3,}|~{3,}")
+_MARKERS = re.compile(r"[ \t>*+\-0-9.)]*")  # of lists and quotations, in front of a fence
+_WIDEST = 100
+_MOST_ENDS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,10 +77,36 @@ def programs(origin: Source) -> Iterator[Program | BadInput]:
 def code_in(response: str) -> str:
     """The Python of an answer in prose: its fenced blocks, when the whole is not Python itself."""
     response = response.removeprefix("\ufeff")  # what an editor hides, and pylint in a file, too
-    fenced = _FENCED.findall(response)
-    if not fenced or _parsed(response) is not None:
+    if _OPENING.search(response) is None or _parsed(response) is not None:
         return response
-    return "\n".join(fenced).strip()
+    return "\n".join(_fenced(response)).strip()
+
+
+def _fenced(text: str) -> Iterator[str]:
+    """The code of each fenced block, without the indentation that its fence has in a list or a quotation.
+
+    A fence may stand in a string of the code: the first ends the block behind which the code is whole.
+    """
+    end = 0
+    while (opening := _OPENING.search(text, end)) is not None:
+        fence, start = opening[1], opening.end()
+        before = text[max(opening.start() - _WIDEST, 0) : opening.start()].rpartition("\n")[2]
+        indent = before if _MARKERS.fullmatch(before) else ""
+        closing = (match for match in _FENCE.finditer(text, start) if match[0].startswith(fence))
+        ends = [match.span() for match in islice(closing, _MOST_ENDS)] or [(len(text), len(text))]
+        blocks = [(_unindented(text[start:stop], indent), end) for stop, end in ends]
+        code, end = next((block for block in blocks if _parsed(block[0]) is not None), blocks[0])
+        yield code
+
+
+def _unindented(code: str, indent: str) -> str:
+    """Without what stands in front of the first line, up to `indent`, nor what the lines have in common."""
+    blank = " \t>" if ">" in indent else " \t"
+    lines = code.split("\n")
+    first = next((line for line in lines if line.strip(blank + "\r")), "")
+    width = min(len(indent), len(first) - len(first.lstrip(blank)))
+    lines = [line[min(width, len(line) - len(line.lstrip(blank))) :] for line in lines]
+    return dedent("\n".join(lines)) if first[width : width + 1] in (" ", "\t") else "\n".join(lines)
 
 
 def _jsonl(origin: Source) -> Iterator[Program | BadInput]:

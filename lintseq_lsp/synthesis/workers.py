@@ -17,6 +17,7 @@ from pathlib import Path
 from lintseq_lsp.linters.base import Check, Linter, Report
 from lintseq_lsp.lintseq import Lint
 from lintseq_lsp.synthesis.programs import Key, Outcome, Program, Recipe, synthesize
+from lintseq_lsp.text import Document
 
 # Some messages, such as E1111, are for modules of a .py file only. No folder: nothing to import beside it.
 _MODULE = str(Path("/no-such-folder/lintseq_program.py"))
@@ -41,7 +42,7 @@ def outcomes(
     def work(program: Program) -> Outcome:
         linter = free.get()
         try:
-            lint = lint_with(linter, recipe.timeout, stopped)
+            lint = lint_with(linter, recipe.timeout, stopped, Document(program.code).indent)
             return synthesize(program, recipe, lint, again.get(program.key))
         finally:
             free.put(linter)
@@ -62,8 +63,11 @@ def outcomes(
         threads.shutdown(cancel_futures=True)
 
 
-def lint_with(linter: Linter, seconds: float, stopped: threading.Event) -> Lint:
-    """Checks by `linter` until the time is up; from then on each is a failure."""
+def lint_with(linter: Linter, seconds: float, stopped: threading.Event, indent: str = "    ") -> Lint:
+    """Checks by `linter` until the time is up; from then on each is a failure.
+
+    `indent` is what one level of the program's blocks is indented by.
+    """
     end = time.monotonic() + seconds
 
     def lint(text: str) -> Report:
@@ -72,7 +76,7 @@ def lint_with(linter: Linter, seconds: float, stopped: threading.Event) -> Lint:
         left = end - time.monotonic()
         if left > 0:
             # pylint parses files with one more line end, which counts in where a syntax error at the end is.
-            report = linter.submit(Check(text + "\n", _MODULE, timeout=left)).result()
+            report = linter.submit(Check(text + "\n", _MODULE, timeout=left, indent=indent)).result()
             if report.failure is None or time.monotonic() < end:
                 return report
         return Report(failure=f"not done within {seconds:g} s")

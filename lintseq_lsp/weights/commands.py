@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from lintseq_lsp.errors import LintSeqError
-from lintseq_lsp.prompts import BOUNDARY, PromptFormat
+from lintseq_lsp.formats.lintseq import History
 from lintseq_lsp.weights import gguf_header, registry
 from lintseq_lsp.weights.gguf_header import Type
 
@@ -53,9 +53,7 @@ def convert(
     folder: Annotated[Path, typer.Argument(help="A checkpoint in transformers' layout.", metavar="DIR")],
     output: Annotated[Path, typer.Option("--output", "-o", help="The GGUF file to write.")],
     kind: _Type = Type.Q8_0,
-    prompt_format: Annotated[
-        PromptFormat, typer.Option(help="The history it was trained for.")
-    ] = PromptFormat.PAPER,
+    prompt_format: Annotated[History, typer.Option(help="The history it was trained for.")] = History.PAPER,
 ) -> None:
     """Make a GGUF file of an OLMo, Llama, Qwen2 or Qwen3 checkpoint with the token `<|diff|>`."""
     from lintseq_lsp.weights.convert import convert as convert_checkpoint
@@ -69,7 +67,7 @@ def convert(
 
 @app.command()
 def verify(file: Annotated[str, typer.Argument(help="A GGUF file, or a model's name.")]) -> None:
-    """Check that a model file is whole, has its recorded checksum, and the token `<|diff|>`."""
+    """Check that a model file is whole, has its recorded checksum, and a format of prompts."""
     with _errors_shown():
         known = registry.find(file)
         path = registry.file_at(file) if known is None else known.path
@@ -77,11 +75,12 @@ def verify(file: Annotated[str, typer.Argument(help="A GGUF file, or a model's n
             models = (*registry.registered(), *registry.embedded())
             known = next((model for model in models if model.path.resolve() == path.resolve()), None)
         header = gguf_header.verify(path, known.sha256 if known else None)
+        prompt_format = header.prompt_format()
         digest = gguf_header.checksum(path)
     recorded = "as recorded" if known is not None and known.sha256 else "no checksum is recorded of this file"
     typer.echo(
         f"{path}: ok\nsha256 {digest} ({recorded})\n{header.architecture}, context {header.context}, "
-        f"{BOUNDARY} is token {header.boundary}, prompt format {header.prompt_format.value}"
+        f"prompt format {prompt_format.name}"
     )
 
 

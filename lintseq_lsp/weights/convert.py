@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lintseq_lsp.errors import ModelFileError, TokenizerError
-from lintseq_lsp.prompts import BOUNDARY
+from lintseq_lsp.formats.lintseq import DIFF
 from lintseq_lsp.weights.checkpoint import (
     Matrix,
     Shape,
@@ -49,7 +49,7 @@ def convert(
     kind: Type = Type.Q8_0,
     metadata: Mapping[str, str | int] | None = None,
 ) -> None:
-    """Writes `output` from the checkpoint in `folder`, atomically, and only what `verify` accepts.
+    """Writes `output` from the checkpoint in `folder`, atomically, and only what can be used.
 
     `metadata` goes into the file's header: texts and unsigned integers. Raises `ModelFileError` and
     `TokenizerError` for what cannot be converted.
@@ -85,7 +85,7 @@ def write_model(
             _write_f32(plain, name, shape, vocabulary, read, metadata)
             if plain != result:
                 quantise(plain, result, kind)
-            verify(result)
+            verify(result).prompt_format()
             result.replace(output)
     except OSError as error:
         raise ModelFileError(f"{output} cannot be written: {error.strerror or error}") from None
@@ -133,8 +133,8 @@ def _write_f32(
     import gguf
     import numpy as np
 
-    if BOUNDARY not in vocabulary.tokens:
-        raise TokenizerError(f"the tokenizer has no token {BOUNDARY}: this is no edit-sequence model")
+    if DIFF.text not in vocabulary.tokens:
+        raise TokenizerError(f"the tokenizer has no token {DIFF.text}: this is no edit-sequence model")
     with closing(gguf.GGUFWriter(path, shape.architecture.name)) as writer:
         writer.add_name(name)
         writer.add_context_length(shape.context)
@@ -182,7 +182,7 @@ def _add_vocabulary(writer: GGUFWriter, vocabulary: Vocabulary, rows: int) -> No
     for number, token in enumerate(vocabulary.tokens):
         # A marker is a control token, which llama.cpp never finds in text: characters that look like
         # one stay text. Other added tokens (runs of spaces) are user-defined: taken from text first.
-        if number in vocabulary.special or token == BOUNDARY:
+        if number in vocabulary.special or token == DIFF.text:
             types.append(TokenType.CONTROL)
         else:
             types.append(TokenType.USER_DEFINED if number in vocabulary.added else TokenType.NORMAL)

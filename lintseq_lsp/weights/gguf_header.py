@@ -13,8 +13,10 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
+from lintseq_lsp.backends.base import Special
 from lintseq_lsp.errors import ModelFileError, TokenizerError
-from lintseq_lsp.prompts import BOUNDARY, PromptFormat
+from lintseq_lsp.formats.base import PromptFormat
+from lintseq_lsp.formats.table import detect
 
 _SCALARS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}
 _STRING, _ARRAY = 8, 9
@@ -46,22 +48,34 @@ class Type(Enum):
 MOST_LAYERS = 512  # llama.cpp, LLAMA_MAX_LAYERS: it aborts on more, and on none, with the whole process
 _SIZES = {"context_length": 2**31 - 1, "embedding_length": 2**31 - 1, "block_count": MOST_LAYERS}
 
+_TURNS_ALL = {"llama", "olmo", "qwen2", "qwen3"}  # architectures with rotary positions in all of a head
+
 CONTROL, USER_DEFINED = 3, 4  # token types (llama.h, enum llama_token_type)
 
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """What a model file says of itself. `metadata` has every key; `boundary` is the id of `<|diff|>`."""
+    """What a model file says of itself. `metadata` has every key."""
 
+    path: Path
     metadata: dict[str, Any]
     architecture: str
     context: int
-    boundary: int
-    prompt_format: PromptFormat
+
+    def id_of(self, special: Special) -> int | None:
+        """The id of a special token; None when there is none, or it is only text."""
+        tokens, types = (self.metadata[f"tokenizer.ggml.{key}"] for key in ("tokens", "token_type"))
+        ids = [number for number, token in enumerate(tokens) if token == special.text]
+        return ids[0] if len(ids) == 1 and types[ids[0]] in (CONTROL, USER_DEFINED) else None
+
+    def prompt_format(self) -> PromptFormat:
+        """How the model is asked. Raises `ModelFileError` or `TokenizerError` when that is not known."""
+        wanted = self.metadata.get("lintseq.prompt_format", "")
+        return detect(lambda special: self.id_of(special) is not None, str(self.path), wanted)
 
 
 def verify(path: Path, sha256: str | None = None) -> Header:
-    """The header of a file that is whole, an edit-sequence model's, and, where known, has this checksum.
+    """The header of a file that is whole, has a vocabulary, and, where known, this checksum.
 
     Raises `ModelFileError` or `TokenizerError`, with what mends it.
     """
@@ -99,26 +113,37 @@ def _header(path: Path, metadata: dict[str, Any]) -> Header:
     types = metadata.get("tokenizer.ggml.token_type")
     if not isinstance(tokens, list) or not isinstance(types, list) or len(tokens) != len(types):
         raise TokenizerError(f"{path} holds no tokenizer: convert it again with `lintseq-lsp model convert`")
-    boundaries = [number for number, token in enumerate(tokens) if token == BOUNDARY]
-    if len(boundaries) != 1 or types[boundaries[0]] not in (CONTROL, USER_DEFINED):
-        raise TokenizerError(
-            f"{path} has no {BOUNDARY} as one token, so it is no edit-sequence model: "
-            "choose another with `lintseq-lsp model use`"
-        )
     architecture = str(metadata.get("general.architecture", ""))
     for name, most in _SIZES.items():
         size = metadata.get(f"{architecture}.{name}")
         if not isinstance(size, int) or not 0 < size <= most:
             raise ModelFileError(f"{path} has {size} as its {name}: convert it again")
-    wanted = metadata.get("lintseq.prompt_format", PromptFormat.PAPER.value)
-    try:
-        prompt_format = PromptFormat(wanted)
-    except ValueError:
-        raise ModelFileError(
-            f"{path} wants the prompt format {wanted!r}, which this release does not know: update lintseq-lsp"
-        ) from None
-    context = metadata[f"{architecture}.context_length"]
-    return Header(metadata, architecture, context, boundaries[0], prompt_format)
+    _check_attention(path, architecture, metadata)
+    return Header(path, metadata, architecture, metadata[f"{architecture}.context_length"])
+
+
+def _check_attention(path: Path, architecture: str, metadata: dict[str, Any]) -> None:
+    """Raises `ModelFileError` for what llama.cpp asserts instead of testing: it would end the whole process.
+
+    What is no number, as where it differs by layer, is left to it.
+    """
+
+    def of(key: str, default: float) -> float:
+        value = metadata.get(f"{architecture}.{key}", default)
+        return value if isinstance(value, int | float) else math.nan
+
+    width, heads = of("embedding_length", 1), of("attention.head_count", 1)
+    groups = of("attention.head_count_kv", heads)
+    size = of("attention.key_length", width / heads if heads else 0)
+    if heads < 1 or groups < 1 or heads % groups > 0 or size % 1 > 0:
+        raise ModelFileError(f"{path} has {heads} heads, {groups} of keys, for {width}: convert it again")
+    turned = of("rope.dimension_count", size)
+    if turned < 1 or turned % 2 > 0 or (architecture in _TURNS_ALL and abs(turned - size) > 0):
+        raise ModelFileError(f"{path} turns {turned} of {size:g} numbers of a head: convert it again")
+    for key in ("attention.layer_norm_epsilon", "attention.layer_norm_rms_epsilon"):
+        epsilon = metadata.get(f"{architecture}.{key}", 0.0)
+        if isinstance(epsilon, float) and not 0 <= epsilon < math.inf:
+            raise ModelFileError(f"{path} has {epsilon} as its {key}: convert it again")
 
 
 def _metadata(path: Path, data: mmap.mmap) -> dict[str, Any]:

@@ -17,11 +17,12 @@ from typing import Any
 import platformdirs
 
 from lintseq_lsp.errors import ModelFileError
-from lintseq_lsp.prompts import PromptFormat
+from lintseq_lsp.formats.base import PromptFormat
+from lintseq_lsp.formats.table import FORMATS
 from lintseq_lsp.settings import UNMEASURED, Certainty
 from lintseq_lsp.weights.gguf_header import checksum, verify
 
-logger = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +45,18 @@ class ModelFile:
 def resolve_model(setting: str | None, folder: Path | None = None) -> ModelFile:
     """The verified model of a setting (a name or a path), else the chosen one, else the embedded one.
 
-    A relative path begins at `folder`, else at the current one. Raises `ModelFileError` or
-    `TokenizerError`, with what mends it.
+    A relative path begins at `folder`, else at the current one. A registry that cannot be read counts as
+    empty, with a warning. Raises `ModelFileError` or `TokenizerError`, with what mends it.
     """
-    name = setting or chosen()
+    try:
+        name, others = setting or chosen(), registered()
+    except ModelFileError as error:
+        _log.warning("%s", error)
+        name, others = setting, []
+    known = next((model for model in (*others, *embedded()) if model.name == name), None)
     if name is None:
         model = embedded()[0]
-    elif (known := find(name)) is not None:
+    elif known is not None:
         model = known
     else:
         path = file_at(name, folder)
@@ -160,7 +166,7 @@ def file_at(name: str, folder: Path | None = None) -> Path:
 
 def _described(path: Path) -> ModelFile:
     header = verify(path)
-    return ModelFile(path.stem, path, None, header.context, header.prompt_format)
+    return ModelFile(path.stem, path, None, header.context, header.prompt_format())
 
 
 def _registry() -> Path:
@@ -172,7 +178,7 @@ def _entry(model: ModelFile) -> dict[str, Any]:
     path = entry.pop("path")
     entry["file"] = path.name if path.parent == data_folder().resolve() else str(path)
     entry["size"] = path.stat().st_size
-    entry["prompt_format"] = model.prompt_format.value
+    entry["prompt_format"] = model.prompt_format.name
     return entry
 
 
@@ -190,7 +196,7 @@ def _models(data: dict[str, Any], folder: Path) -> list[ModelFile]:
                     path=folder / entry["file"],
                     sha256=entry["sha256"],
                     context=entry["context"],
-                    prompt_format=PromptFormat(entry["prompt_format"]),
+                    prompt_format=FORMATS[entry["prompt_format"]],
                     license=entry["license"],
                     description=entry["description"],
                     certainty=Certainty(**entry.get("certainty", {})),
@@ -198,7 +204,7 @@ def _models(data: dict[str, Any], folder: Path) -> list[ModelFile]:
             )
         except (KeyError, TypeError, ValueError) as error:
             # damaged, or of a newer release: no reason to lose the others
-            logger.warning("a model in %s is left out, %r: %r", folder, _named(entry), error)
+            _log.warning("a model in %s is left out, %r: %r", folder, _named(entry), error)
     return models
 
 

@@ -13,18 +13,21 @@ from fakes import ImmediateLinter
 from fuzz_frame import Case, Fuzz, Result
 
 from lintseq_lsp.actions import actions_at
-from lintseq_lsp.backends.base import Piece, Request, Stop, Usage
+from lintseq_lsp.backends.base import EVERYTHING, Piece, Request, Special, Stop, Usage
 from lintseq_lsp.edits import apply
 from lintseq_lsp.engine import Engine
-from lintseq_lsp.gate import Gate, GatePolicy, Reason, Verdict
+from lintseq_lsp.formats.lintseq import DIFF
+from lintseq_lsp.formats.table import FORMATS
+from lintseq_lsp.gate import Bar, Gate, GatePolicy
 from lintseq_lsp.generation import Ended
 from lintseq_lsp.linters.base import Report
 from lintseq_lsp.linters.syntax import check_syntax
 from lintseq_lsp.lsp.convert import at_cursor
-from lintseq_lsp.prompts import PromptFormat
+from lintseq_lsp.reasons import Reason
 from lintseq_lsp.settings import Settings
 from lintseq_lsp.suggestions import Outcome, Suggestion
 from lintseq_lsp.text import Document
+from lintseq_lsp.verdicts import Verdict
 
 DOCUMENTS = [
     "",
@@ -109,7 +112,7 @@ LINES = [
 ]
 STARTS = ["", "", "", " ", "1", "a", "a)", "self.m()", "nt(a)", "\n", "+", ":"]
 KINDS = ["ghost text", "ghost text", "next edit", "action", "instruction"]
-STOPS = [Stop.BOUNDARY, Stop.BOUNDARY, Stop.BOUNDARY, Stop.END, Stop.LENGTH]
+STOPS = {"boundary": DIFF, "end": Stop.END, "length": Stop.LENGTH}
 
 
 # Cases
@@ -121,7 +124,7 @@ def make(random: Random) -> Case:
         "document": text,
         "offset": random.randint(0, len(text)),
         "kind": random.choice(KINDS),
-        "format": random.choice(list(PromptFormat)).value,
+        "format": random.choice(list(FORMATS)),
         "candidates": random.choice([1, 1, 3]),
         "strings": random.random() < 0.3,
         "failing": random.choice([0, 0, 0, 0, 3]),
@@ -133,16 +136,21 @@ def answer(random: Random) -> Case:
     lines = [random.choice(STARTS)] + [random.choice(LINES) for _ in range(random.choice([0, 0, 1, 2, 4]))]
     text = "\n+".join(lines) + random.choice(["\n", "\n", "\n", "", "\n\n", "\n-x\n"])
     header = "" if random.random() < 0.9 else f"@@ -{random.randrange(9)},0 +{random.randrange(9)} @@\n+"
-    return {"begin": random.randrange(10**6), "text": header + text, "stop": random.choice(STOPS).value}
+    stop = random.choice(["boundary", *STOPS, "boundary"])
+    return {"begin": random.randrange(10**6), "text": header + text, "stop": stop}
 
 
 class Writer:
     """A model that begins as it must, and then writes the recorded answers, round and round."""
 
     name, context, usage = "hostile", 1024, Usage()
+    abilities = EVERYTHING
 
     def __init__(self, answers: Sequence[Case]) -> None:
         self._answers = cycle(answers)
+
+    def has(self, special: Special) -> bool:
+        return special == DIFF
 
     def count(self, text: str) -> int:
         return (len(text) + 3) // 4
@@ -150,8 +158,9 @@ class Writer:
     def write(self, request: Request, cancelled: Callable[[], bool]) -> Iterator[Piece]:  # noqa: ARG002
         for candidate in range(request.candidates):
             recorded = next(self._answers)
-            begin = request.begins[recorded["begin"] % len(request.begins)] if request.begins else ""
-            text, stop = begin + recorded["text"], Stop(recorded["stop"])
+            begins = [begin for group in request.begins for begin in group] or [""]
+            begin = begins[recorded["begin"] % len(begins)]
+            text, stop = begin + recorded["text"], STOPS[recorded["stop"]]
             lines = text.split("\n")
             if request.max_lines is not None and len(lines) > request.max_lines:
                 text, stop = "\n".join(lines[: request.max_lines]) + "\n", Stop.LENGTH
@@ -175,11 +184,17 @@ class Witness(Gate):
         super().__init__(linter, check_syntax, GatePolicy())
         self.accepted: set[str] = set()
 
-    def submit(self, before, candidate, baseline, *, early=True):  # type: ignore[no-untyped-def]
-        verdict = super().submit(before, candidate, baseline, early=early)
+    def against(self, *given, **named):  # type: ignore[no-untyped-def]
+        return _WitnessBar(**vars(super().against(*given, **named)))
+
+
+class _WitnessBar(Bar):
+    def submit(self, candidate, *, early=True):  # type: ignore[no-untyped-def]
+        verdict = super().submit(candidate, early=early)
         result: Verdict = verdict.result()
         if result.accepted:
-            self.accepted.add(candidate.text)
+            assert isinstance(self.gate, Witness)
+            self.gate.accepted.add(candidate.text)
         return verdict
 
 
@@ -202,9 +217,7 @@ def check(cases: Sequence[Case]) -> Result:
 def _wrong(case: Case) -> Iterator[str]:
     gate = Witness(case["failing"])
     settings = Settings(tries=2, strings_and_comments=case["strings"])
-    engine = Engine(
-        Writer(case["answers"]), gate, prompt_format=PromptFormat(case["format"]), settings=settings
-    )
+    engine = Engine(Writer(case["answers"]), gate, prompt_format=FORMATS[case["format"]], settings=settings)
     document = Document(case["document"], 1, "/project/a.py")
     cursor = document.offset(*document.position(case["offset"]))
     match case["kind"]:
@@ -216,7 +229,7 @@ def _wrong(case: Case) -> Iterator[str]:
                 yield from _of_ghost_text(document, cursor, suggestion, gate.accepted)
         case "next edit":
             heard: list[Outcome] = []
-            outcome = engine.next_edit(document, cursor, heard=lambda latest, _: heard.append(latest))
+            outcome = engine.next_edit(document, cursor, on_clean=lambda latest, _: heard.append(latest))
             yield from _of_outcome(outcome, most=3)
             for latest in [*heard, outcome]:
                 yield from _of_sequence(document, latest.suggestions, gate.accepted)

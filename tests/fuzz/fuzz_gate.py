@@ -30,9 +30,9 @@ from fuzz_frame import Case, Fuzz, Result
 from lintseq_lsp.backends.base import Backend
 from lintseq_lsp.backends.scripted import ScriptedBackend
 from lintseq_lsp.engine import Engine
+from lintseq_lsp.formats.lintseq import DIFF, History, LintSeq
 from lintseq_lsp.gate import Gate
 from lintseq_lsp.generation import Step
-from lintseq_lsp.prompts import BOUNDARY, PromptFormat
 from lintseq_lsp.runtime import open_gate
 from lintseq_lsp.settings import Settings
 from lintseq_lsp.text import Document, indentation
@@ -100,7 +100,7 @@ def typing(random: Random, whole: str) -> Case:
     if random.random() < 0.15:
         stream = [header_of(random, len(lines)) + shuffled(random, lines, names) + "\n" for _ in range(3)]
         kind = random.choice(["next edit", "instruction"])
-        return {"kind": kind, "text": whole, "line": at, "column": 0, "stream": BOUNDARY.join([*stream, ""])}
+        return {"kind": kind, "text": whole, "line": at, "column": 0, "stream": DIFF.text.join([*stream, ""])}
     if random.random() < 0.4:  # a new line
         like = lines[somewhere(random, lines)].strip()
         real = indentation(lines[at]) + like
@@ -309,7 +309,7 @@ def shown(gate: Gate, case: Case, path: str) -> list[str]:
     """The texts that the user is shown, each once."""
     (one,) = case["tries"]
     settings = Settings(strings_and_comments=True)
-    engine = Engine(model_of(one), gate, prompt_format=PromptFormat.SUFFIX_FIRST, settings=settings)
+    engine = Engine(model_of(one), gate, prompt_format=LintSeq(History.SUFFIX_FIRST), settings=settings)
     engine.prepare(Document(case["whole"], 1, path))
     document = Document(one["text"], 2, path)
     offset = document.offset(one["line"], one["column"])

@@ -28,5 +28,6 @@ class Echo(lsp_fake.FakeEngine):
 
 
 if __name__ == "__main__":
-    lintseq_lsp.runtime.open_engine = lambda settings, *_, **__: Echo(settings)
+    lintseq_lsp.runtime.open_engine = lambda settings, *_, memory, **__: Echo(settings, memory)
+    lintseq_lsp.runtime.reopen = lsp_fake.reopen
     sys.exit(start.serve(sys.argv[1:]))

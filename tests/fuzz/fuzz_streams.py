@@ -13,12 +13,14 @@ from fakes import ImmediateLinter, gate_of, lint_bad
 from fuzz_frame import Case, Fuzz, Result
 from strategies import AWKWARD
 
+from lintseq_lsp.backends.base import Request
 from lintseq_lsp.backends.scripted import ScriptedBackend
-from lintseq_lsp.diffs import Diff, DiffStream, Malformed, parse, split_stream
+from lintseq_lsp.diffs import DiffStream, parse
 from lintseq_lsp.engine import Engine
 from lintseq_lsp.excerpt import Excerpt, apply_diff, excerpt_around
+from lintseq_lsp.formats.base import Edit, Malformed
+from lintseq_lsp.formats.lintseq import DIFF, History, LintSeq
 from lintseq_lsp.generation import Ended
-from lintseq_lsp.prompts import PromptFormat
 from lintseq_lsp.settings import Settings
 from lintseq_lsp.text import Document
 
@@ -217,7 +219,10 @@ def check(cases: Sequence[Case]) -> Result:
 
 
 def wrong_with_diff(case: Case) -> str:
-    first = next(split_stream(case["stream"]))
+    recorded = ScriptedBackend([case["stream"]]).write(
+        Request([""], frozenset({DIFF}), max_tokens=1 << 20), lambda: False
+    )
+    first = "".join(piece.text for piece in recorded)
     stream, early = DiffStream(), None
     for start in range(0, len(first), case["piece"]):
         early = stream.feed(first[start : start + case["piece"]]) or early
@@ -233,7 +238,7 @@ def wrong_with_diff(case: Case) -> str:
     applied = apply_diff(document, excerpt, read)
     if isinstance(applied, Malformed):
         return "" if final is None else f"does not fit: {applied.reason}"
-    if applied[0].text != final:
+    if applied.document.text != final:
         return "another text"
     shown = excerpt.lines(document)
     for above, removed, added in reversed(expected):
@@ -241,17 +246,17 @@ def wrong_with_diff(case: Case) -> str:
     joined = (
         re.search(r"\r\n|\r", case["document"]) and "" in shown
     )  # a \r and the \n of an empty line are one end
-    return "" if joined or applied[1].lines(applied[0]) == shown else "another excerpt"
+    return "" if joined or applied.excerpt.lines(applied.document) == shown else "another excerpt"
 
 
 def wrong_with_loop(case: Case) -> str:
     linter = ImmediateLinter(lint_bad)
     backend = ScriptedBackend([case["stream"]], piece=case["piece"])
-    formats = list(PromptFormat)
+    histories = list(History)
     engine = Engine(
         backend,
         gate_of(linter),
-        prompt_format=formats[len(case["stream"]) % len(formats)],
+        prompt_format=LintSeq(histories[len(case["stream"]) % len(histories)]),
         settings=Settings(tries=2),
     )
     *steps, ended = engine.edit(Document(case["document"]), "Do.")
@@ -261,7 +266,7 @@ def wrong_with_loop(case: Case) -> str:
     judged = {check.text for check in linter.checks}
     if any(step.document.text not in judged for step in accepted):
         return "accepted without a check"
-    if any(isinstance(step.diff, Diff) and not step.diff.hunks for step in accepted):
+    if any(isinstance(step.edit, Edit) and not step.edit.changes for step in accepted):
         return "an empty diff is no step"
     if (ended.accepted, ended.rejected) != (len(accepted), len(steps) - len(accepted)):
         return "counts other steps"

@@ -13,9 +13,10 @@ import pytest
 from fuzz import FUZZES, TOTALS, rows_of, table_of, with_row
 from fuzz_frame import CASES, Case, Figure, keep, run
 
-from lintseq_lsp import edits, engine, gate
+from lintseq_lsp import edits, gate, verdicts
 from lintseq_lsp.diffs import Diff, Hunk
 from lintseq_lsp.excerpt import Excerpt
+from lintseq_lsp.reasons import Reason
 from lintseq_lsp.text import Document
 
 SHARES = {"protocol": (300, 1), "streams": (5000, 1000), "answers": (1500, 100), "gate": (1, 2)}
@@ -78,13 +79,15 @@ def test_streams_finds_a_wrong_application(monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_answers_finds_a_gate_that_is_open(monkeypatch: pytest.MonkeyPatch) -> None:
     judge = gate.judge
-    monkeypatch.setattr(gate, "judge", lambda *given: replace(judge(*given), reason=gate.Reason.ACCEPTED))
+    monkeypatch.setattr(gate, "judge", lambda *given: replace(judge(*given), reason=Reason.ACCEPTED))
     assert "does not compile" in found_by("answers", 500)
 
 
 def test_answers_finds_what_was_never_judged(monkeypatch: pytest.MonkeyPatch) -> None:
     right = edits.apply
-    monkeypatch.setattr(engine, "apply", lambda text, changes: right(text, changes) + "\n")
+    monkeypatch.setattr(
+        "lintseq_lsp.asking.complete.apply", lambda text, changes: right(text, changes) + "\n"
+    )
     assert "without an accepted verdict" in found_by("answers", 500)
 
 
@@ -95,7 +98,7 @@ def test_gate_finds_a_gate_that_is_open(monkeypatch: pytest.MonkeyPatch) -> None
     case = {"module": "shapes", "whole": whole, "tries": [typing]}
     right = fuzz_gate.check([case])
     assert (right.count, right.wrong) == (1, [])
-    monkeypatch.setattr(gate, "new_findings", lambda *_: [])
+    monkeypatch.setattr(verdicts, "new_findings", lambda *_: [])
     ((_, what),) = fuzz_gate.check([case]).wrong
     assert json.loads(what)["new"] == [["undefined-variable", "Undefined variable 'b'"]]
 

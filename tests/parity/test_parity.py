@@ -38,6 +38,7 @@ from tokenizers import Tokenizer
 from transformers import AutoModelForCausalLM, OlmoForCausalLM
 
 from lintseq_lsp.errors import ModelFileError
+from lintseq_lsp.formats.lintseq import DIFF
 from lintseq_lsp.weights import fetch
 from lintseq_lsp.weights.checkpoint import Shape
 from lintseq_lsp.weights.convert import convert
@@ -131,7 +132,7 @@ def test_pull_of_a_checkpoint_like_the_papers(places: Path, monkeypatch: pytest.
     torch.save(state, folder / "pytorch_model.bin")
     with serving(folder, monkeypatch):
         model = fetch.pull("tinycodelm-150m-lintseq", kind=Type.F32, announce=lambda _: None)
-    assert verify(model.path, model.sha256).boundary == 50281
+    assert verify(model.path, model.sha256).id_of(DIFF) == 50281
     reference = OlmoForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
     tokens = [*np.random.default_rng(3).integers(0, 50280, 20).tolist(), 50281]
     with loaded(model.path) as running, torch.no_grad():

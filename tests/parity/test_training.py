@@ -17,6 +17,7 @@ from safetensors.numpy import load_file
 from tiny_checkpoint import TINY, TINY_LLAMA, byte_alphabet, weights, write_checkpoint
 from transformers import LlamaForCausalLM, OlmoForCausalLM
 
+from lintseq_lsp.formats.lintseq import DIFF
 from lintseq_lsp.weights.checkpoint import Shape
 from lintseq_lsp.weights.convert import convert
 from lintseq_lsp.weights.gguf_header import Type, verify
@@ -147,7 +148,7 @@ def test_a_run_stops_goes_on_decays_and_is_converted(data: Path, tokens: Path, t
 
     convert(out, tmp_path / "further.gguf", name="further", kind=Type.Q4_0, metadata=METADATA)
     header = verify(tmp_path / "further.gguf")
-    assert (header.boundary, header.context) == (2, 512)
+    assert (header.id_of(DIFF), header.context) == (2, 512)
     script("base.py", tmp_path / "further.gguf", "--whole", "--out", tmp_path / "again")
     trained, stored = (
         load_file(out / "model.safetensors"),

@@ -65,6 +65,7 @@ export class GhostText implements vscode.Disposable {
     return this.shown.get(document.uri.toString()) === document.version;
   }
 
+  /** Why nothing was offered, for people. */
   silence(document: vscode.TextDocument): string | undefined {
     return this.silences.get(document.uri.toString());
   }
@@ -89,7 +90,7 @@ export class GhostText implements vscode.Disposable {
 
   private async noteSilence(document: vscode.TextDocument): Promise<void> {
     const explanation = await this.explain(document).catch(() => null);
-    if (explanation) this.silences.set(document.uri.toString(), explanation.reason);
+    if (explanation) this.silences.set(document.uri.toString(), explanation.message);
     this.answered.fire(document);
   }
 }

@@ -6,7 +6,6 @@ import { applied, enclosingDefinition, lineCounts, type TextEdit } from "./edits
 import type { GhostText } from "./ghostText";
 import { remembered } from "./history";
 import { editByInstruction, steps, type EditAnswer } from "./protocol";
-import { inWords } from "./reasons";
 import { VirtualTexts, baseName, closeDiff, inDocument } from "./virtual";
 
 const HISTORY = "instructions";
@@ -128,7 +127,7 @@ export class InstructionEdits {
   private async verdicts(document: vscode.TextDocument, answer: EditAnswer): Promise<string> {
     const explanation = await this.ghostText.explain(document).catch(() => null);
     const rejected = explanation?.rejected.length ?? 0;
-    const words = answer.steps && answer.reason === "complete" ? "done" : inWords(answer.reason);
+    const words = answer.steps && answer.reason === "complete" ? "done" : answer.message;
     return rejected ? `${words}; ${rejected} ${rejected === 1 ? "try" : "tries"} rejected` : words;
   }
 }

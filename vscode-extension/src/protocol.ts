@@ -20,6 +20,8 @@ export interface EditAnswer {
   edits: TextEdit[];
   steps: number;
   reason: string;
+  /** The reason, for people. */
+  message: string;
 }
 
 export interface StepReport {

@@ -3,7 +3,6 @@
 import * as vscode from "vscode";
 import type { GhostText } from "./ghostText";
 import type { NextEdits } from "./nextEdit";
-import { inWords } from "./reasons";
 import type { Server } from "./server";
 import { isEnabled, isServed } from "./settings";
 
@@ -94,7 +93,7 @@ export class StatusItem implements vscode.Disposable {
     if (line !== undefined)
       return { icon: "arrow-right", text: `Tab: line ${line}`, tooltip: `the next edit is in line ${line}` };
     const silence = document && this.ghostText.silence(document);
-    if (silence !== undefined) return { icon: "dash", text: "", tooltip: `silent: ${inWords(silence)}` };
+    if (silence !== undefined) return { icon: "dash", text: "", tooltip: `silent: ${silence}` };
     return { icon: "check", text: "", tooltip: "ready" };
   }
 }

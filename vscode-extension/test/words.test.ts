@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { remembered } from "../src/history";
 import { besideInterpreter, expanded, inEnvironment, named, onPath } from "../src/places";
 import { byCommand, byInterpreter, installation, withoutPython } from "../src/python";
-import { inWords, report } from "../src/reasons";
+import { report } from "../src/reasons";
 
 const AROUND = { platform: "linux", home: "/home/a", path: "/usr/bin:bin:/opt", folder: "/work" } as const;
 
@@ -82,6 +82,7 @@ test("instructions: the newest first, each once, not too many", () => {
 test("an explanation names the findings that stood against an answer", () => {
   const text = report("a.py", {
     reason: "new-findings",
+    message: "Nothing clean.",
     detail: "",
     cached: false,
     milliseconds: 12.5,
@@ -91,6 +92,7 @@ test("an explanation names the findings that stood against an answer", () => {
     rejected: [
       {
         reason: "new-findings",
+        message: "It has a finding.",
         detail: "",
         findings: [
           { symbol: "undefined-variable", code: "E0602", message: "Undefined variable 'x'", line: 4 },
@@ -101,5 +103,6 @@ test("an explanation names the findings that stood against an answer", () => {
   assert.match(text, /line 4: Undefined variable 'x' \(undefined-variable, E0602\)/);
   assert.match(text, /12\.5 ms, checked by pylint/);
   assert.match(report("a.py", null), /Nothing was asked/);
-  assert.equal(inWords("something-new"), "something-new");
+  assert.match(text, /^Nothing clean\. \(new-findings\)$/m);
+  assert.match(text, /^ {2}It has a finding\.$/m);
 });

@@ -15,8 +15,14 @@ from lintseq_lsp.cli import main
 write = ScriptedBackend.write
 
 
+def _is_held(backend: ScriptedBackend) -> bool:
+    """Whether the next answer is."""
+    stream, start = backend._streams[0] if backend._streams else ("", 0)
+    return "HOLD" in stream[start:].partition("\n<|diff|>")[0]
+
+
 def held(self: ScriptedBackend, request: Request, cancelled: Callable[[], bool]) -> Iterator[Piece]:
-    while self._answers and "HOLD" in self._answers[0][0] and not cancelled():
+    while _is_held(self) and not cancelled():
         soon = time.monotonic() + 2
         while time.monotonic() < soon and not cancelled():
             time.sleep(0.01)

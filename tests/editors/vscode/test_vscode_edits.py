@@ -5,6 +5,8 @@ from pathlib import Path
 
 from code_window import tapped, wait_until
 
+from lintseq_lsp.reasons import Reason
+
 TEXT = "import math\n\n\ndef area(radius):\n    ret\n"
 AREA = " return math.pi * radius**2\n<|diff|>"
 DONE = "import math\n\n\ndef area(radius):\n    return math.pi * radius**2\n"
@@ -280,7 +282,7 @@ def test_a_silence_is_explained(start):
     code, _ = start(TEXT, broken * 60, nextEdit=False)
     code.go_to(5, 8)
     code.type("urn")
-    code.wait_for_status("silent: a new lint finding")
+    code.wait_for_status(f"silent: {Reason.NEW_FINDINGS.sentence}")
     code.status.click()
     code.rows.first.wait_for()
     code.shot("menu")

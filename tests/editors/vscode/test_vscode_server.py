@@ -122,7 +122,7 @@ def test_the_model_is_chosen_and_another_one_in_its_place(start, is_clean):
     broken.write_bytes(b"no model")
     code.choose_file(broken)
     code.wait_for_status("no model")
-    code.toasts.filter(has_text="LintSeq makes no suggestions").wait_for()
+    code.toasts.filter(has_text="LintSeq: no suggestions").wait_for()
     code.command("LintSeq: Choose the Model")
     code.pick("The model that ships")
     code.wait_for_status("ready")

@@ -14,7 +14,7 @@ local M = {}
 ---@field at integer number of steps that are shown
 ---@field request? integer while the server is at work
 ---@field token string
----@field reason? string why it ended
+---@field ending? string why it ended, for people
 
 local current ---@type lintseq.Preview?
 local instructions = 0
@@ -70,7 +70,7 @@ function M.edit(instruction, lines)
   end
   local _, request = client:request('lintseq/edit', params, function(error, result)
     preview.request = nil
-    preview.reason = error and error.message or result.reason
+    preview.ending = error and error.message or result.reason == 'complete' and 'complete' or result.message
     if preview == current then
       M._title(preview)
       M.on_change(preview)
@@ -191,8 +191,7 @@ function M._title(preview)
   if not api.nvim_win_is_valid(preview.window) then
     return
   end
-  local state = preview.reason and (preview.reason == 'complete' and 'complete' or 'ended: ' .. preview.reason)
-    or 'at work …'
+  local state = preview.ending or 'at work …'
   vim.wo[preview.window].winbar = ('LintSeq: step %d of %d, %s%%=<CR> take  q reject'):format(
     preview.at,
     #preview.steps,

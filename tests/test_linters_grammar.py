@@ -4,7 +4,7 @@ import ast
 
 import pytest
 
-from lintseq_lsp.grammar import newer_syntax
+from lintseq_lsp.linters.grammar import newer_syntax
 
 
 @pytest.mark.parametrize(

@@ -1,26 +1,23 @@
-"""What commands share: reading files, stopping with one clear line, and showing steps to people."""
+"""What commands share: stopping with one clear line, and showing steps to people."""
 
-import codecs
 import contextlib
 import difflib
 import json
-import os
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import typer
 from rich.console import Console
 from rich.text import Text
 
-from lintseq_lsp.diffs import Diff, Malformed, render
-from lintseq_lsp.encoding import decode, encode
+from lintseq_lsp.diffs import Diff, Hunk, render
 from lintseq_lsp.errors import LintSeqError
-from lintseq_lsp.gate import Reason, Verdict
+from lintseq_lsp.formats.base import Malformed, changed_lines
 from lintseq_lsp.generation import Step
 from lintseq_lsp.linters.base import Finding
+from lintseq_lsp.reasons import Reason
 from lintseq_lsp.text import Document
+from lintseq_lsp.verdicts import Verdict
 
 PATIENCE = 20.0
 """Seconds that one check may take where nobody is typing."""
@@ -35,44 +32,12 @@ def clear_errors() -> Iterator[None]:
     try:
         yield
     except LintSeqError as error:
-        errors.print(Text(f"lintseq-lsp: {error}", style="red"), soft_wrap=True)
+        show_error(str(error))
         raise typer.Exit(2) from None
 
 
-def read_document(path: Path) -> Document:
-    """The file as it is, line ends and all, in the encoding that it declares."""
-    try:
-        text = decode(path.read_bytes())
-    except OSError as error:
-        raise LintSeqError(f"{path} cannot be read: {error.strerror}") from error
-    except SyntaxError as error:
-        raise LintSeqError(f"{path} cannot be read as text: {error.msg}") from error
-    if "\0" in text:
-        raise LintSeqError(f"{path} is a binary file")
-    return Document(text, None, str(path.resolve()))
-
-
-def has_bom(path: Path) -> bool:
-    with path.open("rb") as file:
-        return file.read(3) == codecs.BOM_UTF8
-
-
-def write_document(path: Path, text: str) -> None:
-    """Replaces the file atomically, its mode kept, through a link to where it leads."""
-    target = path.resolve()
-    try:
-        data = (codecs.BOM_UTF8 if has_bom(target) else b"") + encode(text)
-    except SyntaxError as error:
-        raise LintSeqError(f"{path} cannot be written: {error.msg}") from error
-    handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-        os.chmod(temporary, target.stat().st_mode & 0o7777)  # noqa: PTH101 - a name, not a Path
-        os.replace(temporary, target)  # noqa: PTH105
-    except OSError as error:
-        Path(temporary).unlink(missing_ok=True)
-        raise LintSeqError(f"{path} cannot be written: {error.strerror}") from error
+def show_error(message: str) -> None:
+    errors.print(Text(f"lintseq-lsp: {message}", style="red"), soft_wrap=True)
 
 
 def print_json(value: Any) -> None:
@@ -104,7 +69,7 @@ def verdict_word(verdict: Verdict) -> str:
 def show_step(step: Step) -> None:
     """A step as a coloured diff under its verdict."""
     show_verdict(f"step {step.number}", step.verdict)
-    show_diff(diff_text(step.diff, step.written))
+    show_diff(diff_text(step))
     show_findings(step.verdict)
 
 
@@ -137,5 +102,12 @@ def show_diff(diff: str) -> None:
         console.print(Text(f"  {line}", style=style))
 
 
-def diff_text(diff: Diff | Malformed, written: str) -> str:
-    return written if isinstance(diff, Malformed) else render(diff)
+def diff_text(step: Step) -> str:
+    """What a step changes, as a diff without context; what the model wrote, where that is no edit."""
+    if isinstance(step.edit, Malformed):
+        return step.written
+    hunks = []
+    for change in step.edit.changes:
+        first, end, lines = changed_lines(step.before, change)
+        hunks.append(Hunk(first, tuple(lines), tuple(step.before.lines[first:end])))
+    return render(Diff(tuple(hunks)))

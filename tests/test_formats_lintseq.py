@@ -1,4 +1,4 @@
-"""Prompts: what is shown is what was there, in every format."""
+"""LintSeq's format: what is shown is what was there, in every history, and an answer is its edit."""
 
 import pytest
 from hypothesis import given
@@ -6,27 +6,25 @@ from hypothesis import strategies as st
 from strategies import edited, lines
 
 from lintseq_lsp.diffs import Diff, Hunk, parse
-from lintseq_lsp.prompts import (
-    BOUNDARY,
+from lintseq_lsp.formats.lintseq import (
+    DIFF,
     END,
+    History,
     Opening,
-    PromptFormat,
     history,
     instruction_fragment,
     next_headers,
     open_block,
 )
 
-formats = st.sampled_from(PromptFormat)
+histories = st.sampled_from(History)
 
 
-@given(st.lists(lines, max_size=30), st.data(), formats)
-def test_the_history_builds_what_is_shown(
-    shown: list[str], data: st.DataObject, prompt_format: PromptFormat
-) -> None:
+@given(st.lists(lines, max_size=30), st.data(), histories)
+def test_the_history_builds_what_is_shown(shown: list[str], data: st.DataObject, told: History) -> None:
     above = data.draw(st.integers(0, len(shown)))
     built: list[str] = []
-    for fragment in history(shown, above, prompt_format):
+    for fragment in history(shown, above, told):
         diff = parse(fragment)
         assert isinstance(diff, Diff)
         assert diff.hunks[0].above <= len(built)
@@ -39,21 +37,21 @@ def test_typing_changes_the_history_only_at_its_end(shown: list[str], data: st.D
     """`suffix_first`: what was read before a line was typed above the cursor stays a prefix."""
     above = data.draw(st.integers(0, len(shown)))
     new = data.draw(lines)
-    before = history(shown, above, PromptFormat.SUFFIX_FIRST)
-    after = history([*shown[:above], new, *shown[above:]], above + 1, PromptFormat.SUFFIX_FIRST)
+    before = history(shown, above, History.SUFFIX_FIRST)
+    after = history([*shown[:above], new, *shown[above:]], above + 1, History.SUFFIX_FIRST)
     closed = len(before) - (above % 8 != 0)
     assert after[:closed] == before[:closed]
 
 
 def test_chunks_have_eight_lines() -> None:
-    fragments = history([f"x{number}" for number in range(20)], 10, PromptFormat.PAPER)
+    fragments = history([f"x{number}" for number in range(20)], 10, History.PAPER)
     assert [fragment.split("\n")[0] for fragment in fragments] == [
         "@@ -0,0 +1,8 @@",
         "@@ -8,0 +9,2 @@",
         "@@ -10,0 +11,8 @@",
         "@@ -18,0 +19,2 @@",
     ]
-    fragments = history([f"x{number}" for number in range(20)], 10, PromptFormat.SUFFIX_FIRST)
+    fragments = history([f"x{number}" for number in range(20)], 10, History.SUFFIX_FIRST)
     assert [fragment.split("\n")[0] for fragment in fragments] == [
         "@@ -0,0 +1,8 @@",
         "@@ -8,0 +9,2 @@",
@@ -62,9 +60,9 @@ def test_chunks_have_eight_lines() -> None:
     ]
 
 
-@pytest.mark.parametrize("prompt_format", PromptFormat)
-def test_an_empty_document_has_no_history(prompt_format: PromptFormat) -> None:
-    assert history([], 0, prompt_format) == []
+@pytest.mark.parametrize("told", History)
+def test_an_empty_document_has_no_history(told: History) -> None:
+    assert history([], 0, told) == []
 
 
 @given(
@@ -91,20 +89,18 @@ def test_an_open_block_reads_as_the_insertion_that_is_meant(
 
 @given(st.integers(0, 50), st.integers(1, 9), st.lists(st.integers(0, 50), max_size=4))
 def test_every_header_that_is_offered_is_well_formed(shown: int, most: int, places: list[int]) -> None:
-    headers = next_headers(shown, most)
-    assert headers[0] == END
+    end, headers = next_headers(shown, most)
+    assert end == (END,)
     assert parse(END) == Diff()
-    assert len(set(headers)) == len(headers) == 1 + (shown + 1) * most
-    for begin in headers[1:]:
+    assert len(set(headers)) == len(headers) == (shown + 1) * most
+    for begin in headers:
         diff = parse(f"{begin}x\n")
         assert isinstance(diff, Diff)
         assert 0 <= diff.hunks[0].above <= shown
-    restricted = next_headers(shown, 1, places)
-    assert [parse(f"{begin}x") for begin in restricted[1:]] == [
-        Diff((Hunk(place, ("x",)),)) for place in places
-    ]
+    _, restricted = next_headers(shown, 1, places)
+    assert [parse(f"{begin}x") for begin in restricted] == [Diff((Hunk(place, ("x",)),)) for place in places]
 
 
 def test_the_instruction_stands_apart() -> None:
-    assert instruction_fragment("  Sort it.\n\n") + BOUNDARY == "Sort it.\n<|diff|>"
-    assert instruction_fragment("") + BOUNDARY == "\n<|diff|>"
+    assert instruction_fragment("  Sort it.\n\n") + DIFF.text == "Sort it.\n<|diff|>"
+    assert instruction_fragment("") + DIFF.text == "\n<|diff|>"

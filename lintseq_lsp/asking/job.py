@@ -1,0 +1,110 @@
+"""One request while it is answered: the document, the bar for its edits, and what was tried so far."""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+from lintseq_lsp.backends.base import Backend, Sampling
+from lintseq_lsp.formats.base import TOKENS_A_LINE, PromptFormat, Question, Room, Task, View
+from lintseq_lsp.gate import Bar
+from lintseq_lsp.generation import Ended, Limits, Step, generate
+from lintseq_lsp.reasons import Reason
+from lintseq_lsp.settings import Settings
+from lintseq_lsp.suggestions import Evidence, Memory, Outcome, Suggestion
+from lintseq_lsp.text import Document
+from lintseq_lsp.verdicts import Verdict
+
+Cancelled = Callable[[], bool]
+
+EDIT_TOKENS = 160
+"""Room for one edit of a sequence."""
+
+
+class Clock:
+    """Milliseconds since a request began."""
+
+    def __init__(self) -> None:
+        self._start = time.perf_counter()
+
+    @property
+    def milliseconds(self) -> float:
+        return (time.perf_counter() - self._start) * 1000
+
+
+@dataclass
+class Job:
+    """`states` counts what was judged of what the model wrote; `rejected` are the verdicts against it."""
+
+    document: Document
+    bar: Bar
+    backend: Backend
+    memory: Memory
+    settings: Settings
+    prompt_format: PromptFormat
+    cancelled: Cancelled
+    clock: Clock
+    rejected: list[Verdict] = field(default_factory=list)
+    states: int = 0
+    _verdicts: dict[str, Verdict] = field(default_factory=dict)
+
+    def judge(self, candidate: Document) -> Verdict:
+        """The verdict on an edit of the document. The same text is judged once."""
+        verdict = self._verdicts.get(candidate.text)
+        if verdict is None:
+            verdict = self.bar.judge(candidate, self.cancelled)
+            self.note(candidate.text, verdict)
+        return verdict
+
+    def note(self, text: str, verdict: Verdict) -> None:
+        """Keeps the verdict on a text, or on what the model wrote where that is no edit."""
+        if text not in self._verdicts and not verdict.accepted:
+            self.rejected.append(verdict)
+        self._verdicts[text] = verdict
+
+    def ask(self, view: View, task: Task, lines: int, tokens: int | None = None) -> Question | None:
+        """For up to `lines` lines, and tokens for as many where their number is not given.
+
+        None when the model's context has no room for it.
+        """
+        room = Room(self.backend.context, lines, tokens or lines * TOKENS_A_LINE)
+        return self.prompt_format.ask(view, task, self.backend.count, room)
+
+    def steps(
+        self, question: Question | None, start: Document, limits: Limits, sampling: Sampling | None = None
+    ) -> Iterator[Step | Ended]:
+        """Every step from `start` on, as `generate` yields them, counted."""
+        if question is None:
+            yield Ended(Reason.LIMIT, start, 0, 0)
+            return
+        for item in generate(
+            question,
+            start,
+            self.backend,
+            self.bar,
+            limits=limits,
+            sampling=sampling,
+            cancelled=self.cancelled,
+        ):
+            if isinstance(item, Step):
+                self.states += 1
+                if not item.verdict.accepted:
+                    self.rejected.append(item.verdict)
+            yield item
+
+    def evidence(self, verdict: Verdict, states: int | None = None) -> Evidence:
+        """Of an accepted verdict, the last one on `states` states; without a number, on all so far."""
+        return Evidence.of(verdict, self.states if states is None else states, self.clock.milliseconds)
+
+    def outcome(self, reason: Reason, suggestions: Sequence[Suggestion] = (), detail: str = "") -> Outcome:
+        return Outcome(
+            tuple(suggestions),
+            reason,
+            detail,
+            tuple(self.rejected),
+            self.clock.milliseconds,
+        )
+
+    def broken(self) -> Outcome:
+        """Why nothing is offered for a document that does not parse."""
+        reason = Reason.NEWER_SYNTAX if self.bar.newer else Reason.BASE_DOES_NOT_PARSE
+        return self.outcome(reason, detail=self.bar.newer)

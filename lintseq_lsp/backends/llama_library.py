@@ -1,0 +1,161 @@
+"""llama.cpp itself: loaded quietly, its complaints kept, a model file opened, and its vocabulary read."""
+
+import ctypes
+import logging
+import os
+import re
+import unicodedata
+from functools import lru_cache
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lintseq_lsp.backends.base import Special
+from lintseq_lsp.backends.begins import Vocabulary
+from lintseq_lsp.errors import ModelError, ModelFileError, TokenizerError
+
+# Before llama.cpp is loaded. Its threads wait for each other hundreds of times a token. One that spins
+# takes the core from the thread it waits for as soon as the machine is busy (measured: a hundred times
+# slower), one that sleeps at once makes two threads slower than one: so they spin a little, then sleep.
+os.environ.setdefault("GOMP_SPINCOUNT", "2000")
+# An abort would start a debugger and print a stack with the user's text in it.
+os.environ.setdefault("GGML_NO_BACKTRACE", "1")
+
+import llama_cpp
+
+_FRAGMENTS = 4096  # texts whose tokens are remembered
+_LEVEL_ERROR = 4  # GGML_LOG_LEVEL_ERROR in ggml.h
+_MARKERS = llama_cpp.LLAMA_TOKEN_ATTR_CONTROL | llama_cpp.LLAMA_TOKEN_ATTR_USER_DEFINED
+
+_log = logging.getLogger(__name__)
+_errors: list[str] = []  # that llama.cpp logged since a call began
+
+
+def _take_log(level: int, text: bytes, _data: object) -> None:
+    if level == _LEVEL_ERROR or _log.isEnabledFor(logging.DEBUG):
+        message = text.decode("utf-8", "replace").strip()
+        if level == _LEVEL_ERROR:
+            _errors.append(message)
+        _log.debug("%s", message)
+
+
+_log_callback = llama_cpp.llama_log_callback(_take_log)  # llama.cpp keeps a pointer to it, not a reference
+llama_cpp.llama_log_set(_log_callback, ctypes.c_void_p(None))
+
+
+def begin_call() -> None:
+    """Forgets the complaints of earlier calls."""
+    _errors.clear()
+
+
+def reason() -> str:
+    """What llama.cpp complained of first since `begin_call`: what follows says only that it failed."""
+    return _errors[0] if _errors else "it gave no reason"
+
+
+def load(path: Path) -> llama_cpp.llama_model_p:
+    """Raises `ModelFileError`; llama.cpp itself checks that each tensor lies inside of the file."""
+    try:
+        with path.open("rb") as file:
+            magic = file.read(4)
+    except OSError as error:
+        raise ModelFileError(f"{path} cannot be read: {error.strerror}") from error
+    if magic != b"GGUF":
+        raise ModelFileError(f"{path} is no GGUF file")
+    params = llama_cpp.llama_model_default_params()
+    no_devices = (ctypes.c_void_p * 1)(None)
+    params.devices = ctypes.cast(no_devices, ctypes.c_void_p)
+    params.n_gpu_layers = 0
+    params.load_mode = llama_cpp.LLAMA_LOAD_MODE_MMAP
+    begin_call()
+    model: llama_cpp.llama_model_p | None = llama_cpp.llama_model_load_from_file(os.fsencode(path), params)
+    if model is None:
+        raise ModelFileError(f"{path} is damaged or incomplete: {reason()}")
+    return model
+
+
+class Tokenizer:
+    """The vocabulary of a model that is open: text to ids, and ids to the bytes that they write.
+
+    A special token is looked up by name (`id_of`). From then on no text becomes it, and it writes nothing.
+    """
+
+    def __init__(self, model: llama_cpp.llama_model_p, name: str) -> None:
+        vocab = llama_cpp.llama_model_get_vocab(model)
+        if vocab is None or llama_cpp.llama_vocab_type(vocab) == llama_cpp.LLAMA_VOCAB_TYPE_NONE:
+            raise TokenizerError(f"{name} has no vocabulary: convert the model with its tokenizer")
+        self._vocab = vocab
+        size = llama_cpp.llama_vocab_n_tokens(vocab)
+        self.ends = [id_ for id_ in range(size) if llama_cpp.llama_vocab_is_eog(vocab, id_)]
+        ends = set(self.ends)
+        self.texts = [b"" if id_ in ends else self._bytes(id_, special=False) for id_ in range(size)]
+        self._nfc = metadata(model, "lintseq.normalizer") == "NFC"
+        self._special: dict[str, int | None] = {}
+        self._guarded: list[str] = []  # texts that llama.cpp would take for a special token
+        self.ids = lru_cache(_FRAGMENTS)(self._ids)
+        self.vocabulary, self.silent = Vocabulary(self.texts), self._silent()
+
+    def id_of(self, special: Special) -> int | None:
+        """The id of a special token; None when the vocabulary has none of that name."""
+        if special.text not in self._special:
+            self._special[special.text] = self._find(special.text.encode())
+        return self._special[special.text]
+
+    def _find(self, text: bytes) -> int | None:
+        ids = self._encode(text, parse_special=True)
+        if len(ids) != 1 or self._bytes(ids[0], special=True) != text:
+            return None
+        (id_,) = ids
+        attributes = llama_cpp.llama_vocab_get_attr(self._vocab, id_)
+        if not attributes & _MARKERS:
+            return None
+        if attributes & llama_cpp.LLAMA_TOKEN_ATTR_USER_DEFINED:
+            self._guard(id_, text)
+        return id_
+
+    def _guard(self, id_: int, text: bytes) -> None:
+        """llama.cpp takes a user-defined token out of any text, and the model could write it as text."""
+        self._guarded.append(text.decode())
+        self.ids.cache_clear()
+        self.texts[id_] = b""
+        self.vocabulary, self.silent = Vocabulary(self.texts), self._silent()
+
+    def _silent(self) -> NDArray[np.bool_]:
+        return np.array([not text for text in self.texts])
+
+    def _ids(self, text: str) -> tuple[int, ...]:
+        if self._nfc:  # the tokenizer's own first step, which llama.cpp does not know
+            text = unicodedata.normalize("NFC", text)
+        parts = [text]
+        if self._guarded:  # what is text stays text when it is cut inside of each
+            cuts = [
+                match.start() + 1
+                for match in re.finditer(f"(?={'|'.join(map(re.escape, self._guarded))})", text)
+            ]
+            parts = [text[start:end] for start, end in pairwise([0, *cuts, len(text)])]
+        return tuple(id_ for part in parts for id_ in self._encode(part.encode("utf-8", "replace")))
+
+    def _encode(self, text: bytes, *, parse_special: bool = False) -> list[int]:
+        ids = (ctypes.c_int32 * (len(text) + 1))()
+        size = llama_cpp.llama_tokenize(self._vocab, text, len(text), ids, len(ids), False, parse_special)
+        if size < 0:
+            raise ModelError(f"llama.cpp cannot tokenise a text of {len(text)} bytes")
+        return list(ids[:size])
+
+    def _bytes(self, token: int, *, special: bool) -> bytes:
+        size = 64
+        while True:
+            buffer = ctypes.create_string_buffer(size)
+            written = llama_cpp.llama_token_to_piece(self._vocab, token, buffer, size, 0, special)
+            if written >= 0:
+                return buffer.raw[:written]
+            size = -written
+
+
+def metadata(model: llama_cpp.llama_model_p, key: str) -> str | None:
+    """A short value of the model file's metadata."""
+    buffer = ctypes.create_string_buffer(64)
+    size = llama_cpp.llama_model_meta_val_str(model, key.encode(), buffer, len(buffer))
+    return buffer.value.decode() if size >= 0 else None

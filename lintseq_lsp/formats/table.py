@@ -1,0 +1,38 @@
+"""The formats that there are, and which of them is a model's. A new one is a module and a row here."""
+
+from collections.abc import Callable, Mapping
+
+from lintseq_lsp.backends.base import Special
+from lintseq_lsp.errors import ModelFileError, TokenizerError
+from lintseq_lsp.formats.base import PromptFormat
+from lintseq_lsp.formats.lintseq import History, LintSeq
+
+_FORMATS: tuple[PromptFormat, ...] = (
+    # The first that fits counts, unless the model's file or its manifest names another.
+    LintSeq(History.PAPER),
+    LintSeq(History.WHOLE),
+    LintSeq(History.SUFFIX_FIRST),
+)
+
+FORMATS: Mapping[str, PromptFormat] = {prompt_format.name: prompt_format for prompt_format in _FORMATS}
+"""By name."""
+
+
+def detect(has: Callable[[Special], bool], name: str, wanted: str = "") -> PromptFormat:
+    """The format of the model `name`, whose vocabulary `has` tokens; the one that is `wanted`, if any.
+
+    Raises `TokenizerError` when none fits, `ModelFileError` for one that is not known.
+    """
+    if wanted and wanted not in FORMATS:
+        raise ModelFileError(
+            f"{name} wants the prompt format {wanted!r}, which this release does not know: update lintseq-lsp"
+        )
+    candidates = [FORMATS[wanted]] if wanted else _FORMATS
+    found = next((each for each in candidates if each.fits(has, name)), None)
+    if found is None:
+        raise TokenizerError(
+            f"no prompt format fits the vocabulary of {name}: without the token <|diff|> it is no "
+            "edit-sequence model, or its added tokens were lost when it was converted; choose another with "
+            "`lintseq-lsp model use`"
+        )
+    return found

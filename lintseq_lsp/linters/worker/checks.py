@@ -1,0 +1,203 @@
+"""Checks of texts, one after the other: the module's name, where its imports lead, and what came of it."""
+
+import contextlib
+import importlib.machinery
+import sys
+import traceback
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from astroid.brain import brain_numpy_utils
+from astroid.exceptions import AstroidError, AstroidSyntaxError
+from astroid.interpreter._import import spec
+
+from lintseq_lsp.encoding import encode
+from lintseq_lsp.linters.base import Check, Dependencies, Report, Texts, Tier
+from lintseq_lsp.linters.environment import MOST_NAMES
+from lintseq_lsp.linters.files import names_in
+from lintseq_lsp.linters.protocol import Setup, stamp
+from lintseq_lsp.linters.syntax import check_syntax, parse, syntax_finding, why_newer
+from lintseq_lsp.linters.worker.doubts import Doubts
+from lintseq_lsp.linters.worker.freshness import Modules
+from lintseq_lsp.linters.worker.library import Library
+from lintseq_lsp.linters.worker.passes import Pass, forget_builtins
+from lintseq_lsp.linters.worker.reading import ASKED, MANAGER, SOURCES, Builder
+
+UNNAMED = "untitled"
+WARM_UP = """\
+import abc
+import dataclasses
+import enum
+import typing
+
+
+class Base(abc.ABC):
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+
+@dataclasses.dataclass
+class Point:
+    x: int = 0
+    items: list[str] = dataclasses.field(default_factory=list)
+
+
+class Colour(enum.Enum):
+    RED = 1
+
+
+class Child(Base):
+    def run(self) -> typing.Iterator[int]:
+        with open(self.name, encoding="utf-8") as stream:
+            lines = [line.strip() for line in stream]
+        print(f"{len(lines)}", "%s" % self.name, "{}".format(Colour.RED.name))
+        try:
+            yield Point(1).x + missing
+        except (KeyError, OSError) as error:
+            raise ValueError("no") from error
+"""
+
+
+class Session:
+    """One PyLinter per tier, reused for all checks."""
+
+    def __init__(self, setup: Setup, standard: Sequence[str], own: Sequence[str], library: Library) -> None:
+        self._setup = setup
+        self._standard = tuple(standard)
+        self._own = tuple(own)
+        self._hooked: list[str] = []
+        self._roots = [Path(root) for root in setup.source_roots]
+        self._roots_and_packages = (*setup.source_roots, *setup.site_packages)
+        self._passes: dict[Tier, Pass] = {}
+        self._modules = Modules(setup, [*standard, *library.path])
+        self._library = library
+        self._doubts = Doubts(library)
+        forget_builtins(library.missing_builtins)
+        version = _numpy_version(setup.site_packages)
+        brain_numpy_utils._get_numpy_version = lambda: version
+        if setup.python_version is not None:
+            more = _suffixes(setup.python_version)
+            spec.ImportlibFinder._SUFFIXES = [*spec.ImportlibFinder._SUFFIXES, *more]
+
+    def warm(self) -> str | None:
+        """Loads what checks need; the reason when that fails."""
+        try:
+            for tier in (Tier.NAMES, Tier.PYLINT):
+                self._pass(tier)
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - a trusted configuration may do anything
+            return f"pylint could not be set up: {type(error).__name__}: {error}"
+        return self.check(Check(WARM_UP)).failure
+
+    def preload(self, name: str) -> None:
+        with contextlib.suppress(AstroidError):
+            MANAGER.ast_from_module_name(name)
+
+    def learn(self, texts: Texts, dropped: Iterable[str]) -> None:
+        """Texts that count instead of files from now on, and the paths of those that do not any more."""
+        if SOURCES.update(texts, dropped):
+            self._modules.move()
+
+    def check(self, check: Check) -> Report:
+        """Never raises, but for the process's end: a crash of the linter is a `failure`."""
+        text = check.text.replace("\r\n", "\n").replace("\r", "\n")
+        try:
+            if check.tier <= Tier.SYNTAX:
+                return check_syntax(text, check.path)
+            return self._lint(text, check.path, check.tier, check.indent)
+        except Exception as error:  # noqa: BLE001 - the boundary: whatever it is, the gate rejects
+            self._passes.clear()  # a checker that was left in the middle keeps a wrong state
+            self._modules.clear()
+            place = traceback.extract_tb(error.__traceback__)[-1]
+            where = f"{Path(place.filename).name}:{place.lineno}"
+            return Report(tier=check.tier, failure=f"the linter crashed: {type(error).__name__} in {where}")
+
+    def _lint(self, text: str, path: str, tier: Tier, indent: str) -> Report:
+        tree, broken = parse(text, self._library.python)
+        if tree is None:
+            newer = why_newer(text, broken, self._library.wanted)
+            return Report(broken, tier, parsed=False, newer=newer)
+        try:
+            source = encode(text)
+        except SyntaxError as error:
+            return Report((syntax_finding(error),), tier, parsed=False)
+        one_pass = self._pass(tier)
+        if self._setup.configuration_folder is None:  # else the project's configuration says it
+            one_pass.indent_by(indent)
+        name, extra = self._module_name(path)
+        self._modules.forget_stale(name, extra)
+        sys.path[:] = self._search_path(extra)
+        folders = [
+            str(Path(path).parent) if path else "",
+            *self._roots_and_packages,
+            *([extra] if extra else []),
+        ]
+        searched = {folder: stamp(folder) for folder in folders if folder}
+        ASKED.clear()
+        builder, depends = Builder(MANAGER), Dependencies()
+        try:
+            module = builder.string_build(text, name, path or None)
+            module.file_bytes = source
+            findings = one_pass.run(module, name, path or UNNAMED)
+        except AstroidSyntaxError as error:
+            return Report((syntax_finding(error.error),), tier, parsed=False)
+        finally:
+            builder.take_back()
+            self._modules.track(name)
+            depends = self._modules.read_since(searched)
+            self._modules.forget(name)
+        if one_pass.is_off:
+            return check_syntax(text, path)
+        return Report((*findings, *broken), tier, dependencies=depends, unknown=one_pass.unknown)
+
+    def _pass(self, tier: Tier) -> Pass:
+        if tier not in self._passes:
+            ours = [*self._standard, *self._own]
+            sys.path[:] = ours  # pylint derives the names of its own modules from it
+            self._passes[tier] = Pass(tier, self._setup, self._doubts)
+            base = Path(self._setup.configuration_folder or "")
+            self._hooked = [str(base / folder) for folder in sys.path if folder not in ours]  # by init-hook
+        return self._passes[tier]
+
+    def _search_path(self, extra: str | None) -> list[str]:
+        """Where astroid looks; the standard library first, so that no file of the user's shadows it."""
+        users = [*self._setup.source_roots, *self._hooked, *self._setup.site_packages]
+        return [*self._library.path, *users, *([extra] if extra else [])]
+
+    def _module_name(self, path: str) -> tuple[str, str | None]:
+        """The dotted name of the module at `path`, and its folder when no source root holds it."""
+        if not path:
+            return UNNAMED, None
+        file = Path(path).absolute()
+        holders = [root for root in self._roots if file.is_relative_to(root)]
+        extra = None
+        if holders:
+            root = max(holders, key=lambda holder: len(holder.parts))
+        else:
+            root = file.parent
+            while SOURCES.is_file(str(root / "__init__.py")) and root != root.parent:
+                root = root.parent
+            extra = str(root)
+        parts = list(file.relative_to(root).with_suffix("").parts)
+        if parts[-1] == "__init__" and len(parts) > 1:
+            parts.pop()
+        # Not a name that the standard library has: astroid itself looks up `typing` by name.
+        if parts[0] in sys.stdlib_module_names or parts[0] in sys.builtin_module_names:
+            parts[0] = f"_{parts[0]}_of_the_workspace"
+        return ".".join(parts), extra
+
+
+def _suffixes(version: Sequence[int]) -> list[tuple[str, spec.ModuleType]]:
+    """The names of extension modules for another Python: looked for, never loaded."""
+    ours, theirs = (f"{major}{minor}" for major, minor in (sys.version_info[:2], version))
+    names = [suffix.replace(ours, theirs) for suffix in importlib.machinery.EXTENSION_SUFFIXES]
+    return [(name, spec.ModuleType.C_EXTENSION) for name in names]
+
+
+def _numpy_version(folders: Sequence[str]) -> tuple[str, ...]:
+    """As astroid wants it, read from a folder's name: astroid itself would import numpy."""
+    for folder in folders:
+        with contextlib.suppress(OSError, ValueError):
+            for name in names_in(folder, MOST_NAMES):
+                if name.startswith("numpy-") and name.endswith(".dist-info"):
+                    return tuple(name.removeprefix("numpy-").removesuffix(".dist-info").split("."))
+    return ("0", "0", "0")

@@ -1,0 +1,146 @@
+"""Which of pylint's findings are not known to be true: what they rest on cannot be known here.
+
+Each doubt is a reason for people. Deliberately absent: how pylint comes to a finding.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from astroid import bases, nodes
+from astroid.exceptions import AstroidError
+
+from lintseq_lsp.linters.worker import unseen
+from lintseq_lsp.linters.worker.guards import is_off
+from lintseq_lsp.linters.worker.library import Library
+from lintseq_lsp.linters.worker.reading import MANAGER
+
+_MEMBERS = "no-member"
+_OF_COMPILED = "c-extension-no-member"  # no error, but pylint's own doubt
+_IMPORTED = ("no-name-in-module", "import-error")
+_UNDEFINED = ("undefined-variable", "undefined-all-variable")
+_ARGUMENTS = (
+    "no-value-for-parameter",
+    "too-many-function-args",
+    "redundant-keyword-arg",
+    "unexpected-keyword-arg",
+    "missing-kwoa",
+)
+_ABILITIES = {
+    "not-callable": "__call__",
+    "not-context-manager": "__enter__",
+    "not-async-context-manager": "__aenter__",
+    "not-an-iterable": "__iter__",
+    "not-a-mapping": "__getitem__",
+    "unsubscriptable-object": "__getitem__",
+    "unsupported-assignment-operation": "__setitem__",
+    "unsupported-delete-operation": "__delitem__",
+    "unsupported-membership-test": "__contains__",
+    "unsupported-binary-operation": "",
+    "invalid-unary-operand-type": "",
+}
+"""Findings that something cannot be used in a way, and the member that it would need ("" for one of many)."""
+
+DOUBTED = frozenset({_MEMBERS, _OF_COMPILED, *_IMPORTED, *_UNDEFINED, *_ARGUMENTS, *_ABILITIES})
+
+_DYNAMIC = "names may be made while it runs"
+_GUARDED = "that does not run on this machine and Python"
+
+
+class Doubts:
+    """Those about the findings of checks with one environment."""
+
+    def __init__(self, library: Library) -> None:
+        self._library = library
+
+    def about(self, symbol: str, node: nodes.NodeNG, args: Any) -> str | None:
+        """Why the finding is not known to be true; None when it is."""
+        try:
+            return self._about(symbol, node, args)
+        except (AstroidError, RecursionError):
+            return None
+
+    def _about(self, symbol: str, node: nodes.NodeNG, args: Any) -> str | None:
+        if symbol in (_MEMBERS, *_IMPORTED) and is_off(node, self._library.python):
+            return _GUARDED
+        if symbol == _OF_COMPILED:
+            return _DYNAMIC
+        if symbol == _MEMBERS:
+            return self._of_values(unseen.infer(node.expr), node.attrname)
+        if symbol == "no-name-in-module":
+            name, origin = args
+            if isinstance(node, nodes.Import) and unseen.registers_modules(origin):
+                return _DYNAMIC
+            return self._of_module(MANAGER.astroid_cache.get(origin), name)
+        if symbol == "import-error":
+            return self._of_import(str(args).strip("'\""))
+        if symbol in _UNDEFINED:
+            name = args[0] if isinstance(args, tuple) else args
+            if self._library.is_newer_builtin(name):
+                return self._library.unread
+            return _DYNAMIC if unseen.star_is_open(node.root(), name) else None
+        if symbol in _ARGUMENTS:
+            return self._of_call(unseen.infer(node.func)) if isinstance(node, nodes.Call) else None
+        return self._of_values(
+            [value for each in _parts(node) for value in unseen.infer(each)], _ABILITIES[symbol]
+        )
+
+    def _of_module(self, module: nodes.Module | None, name: str) -> str | None:
+        if module is None or unseen.may_have(module, name):
+            return _DYNAMIC
+        parts = (module, *unseen.stars(module))
+        return self._library.unread if any(map(self._library.is_unread, parts)) else None
+
+    def _of_import(self, name: str) -> str | None:
+        if self._library.is_unknown(name):
+            return self._library.unread
+        parts = name.split(".")
+        parents = (".".join(parts[:count]) for count in range(1, len(parts)))
+        return _DYNAMIC if any(unseen.registers_modules(parent) for parent in parents) else None
+
+    def _of_values(self, values: Iterable[Any], name: str) -> str | None:
+        for value in values:
+            if isinstance(value, nodes.Module):
+                if (doubt := self._of_module(value, name)) is not None:
+                    return doubt
+            elif unseen.may_have(value, name):
+                return _DYNAMIC
+            elif (cls := _class_of(value)) is not None and self._library.is_unread_member(
+                [cls, *unseen.ancestors(cls)], name
+            ):
+                return self._library.unread
+        return None
+
+    def _of_call(self, called: Sequence[Any]) -> str | None:
+        for value in called:
+            code = value._proxied if isinstance(value, bases.Proxy) else value
+            while isinstance(code, bases.Proxy):
+                code = code._proxied
+            if isinstance(code, nodes.ClassDef) and unseen.may_have(code, "__init__"):
+                return _DYNAMIC
+            if isinstance(code, nodes.NodeNG) and self._library.is_unread(code.root()):
+                return self._library.unread
+        return None
+
+
+def _class_of(value: Any) -> nodes.ClassDef | None:
+    if isinstance(value, bases.Instance):
+        value = value._proxied
+    return value if isinstance(value, nodes.ClassDef) else None
+
+
+def _parts(node: nodes.NodeNG) -> list[nodes.NodeNG]:
+    """What of a node a finding may be about."""
+    match node:
+        case nodes.Call():
+            return [node.func]
+        case nodes.With():
+            return [item for item, _ in node.items]
+        case nodes.BinOp():
+            return [node.left, node.right]
+        case nodes.AugAssign():
+            return [node.target, node.value]
+        case nodes.UnaryOp():
+            return [node.operand]
+        case nodes.Compare():
+            return [node.left, *(each for _, each in node.ops)]
+    return [node]

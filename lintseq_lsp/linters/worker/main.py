@@ -1,0 +1,141 @@
+"""The loop of the linter's own process: messages on standard input, answers on standard output.
+
+Nothing of the user's is executed here, and nothing because the user's text names it: astroid finds
+modules and reads them as text (reading.py), and the process imports nothing after its start; only a
+trusted workspace's pylint configuration may import more. Deliberately absent: policy, and time limits.
+"""
+
+import dataclasses
+import gc
+import os
+import queue
+import threading
+import warnings
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from lintseq_lsp.linters.base import Check, Report, Tier
+from lintseq_lsp.linters.environment import find_environment
+from lintseq_lsp.linters.files import Opener
+from lintseq_lsp.linters.imports import Imports
+from lintseq_lsp.linters.protocol import Setup, read_message, write_message
+from lintseq_lsp.linters.worker.checks import Session
+from lintseq_lsp.linters.worker.library import Library
+from lintseq_lsp.linters.worker.reading import MOST_SOURCE, confine, look_through_sources
+
+PRELOADED = (
+    *(
+        "os",
+        "sys",
+        "re",
+        "json",
+        "pathlib",
+        "collections",
+        "collections.abc",
+        "functools",
+        "itertools",
+        "time",
+    ),
+    *("math", "random", "logging", "datetime", "contextlib", "argparse", "subprocess", "threading", "io"),
+    *("string", "copy", "shutil", "tempfile", "inspect", "warnings", "unittest", "asyncio"),
+)
+"""Read while nothing is asked, so that the first check of a file that imports them is not the slow one."""
+
+
+def main(standard: Sequence[str], own: Sequence[str]) -> None:
+    """Answers messages on standard input until it closes. The first one is the `Setup`.
+
+    `standard` is the standard library's path, `own` where pylint and our other dependencies are.
+    """
+    messages, answers = _private_pipes()
+    setup = Setup(**(read_message(messages) or {}))
+    trusted = setup.configuration_folder is not None
+    warnings.simplefilter("ignore")
+    told: Sequence[str] = ()
+    if setup.search is not None:
+        setup, told = _searched(setup, setup.search, own)
+    version = None if setup.python_version is None else (setup.python_version[0], setup.python_version[1])
+    library = Library(version, setup.standard_library, standard, setup.site_packages)
+    imports = Imports(standard)
+    imports.load()
+    if trusted:
+        imports.trust([*own, *setup.source_roots, *setup.site_packages])
+    opener = Opener(MOST_SOURCE)
+    confine(opener)
+    look_through_sources(library)
+    session = Session(setup, standard, own, library)
+    failure = session.warm()
+    if not trusted:
+        imports.close()
+    told = [*told, *opener.take_refused()]
+    write_message(answers, {"failure": failure, "process": os.getpid(), "warnings": told})
+    _silence_stderr()
+    checks: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
+    threading.Thread(target=_receive, args=(messages, checks), daemon=True).start()
+    ahead = list(reversed(PRELOADED))
+    while True:
+        try:
+            asked = checks.get(block=not ahead)
+        except queue.Empty:
+            session.preload(ahead.pop())
+            if not ahead:
+                gc.collect()
+                gc.freeze()  # else every full collection walks the standard library's trees
+            continue
+        session.learn(asked["modules"], asked["dropped"])
+        check = Check(asked["text"], asked["path"], Tier(asked["tier"]), indent=asked["indent"])
+        report = session.check(check)
+        write_message(answers, {**_answer(report), "warnings": opener.take_refused()})
+
+
+def _answer(report: Report) -> dict[str, Any]:
+    """The report as the pool gets it, which has the texts of modules itself."""
+    return {
+        "findings": [dataclasses.asdict(finding) for finding in report.findings],
+        "tier": report.tier,
+        "parsed": report.parsed,
+        "failure": report.failure,
+        "unknown": report.unknown,
+        "newer": report.newer,
+        "files": report.dependencies.files,
+        "read": list(report.dependencies.texts),
+    }
+
+
+def _searched(setup: Setup, search: Mapping[str, Any], own: Sequence[str]) -> tuple[Setup, tuple[str, ...]]:
+    """The setup with the environment that is found, and the search's warnings."""
+    folder, setting = search["workspace_folder"], search["setting"]
+    found = find_environment(folder and Path(folder), setting, own=map(Path, own))
+    return dataclasses.replace(
+        setup,
+        source_roots=[str(path) for path in found.source_roots],
+        site_packages=[str(path) for path in found.site_packages],
+        python_version=None if found.origin == "server" else found.python_version,
+        standard_library=None if found.standard_library is None else str(found.standard_library),
+    ), found.warnings
+
+
+def _private_pipes() -> tuple[BinaryIO, BinaryIO]:
+    """The pool's two pipes on descriptors of their own, so that no print can get between messages."""
+    messages = os.fdopen(os.dup(0), "rb")
+    answers = os.fdopen(os.dup(1), "wb")
+    null = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(null, 0)
+    os.close(null)
+    os.dup2(2, 1)
+    return messages, answers
+
+
+def _silence_stderr() -> None:
+    """Once started, what pylint prints may hold the user's text."""
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, 1)
+    os.dup2(null, 2)
+    os.close(null)
+
+
+def _receive(messages: BinaryIO, checks: "queue.SimpleQueue[dict[str, Any]]") -> None:
+    while (message := read_message(messages)) is not None:
+        checks.put(message)
+    os._exit(0)  # the server is gone, also when a check is still running

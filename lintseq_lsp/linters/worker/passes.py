@@ -1,0 +1,239 @@
+"""pylint itself: one linter for each tier, with LintSeq's messages, and without the work of others."""
+
+import contextlib
+import re
+import tokenize
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from astroid import nodes
+from pylint.checkers import BaseChecker, BaseRawFileChecker, BaseTokenChecker, utils
+from pylint.checkers.classes.class_checker import ClassChecker, ScopeAccessMap
+from pylint.checkers.format import FormatChecker
+from pylint.config.config_initialization import _config_initialization
+from pylint.config.find_default_config_files import find_default_config_files
+from pylint.lint import PyLinter
+from pylint.reporters import CollectingReporter
+from pylint.utils import ASTWalker, FileState, LinterStats
+
+from lintseq_lsp.errors import LinterError
+from lintseq_lsp.linters.base import Finding, Tier
+from lintseq_lsp.linters.protocol import Setup
+from lintseq_lsp.linters.worker.doubts import DOUBTED, Doubts
+
+EXTRA_MESSAGES = frozenset({"W0311", "W0231"})
+NAMES_MESSAGES = frozenset({"E0001", "E0601", "E0602", "E0603", "E0606"})
+ESSENTIAL_MESSAGES = EXTRA_MESSAGES | NAMES_MESSAGES | {"E0102", "E0203", "E0401", "E0702", "E1101", "E1305"}
+"""One of each part of pylint, which only prints when a part of it cannot be loaded."""
+
+ALWAYS_MESSAGES = frozenset({"E0001"})
+"""What not even a trusted configuration can switch off, beside the fatal ones."""
+
+# Hints ("maybe 'x'?") would make an old finding look new as soon as a similar name appears.
+OPTIONS = ("--unsafe-load-any-extension=no", "--missing-member-hint=no")
+
+
+class Pass:
+    """One PyLinter with the messages of a tier, and its walker, which costs more to build than to run."""
+
+    def __init__(self, tier: Tier, setup: Setup, doubts: Doubts) -> None:
+        self._linter = linter = _linter(setup)
+        self._messages = linter.wanted = _messages(linter, tier)
+        # E00 is about pylint itself, and syntax.
+        self._refusable = [each for each in self._messages if each[0] == "E" and not each.startswith("E00")]
+        self._ends = [1]  # lines of the first and the last statement
+        for definition in linter.msgs_store.messages:
+            linter._msgs_state[definition.msgid] = definition.msgid in self._messages
+        linter.doubts = doubts
+        linter.initialize()
+        self._walker = ASTWalker(linter)
+        self._checkers: list[BaseChecker] = linter.prepare_checkers()
+        for checker in self._checkers:
+            if isinstance(checker, FormatChecker):
+                checker.__class__ = _Indentation
+            checker.open()
+            self._walker.add_checker(checker)
+
+    @property
+    def unknown(self) -> tuple[str, ...]:
+        """What the last run would have found, if that were known to be true, with the reasons."""
+        return tuple(dict.fromkeys(self._linter.withheld))
+
+    @property
+    def is_off(self) -> bool:
+        """Whether the last text, or the configuration, had nothing looked at by pylint."""
+        if self._linter._ignore_file:
+            return True
+        enabled = self._linter.is_message_enabled
+        return not any(enabled(msgid, line) for msgid in self._refusable for line in self._ends)
+
+    def indent_by(self, indent: str) -> None:
+        """What one level is to be indented by from now on."""
+        self._linter.config.indent_string = indent
+
+    def run(self, module: nodes.Module, name: str, path: str) -> tuple[Finding, ...]:
+        """The findings; what is in `unknown` is none of them."""
+        linter = self._linter
+        linter.reporter.messages = []
+        linter.withheld = []
+        self._ends = [node.fromlineno for node in (*module.body[:1], *module.body[-1:])] or [1]
+        linter.stats = LinterStats()
+        linter._by_id_managed_msgs.clear()
+        linter.set_current_module(name, path)
+        linter.file_state = _FileState(name, linter.msgs_store, module)
+        linter.current_file = module.file
+        linter._ignore_file = False
+        for checker in self._checkers:
+            checker.open()
+            if isinstance(checker, ClassChecker):
+                checker._accessed = ScopeAccessMap()  # never reset by pylint, holds every class seen
+        linter.check_astroid_module(
+            module,
+            self._walker,
+            [checker for checker in self._checkers if isinstance(checker, BaseRawFileChecker)],
+            [checker for checker in self._checkers if isinstance(checker, BaseTokenChecker)],
+        )
+        for checker in reversed(self._checkers):
+            checker.close()
+        found = tuple(
+            Finding(message.symbol, message.msg_id, message.msg, max(message.line, 1), max(message.column, 0))
+            for message in linter.reporter.messages
+            if message.msg_id in self._messages
+        )
+        linter.reporter.messages = []
+        return found
+
+
+class _Linter(PyLinter):
+    """Takes pragmas as pylint does, without the work that only other messages than `wanted` need."""
+
+    wanted: frozenset[str] = frozenset()
+    doubts: Doubts | None = None
+    withheld: Sequence[str] = ()
+
+    def add_message(
+        self,
+        msgid: str,
+        line: int | None = None,
+        node: nodes.NodeNG | None = None,
+        args: Any | None = None,
+        *rest: Any,
+        **options: Any,
+    ) -> None:
+        """Keeps back what is not known to be true, with the reason."""
+        if self.doubts is not None and msgid in DOUBTED and node is not None:
+            doubt = self.doubts.about(msgid, node, args)
+            if doubt is not None:
+                msgid = "no-member" if msgid == "c-extension-no-member" else msgid  # without its advice
+                message = self.msgs_store.get_message_definitions(msgid)[0].msg
+                self.withheld = [*self.withheld, f"{message % args if args else message}: {doubt}"]
+                return
+        super().add_message(msgid, line, node, args, *rest, **options)
+
+    def process_tokens(self, tokens: list[tokenize.TokenInfo]) -> None:
+        super().process_tokens([_pragma_alone(token) for token in tokens])
+
+    def _set_msg_status(
+        self,
+        msgid: str,
+        enable: bool,
+        scope: str = "package",
+        line: int | None = None,
+        ignore_unknown: bool = False,
+    ) -> None:
+        if scope == "package":  # of the options
+            super()._set_msg_status(msgid, enable, scope, line, ignore_unknown)
+            return
+        for definition in self._get_messages_to_set(msgid, enable, ignore_unknown):
+            if definition.msgid in self.wanted:
+                self._set_one_msg_status(scope, definition, line, enable)
+
+
+_PRAGMA = re.compile(r"#[^#]*?\b(pylint:[^#;][^#]*)")
+
+
+def _pragma_alone(token: tokenize.TokenInfo) -> tokenize.TokenInfo:
+    """A comment as short as it may be for pylint, whose own pattern is cubic in its `#`.
+
+    Where there are several pragmas, the last `#` with one behind it counts, and behind that the first one.
+    """
+    if token.type != tokenize.COMMENT:
+        return token
+    pragmas = _PRAGMA.findall(token.string)
+    return token._replace(string=f"#{pragmas[-1]}" if pragmas else "#")
+
+
+class _FileState(FileState):
+    """Looks for a pragma's line in the statements that hold it: pylint walks all, for each message."""
+
+    def _set_state_on_block_lines(
+        self, msgs_store: Any, node: nodes.NodeNG, msg: Any, msg_state: dict[int, bool]
+    ) -> None:
+        if node.is_statement:
+            decorators = getattr(node, "decorators", None)
+            first, last = (decorators or node).lineno, node.end_lineno
+            if not any(first <= line <= last for line in msg_state):
+                return
+        super()._set_state_on_block_lines(msgs_store, node, msg, msg_state)
+
+
+class _Indentation(FormatChecker):
+    """Of pylint's checker of lines, statements and parentheses, what finds bad indentation.
+
+    The rest of it only finds what is not wanted, and goes back over long lines.
+    """
+
+    _DEEPEST = 1000  # characters: pylint copies a line for each level
+
+    visit_default = None  # type: ignore[assignment]  # else it is called for each node
+
+    def new_line(self, *_: object) -> None:
+        """No length, no end and no blanks of a line."""
+
+    def _check_keyword_parentheses(self, *_: object) -> None:
+        """No superfluous parentheses."""
+
+    def check_indent_level(self, string: str, expected: int, line_num: int) -> None:
+        super().check_indent_level(string[: self._DEEPEST], expected, line_num)
+
+
+def forget_builtins(names: Iterable[str]) -> None:
+    """Those that the project's Python has not."""
+    for name in names:
+        utils.builtins.pop(name, None)  # type: ignore[attr-defined]
+
+
+def _linter(setup: Setup) -> _Linter:
+    """One with our options over the project's (trusted), or over none at all."""
+    reporter = CollectingReporter()
+    linter = _Linter(reporter=reporter)
+    linter.load_default_plugins()
+    missing = ESSENTIAL_MESSAGES - {definition.msgid for definition in linter.msgs_store.messages}
+    if missing:
+        raise LinterError(f"pylint is incomplete: it does not know {', '.join(sorted(missing))}")
+    options = list(OPTIONS)
+    if setup.python_version is not None:
+        options.append("--py-version=" + ".".join(map(str, setup.python_version)))
+    if setup.configuration_folder is None:
+        _config_initialization(linter, options, reporter, config_file=None)
+    else:
+        with contextlib.chdir(setup.configuration_folder):  # what hooks and plugins expect
+            file = next(find_default_config_files(), None)
+            _config_initialization(linter, options, reporter, config_file=file)
+    linter.config.generated_members = [*linter.config.generated_members, "cv2.*"]
+    return linter
+
+
+def _messages(linter: PyLinter, tier: Tier) -> frozenset[str]:
+    """LintSeq's set, less what a trusted configuration has disabled."""
+    wanted = {
+        definition.msgid
+        for definition in linter.msgs_store.messages
+        if definition.msgid[0] in "EF" or definition.msgid in EXTRA_MESSAGES
+    }
+    kept = {
+        msgid
+        for msgid in wanted
+        if msgid[0] == "F" or msgid in ALWAYS_MESSAGES or linter.is_message_enabled(msgid)
+    }
+    return frozenset(kept & NAMES_MESSAGES if tier == Tier.NAMES else kept)

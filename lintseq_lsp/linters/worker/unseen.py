@@ -1,0 +1,300 @@
+"""What pylint has not seen the whole of: modules and classes that get names while they run.
+
+Extension modules, module `__getattr__`, `globals()` that is written to, `setattr` in metaclasses and
+decorators, star imports of such modules. That something is missing there is not known to be true.
+Recognised in astroid's trees; nothing is run. Deliberately absent: which findings that concerns.
+"""
+
+import contextlib
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any
+
+from astroid import bases, nodes, objects
+from astroid.const import Context
+from astroid.exceptions import AstroidError
+from astroid.util import UninferableBase
+
+from lintseq_lsp.linters.worker.reading import MANAGER, OPAQUE
+
+_READS = frozenset({"get", "keys", "items", "values", "copy", "__contains__"})
+_READERS = frozenset({"dict", "eval", "iter", "len", "list", "print", "set", "sorted", "tuple"})
+_READING = (
+    nodes.Compare,
+    nodes.Keyword,
+    nodes.For,
+    nodes.Comprehension,
+    nodes.BinOp,
+    nodes.Return,
+    nodes.Dict,
+)
+_STARS = 20  # star imports that are followed
+
+
+@dataclass(slots=True)
+class Names:
+    """What something may have beside what is written there: some names, or any."""
+
+    any: bool = False
+    names: set[str] = field(default_factory=set)
+
+    def __contains__(self, name: str) -> bool:
+        return self.any or name in self.names
+
+    def add(self, other: "Names") -> None:
+        self.any |= other.any
+        self.names |= other.names
+
+
+def infer(node: nodes.NodeNG) -> list[Any]:
+    """All that a node may be; nothing where that cannot be found out."""
+    try:
+        return list(node.infer())
+    except (AstroidError, RecursionError):
+        return []
+
+
+def forget() -> None:
+    """Trees are let go, and what star imports lead to may change."""
+    for cache in (_in_module, _in_class, _given_by, _by_setattr, _star_imports):
+        cache.cache_clear()
+
+
+def may_have(value: Any, name: str) -> bool:
+    """Whether a value of astroid's may have a member that its tree does not show."""
+    if isinstance(value, nodes.Module):
+        return _module_may_have(value, name)
+    if isinstance(value, objects.Super):
+        value = value.type
+    if isinstance(value, bases.Instance):
+        value = value._proxied
+    if isinstance(value, nodes.ClassDef):
+        return any(name in _in_class(each) for each in (value, *ancestors(value)))
+    return False
+
+
+def has_any_names(value: Any) -> bool:
+    """Whether nothing can be said of what a value has, not even of one name."""
+    return may_have(value, "")
+
+
+def ancestors(cls: nodes.ClassDef) -> list[nodes.ClassDef]:
+    try:
+        return list(cls.ancestors())
+    except (AstroidError, RecursionError):
+        return []
+
+
+def _module_may_have(module: nodes.Module, name: str) -> bool:
+    if getattr(module, OPAQUE, False):
+        return True
+    if _is_trusted(module):
+        return False
+    stub = str(module.file or "").endswith(".pyi")
+    return (stub and name.startswith("__")) or _in_module(module).any or star_is_open(module)
+
+
+def star_is_open(module: nodes.Module, name: str | None = None) -> bool:
+    """Whether star imports may bring in any name, or such a `name` that astroid leaves out."""
+    todo, done = [module], set[nodes.Module]()
+    while todo and len(done) < _STARS:
+        for origin in stars(todo.pop()):
+            if origin in done:
+                continue
+            if _is_trusted(origin):
+                continue
+            if getattr(origin, OPAQUE, False) or _in_module(origin).any:
+                return True
+            if name is not None and name in origin.locals and "__all__" in origin.locals:
+                return True  # `__all__` is made of several parts
+            done.add(origin)
+            todo.append(origin)
+    return False
+
+
+def stars(module: nodes.Module) -> Iterator[nodes.Module]:
+    """The modules that are imported with a star."""
+    for node in _star_imports(module):
+        with contextlib.suppress(AstroidError, RecursionError):
+            yield node.do_import_module()
+
+
+@lru_cache(maxsize=256)
+def _star_imports(module: nodes.Module) -> list[nodes.ImportFrom]:
+    return [node for node in module.nodes_of_class(nodes.ImportFrom) if node.names[0][0] == "*"]
+
+
+def registers_modules(name: str) -> bool:
+    """Whether a package may have modules that lie nowhere: of its own making, or compiled into it."""
+    try:
+        module = MANAGER.ast_from_module_name(name)
+    except (AstroidError, RecursionError):
+        return False
+    if _is_trusted(module):
+        return False
+    return getattr(module, OPAQUE, False) or "sys.modules" in _in_module(module).names
+
+
+@lru_cache(maxsize=256)
+def _in_module(module: nodes.Module) -> Names:
+    found = Names(any="__getattr__" in module.locals)
+    for node in module.nodes_of_class((nodes.Call, nodes.Subscript, nodes.AssignName)):
+        if isinstance(node, nodes.AssignName):
+            if node.name == "__path__":
+                found.names.add("sys.modules")
+        elif isinstance(node, nodes.Subscript):
+            if node.value.as_string() == "sys.modules":
+                found.any |= node.slice.as_string() == "__name__"
+                found.names.add("sys.modules")
+        elif _called(node) == "globals":
+            found.any |= _is_written(node)
+        elif _called(node) in ("locals", "vars", "exec"):
+            found.any |= node.frame() is module and (_called(node) == "exec" or _is_written(node))
+        elif _called(node) in ("initpkg", "apipkg.initpkg"):
+            found.any = True
+    return found
+
+
+@lru_cache(maxsize=1024)
+def _in_class(cls: nodes.ClassDef) -> Names:
+    """What a class of its own, its metaclass and its decorators may add to what is written in it."""
+    found = Names()
+    root = cls.root()
+    if _is_trusted(root):
+        return found
+    found.add(_in_its_own(cls))
+    found.add(_by_setattr(root).get(cls, Names()))
+    for each in cls.decorators.nodes if cls.decorators else ():
+        found.add(_by_decorator(each))
+    try:
+        metaclass = cls.metaclass()
+    except (AstroidError, RecursionError):
+        metaclass = None
+    if isinstance(metaclass, nodes.ClassDef):
+        for part in (metaclass, *ancestors(metaclass)):
+            if not _is_trusted(part.root()):
+                found.add(_given_by(part))
+    elif metaclass is not None:
+        found.any = True
+    return found
+
+
+def _by_decorator(node: nodes.NodeNG) -> Names:
+    """What a class may get from its decorator: anything, when that is not known."""
+    inferred = infer(node.func if isinstance(node, nodes.Call) else node)
+    if not inferred or any(isinstance(each, UninferableBase) for each in inferred):
+        return Names(any=True)
+    found = Names()
+    for each in inferred:
+        code = each._proxied if isinstance(each, bases.Proxy) else each
+        if isinstance(code, nodes.FunctionDef | nodes.ClassDef) and not _is_trusted(code.root()):
+            found.add(_given_by(code))
+    return found
+
+
+def _in_its_own(cls: nodes.ClassDef) -> Names:
+    """The names that a class gives to itself and its instances by their text, when it runs."""
+
+    def is_its(node: nodes.NodeNG) -> bool:
+        values = (each._proxied if isinstance(each, bases.Instance) else each for each in infer(node))
+        return any(each is cls for each in values)
+
+    found = Names()
+    for node in cls.nodes_of_class((nodes.Call, nodes.Attribute, nodes.AssignAttr)):
+        if isinstance(node, nodes.Call):
+            name = _called(node)
+            if name in ("locals", "vars", "exec") and not (name == "vars" and node.args):
+                found.any |= node.frame() is cls and (name == "exec" or _is_written(node))
+            elif name == "vars":
+                found.any |= _is_written(node) and is_its(node.args[0])
+            elif name == "setattr" and len(node.args) == 3 and is_its(node.args[0]):
+                found.add(_named(node.args[1]))
+            elif name.endswith(".__setattr__") and len(node.args) in (2, 3):
+                found.add(_named(node.args[-2]))
+        elif node.attrname == "__dict__" and _is_written(node) and is_its(node.expr):
+            found.any = True
+    return found
+
+
+@lru_cache(maxsize=1024)
+def _given_by(code: nodes.FunctionDef | nodes.ClassDef) -> Names:
+    """The names that a metaclass or a decorator gives to classes."""
+    found = Names(any=isinstance(code, nodes.ClassDef) and "__prepare__" in code.locals)
+    for node in code.nodes_of_class((nodes.Call, nodes.Name, nodes.Attribute, nodes.AssignAttr)):
+        if isinstance(node, nodes.AssignAttr):
+            found.names.add(node.attrname)
+        if isinstance(node, nodes.Call):
+            name = _called(node)
+            if name == "setattr" or name.endswith(".__setattr__"):
+                found.add(_named(node.args[-2]) if len(node.args) > 1 else Names(any=True))
+            elif name in ("vars", "locals", "globals"):
+                found.any |= bool(node.args) and _is_written(node)
+            elif name == "type" or name.endswith(".__new__"):
+                last = node.args[-1] if len(node.args) >= 3 else None
+                found.any |= last is not None and not _is_namespace(last)
+        elif isinstance(node, nodes.Name):
+            found.any |= _is_namespace(node) and _is_changed(node)
+        elif node.attrname == "__dict__":
+            found.any |= _is_written(node)
+    return found
+
+
+def _named(node: nodes.NodeNG) -> Names:
+    """By what stands for the name of an attribute."""
+    if isinstance(node, nodes.Const) and isinstance(node.value, str):
+        return Names(names={node.value})
+    return Names(any=True)
+
+
+def _is_namespace(node: nodes.NodeNG) -> bool:
+    """Whether it is what a metaclass's method is given as the names of the class."""
+    frame = node.frame()
+    if not isinstance(node, nodes.Name) or not isinstance(frame, nodes.FunctionDef):
+        return False
+    given = [argument.name for argument in (*frame.args.posonlyargs, *frame.args.args)]
+    return frame.name in ("__new__", "__init__") and len(given) == 4 and node.name == given[3]
+
+
+def _is_changed(node: nodes.Name) -> bool:
+    parent = node.parent
+    if isinstance(parent, nodes.Subscript) and parent.value is node:
+        return parent.ctx is Context.Store
+    return isinstance(parent, nodes.Attribute) and parent.attrname in ("update", "setdefault")
+
+
+@lru_cache(maxsize=256)
+def _by_setattr(module: nodes.Module) -> dict[nodes.ClassDef, Names]:
+    """What a module's code outside of its classes sets in them by name."""
+    found: dict[nodes.ClassDef, Names] = {}
+    for node in module.nodes_of_class(nodes.Call, skip_klass=nodes.ClassDef):
+        if _called(node) == "setattr" and len(node.args) == 3:
+            for value in infer(node.args[0]):
+                if isinstance(value, nodes.ClassDef):
+                    found.setdefault(value, Names()).add(_named(node.args[1]))
+    return found
+
+
+def _called(node: nodes.Call) -> str:
+    return node.func.as_string() if isinstance(node.func, nodes.Name | nodes.Attribute) else ""
+
+
+def _is_written(node: nodes.NodeNG) -> bool:
+    """Whether names in `globals()`, `x.__dict__` or the like may become more: all but plain reading."""
+    parent = node.parent
+    if isinstance(node, nodes.AssignAttr):
+        return True
+    if isinstance(parent, nodes.Subscript):
+        return parent.value is node and parent.ctx is Context.Store
+    if isinstance(parent, nodes.Attribute):
+        return parent.attrname not in _READS
+    if isinstance(parent, nodes.Call):
+        return _called(parent) not in _READERS and not _called(parent).endswith((".update", ".format"))
+    return not isinstance(parent, _READING)
+
+
+def _is_trusted(module: nodes.NodeNG) -> bool:
+    """Whether what pylint has seen of its classes is all: the standard library's are what they look like."""
+    name = str(module.name).partition(".")[0]
+    return name in sys.stdlib_module_names

@@ -1,0 +1,48 @@
+"""Why a text was rejected, or why there is nothing to offer: the closed list, and what each reason means.
+
+The only home of the sentences. Clients get them with the reason.
+"""
+
+from enum import Enum
+
+
+class Reason(Enum):
+    """`value` is what clients and scripts compare, `sentence` is for people.
+
+    `Reason("unsure")` finds the member by its value.
+    """
+
+    _value_: str
+    sentence: str
+
+    def __new__(cls, value: str, sentence: str) -> "Reason":
+        member = object.__new__(cls)
+        member._value_ = value
+        member.sentence = sentence
+        return member
+
+    ACCEPTED = "accepted", "There is a suggestion."
+    # Verdicts on one text
+    NEW_FINDINGS = "new-findings", "What the model wrote would add lint findings."
+    DOES_NOT_PARSE = "does-not-parse", "With what the model wrote, the file would not parse."
+    PRAGMA = "pragma", "What the model wrote would silence the linter."
+    LINTER_FAILED = "linter-failed", "The linter failed, so nothing could be checked."
+    MALFORMED = "malformed", "What the model wrote is not a usable edit."
+    # Why a request has no answer
+    COMPLETE = "complete", "The model has nothing to add."
+    NOTHING_NEW = "nothing-new", "What the model wrote is there already."
+    NO_FIT = "no-fit", "No answer fits the text around the cursor."
+    BASE_DOES_NOT_PARSE = "base-does-not-parse", "The file does not parse as it is."
+    NEWER_SYNTAX = "newer-syntax", "The file seems to use newer Python syntax than the server knows."
+    REJECTED_BEFORE = "rejected-before", "You did not want this suggestion before."
+    UNSURE = "unsure", "The model is not sure enough of its answer."
+    IN_STRING_OR_COMMENT = "in-string-or-comment", "The cursor is in a string or a comment."
+    TOO_LONG = "too-long", "The file, or the line at the cursor, is too long."
+    IGNORED = "ignored", "This file is left alone: by a setting, or because it is not a Python file."
+    STALE = "stale", "The file has changed meanwhile."
+    SUPERSEDED = "superseded", "A newer request took its place."
+    CANCELLED = "cancelled", "The request was cancelled."
+    UNSUPPORTED = "unsupported", "The model was not made for this."
+    NO_MODEL = "no-model", "There is no model."
+    LIMIT = "limit", "The limit of steps, tries or tokens was reached."
+    OFF = "off", "This is switched off."

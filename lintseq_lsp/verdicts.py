@@ -1,0 +1,130 @@
+"""Verdicts: which findings are new, and what follows from that. Pure functions over reports.
+
+It fails closed: whatever cannot be judged is rejected, with the reason. Deliberately absent: how
+findings are found (linters/), and what the text before an edit has (gate.py).
+"""
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+
+from lintseq_lsp.alignment import origins
+from lintseq_lsp.formats.base import Malformed
+from lintseq_lsp.linters.base import Dependencies, Finding, Report, Tier
+from lintseq_lsp.reasons import Reason
+from lintseq_lsp.text import Document
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Accepted, or rejected for `reason`, with the findings that are new.
+
+    `before` and `after` count all findings, of the text before the edit and of the one that was judged.
+    It holds while nothing of `dependencies` changes. `unknown` has what would be findings if that were
+    known to be true.
+    """
+
+    reason: Reason
+    findings: Sequence[Finding] = ()
+    tier: Tier = Tier.NONE
+    milliseconds: float = 0.0
+    detail: str = ""
+    before: int = 0
+    after: int = 0
+    dependencies: Sequence[Dependencies] = ()
+    unknown: Sequence[str] = ()
+
+    @property
+    def accepted(self) -> bool:
+        return self.reason is Reason.ACCEPTED
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """Findings, the text that has them, and what else they depend on."""
+
+    document: Document = field(default_factory=lambda: Document(""))
+    findings: Sequence[Finding] = ()
+    dependencies: Dependencies = field(default_factory=Dependencies)
+
+
+_NUMBERS = re.compile(r"\bline \d+")
+
+
+def finding_key(finding: Finding) -> tuple[str, str]:
+    """What two findings of one line must share to be the same one: not a line number in the message."""
+    return finding.symbol, _NUMBERS.sub("line", finding.message)
+
+
+def new_findings(known: Known, document: Document, findings: Sequence[Finding]) -> list[Finding]:
+    """Those of `findings`, of `document`, that `known` has not on the line which theirs was.
+
+    Among equal lines it does not matter which one was taken out.
+    """
+    places: defaultdict[tuple[str, str], Counter[int | None]] = defaultdict(Counter)
+    for finding in known.findings:
+        places[finding_key(finding)][_index(finding, known.document)] += 1
+    if not any(finding_key(finding) in places for finding in findings):
+        return list(findings)
+    was = origins(known.document.lines, document.lines)
+    stays = set(was)
+    gone = Counter(
+        (finding_key(finding), known.document.lines[line].strip())
+        for finding in known.findings
+        if (line := _index(finding, known.document)) not in stays
+    )
+    new = []
+    for finding in findings:
+        key, line = finding_key(finding), _index(finding, document)
+        taken_out = key, document.lines[line].strip()
+        if places[key][was[line]] > 0:
+            places[key][was[line]] -= 1
+        elif gone[taken_out] > 0:
+            gone[taken_out] -= 1
+        else:
+            new.append(finding)
+    return new
+
+
+def _index(finding: Finding, document: Document) -> int:
+    """The zero-based line. Linters may count one more than there is."""
+    return min(max(finding.line, 1), len(document.lines)) - 1
+
+
+def beyond(known: Known, lint: Callable[[str], Report]) -> Callable[[str], Report]:
+    """`lint` without the findings that are `known` already."""
+
+    def differential(text: str) -> Report:
+        report = lint(text)
+        if report.failure is not None or not report.parsed:
+            return report
+        return replace(report, findings=new_findings(known, Document(text), report.findings))
+
+    return differential
+
+
+def judge(known: Known, candidate: Document, report: Report) -> Verdict:
+    """The verdict on `candidate`, which `report` is about; `known` is what the text before had."""
+    if report.failure:
+        return Verdict(Reason.LINTER_FAILED, (), report.tier, report.milliseconds, report.failure)
+    if not report.parsed:
+        detail = report.newer or (report.findings[0].message if report.findings else "")
+        reason = Reason.NEWER_SYNTAX if report.newer else Reason.DOES_NOT_PARSE
+        return Verdict(reason, report.findings, report.tier, report.milliseconds, detail)
+    new = new_findings(known, candidate, report.findings)
+    depends = (known.dependencies, report.dependencies)
+    return Verdict(
+        Reason.NEW_FINDINGS if new else Reason.ACCEPTED,
+        new,
+        report.tier,
+        report.milliseconds,
+        before=len(known.findings),
+        after=len(report.findings),
+        dependencies=depends[:1] if depends[0] == depends[1] else depends,
+        unknown=report.unknown,
+    )
+
+
+def malformed(diff: Malformed) -> Verdict:
+    return Verdict(Reason.MALFORMED, detail=diff.reason)
