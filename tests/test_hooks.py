@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fakes import ImmediateLinter, gate_of
+from fakes import ImmediateLinter, finding, gate_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -17,8 +17,6 @@ from lintseq_lsp.hooks.judge import Judge
 from lintseq_lsp.hooks.policy import MOST_TIMES
 from lintseq_lsp.linters.base import Report, Tier
 from lintseq_lsp.linters.syntax import check_syntax
-from lintseq_lsp.lsp.documents import is_ignored
-from lintseq_lsp.settings import IGNORED
 
 HEAD = "from pathlib import Path\n\n\n"
 BODY = "def name():\n    return Path().name\n"
@@ -187,19 +185,14 @@ def test_what_is_not_python_or_not_there_is_not_judged(agent: Agent) -> None:
     assert agent.linter.checks == []
 
 
-def test_secrets_are_those_of_the_server() -> None:
-    from lintseq_lsp.hooks.events import Edit
-    from lintseq_lsp.hooks.handler import _is_judged
-
-    for path in (
-        "/w/a.py",
-        "/w/my_secret.py",
-        "/w/secret/a.py",
-        "/w/credentials.py",
-        "/h/.ssh/a.py",
-        "/w/.git/x.py",
-    ):
-        assert _is_judged(Edit(path)) is not is_ignored(f"file://{path}", IGNORED), path
+def test_python_that_is_newer_than_our_own_is_not_called_wrong(tmp_path: Path) -> None:
+    (tmp_path / "work").mkdir()
+    report = Report([finding("m", symbol="syntax-error")], Tier.PYLINT, parsed=False, newer="of Python 3.99")
+    agent = Agent(tmp_path / "work", ImmediateLinter(lambda _: report))
+    assert agent.edit("a.py", "x = 1\n") == []
+    (agent.folder / "b.py").write_text("x = 1\n")
+    assert agent.edit("b.py", "y = 1\n", told=False) == []
+    assert agent.stop() == []
 
 
 def test_the_text_before_comes_from_what_was_seen_where_the_hook_does_not_say_it(agent: Agent) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path, PurePath
 
 from lintseq_lsp.encoding import decode
 from lintseq_lsp.errors import HookError
+from lintseq_lsp.globs import matches_any
 from lintseq_lsp.hooks.clients import Answer, answer, notice, read, tells_of_edits
 from lintseq_lsp.hooks.events import Edit, Event, Moment, text_before
 from lintseq_lsp.hooks.git import staged
@@ -201,7 +202,7 @@ def _relative(path: str, folder: str) -> str:
 def _is_judged(edit: Edit) -> bool:
     """Python, and no file that looks like a secret."""
     path = PurePath(edit.path)
-    return path.suffix in {".py", ".pyw"} and not any(path.match(pattern) for pattern in IGNORED)
+    return path.suffix in {".py", ".pyw"} and not matches_any(path.as_posix(), IGNORED)
 
 
 def _read(path: str) -> str | None:

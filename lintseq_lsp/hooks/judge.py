@@ -52,12 +52,14 @@ class Judge:
         """Findings of `after` that `before` had not; `others` are the texts before of other edited files.
 
         Where `before` is None or does not parse, its findings are not known: then only what does not parse
-        counts. Raises `GateFailedError`.
+        counts. What may be Python that is newer than our own has none. Raises `GateFailedError`.
         """
         old, new = Document(before or "", None, path), Document(after, None, path)
         tier = self._gate.policy.tier(max(len(old.lines), len(new.lines)))
         indent = (old if before else new).indent
         report = self._report(new, tier, indent, _NO_TEXTS)
+        if report.newer:
+            return New(path, None if before is None else old, new, ())
         if before is None:
             return New(path, None, new, () if report.parsed else report.findings)
         if not report.findings:

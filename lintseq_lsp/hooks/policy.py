@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from lintseq_lsp.alignment import origins
 from lintseq_lsp.linters.base import Finding
 from lintseq_lsp.text import Document
-from lintseq_lsp.verdicts import finding_key
+from lintseq_lsp.verdicts import finding_key, index_of
 
 _NOWHERE = re.compile(r" \(<unknown>, line \d+\)")
 
@@ -110,7 +110,7 @@ def at_once(new: New) -> New:
         finding
         for finding in new.findings
         if finding.symbol == "syntax-error"
-        or finding.symbol in (NAMES if stood[_index(finding, new.after)] else DEFINITE)
+        or finding.symbol in (NAMES if stood[index_of(finding, new.after)] else DEFINITE)
     ]
     return replace(new, findings=told)
 
@@ -154,11 +154,7 @@ def message(news: Sequence[New], *, turn: bool, called: Callable[[str], str]) ->
 def _key(new: New, finding: Finding) -> str:
     """What makes it the same finding, wherever its line is by now."""
     symbol, text = finding_key(finding)
-    return "\0".join((new.path, symbol, text, new.after.lines[_index(finding, new.after)].strip()))
-
-
-def _index(finding: Finding, document: Document) -> int:
-    return min(max(finding.line, 1), len(document.lines)) - 1
+    return "\0".join((new.path, symbol, text, new.after.lines[index_of(finding, new.after)].strip()))
 
 
 def _line(finding: Finding) -> int:
