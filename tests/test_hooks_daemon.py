@@ -17,6 +17,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+import lintseq_lsp
 from lintseq_lsp.hooks import channel, client, daemon
 from lintseq_lsp.hooks.clients import Answer
 
@@ -274,6 +275,19 @@ def test_with_a_full_disk_edits_are_judged_and_it_is_told_once(
     assert hook(clean).stdout == ""
     stop = {"session_id": "s", "permission_mode": "default", "hook_event_name": "Stop"}
     assert hook(stop).stdout == ""
+
+
+@pytest.mark.usefixtures("runtime")
+def test_each_installation_and_environment_has_its_own(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    places = {channel.place(), channel.place(), channel.place("/usr/bin/python3")}
+    monkeypatch.setenv("VIRTUAL_ENV", "/somewhere")
+    places.add(channel.place())
+    (tmp_path / "__init__.py").touch()
+    monkeypatch.setattr(lintseq_lsp, "__file__", str(tmp_path / "__init__.py"))
+    places.add(channel.place())
+    assert len(places) == 4
 
 
 def test_it_can_be_started_by_hand(runtime: Path) -> None:

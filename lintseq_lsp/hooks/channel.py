@@ -9,7 +9,7 @@ import socket
 import struct
 import sys
 
-from lintseq_lsp import __version__
+import lintseq_lsp
 
 _REQUEST = struct.Struct(">I")
 _REPLY = struct.Struct(">III")
@@ -25,7 +25,8 @@ def place(python: str = "") -> str:
         base = os.environ.get("TMPDIR") or "/tmp"
     folder = os.path.join(base, f"lintseq-lsp-{os.getuid()}")
     require_private(folder)
-    whose = "\0".join((__version__, sys.prefix, os.environ.get("VIRTUAL_ENV", ""), python))
+    installed = str(os.stat(lintseq_lsp.__file__).st_mtime_ns)  # again, perhaps, while a daemon ran
+    whose = "\0".join((installed, sys.prefix, os.environ.get("VIRTUAL_ENV", ""), python))
     return os.path.join(folder, f"{binascii.crc32(os.fsencode(whose)):08x}")
 
 
