@@ -274,6 +274,17 @@ def test_a_state_that_cannot_be_kept_is_told_once_and_edits_are_judged_all_the_s
     assert agent.stop() == []
 
 
+def test_a_process_of_one_hook_tells_people_nothing_that_it_would_tell_again(tmp_path: Path) -> None:
+    (tmp_path / "state").mkdir(mode=0o755)
+    (tmp_path / "a.py").write_text("x = 1\n")
+    handler = Handler(lambda _: Judge(gate_of(ImmediateLinter(lint))), tmp_path / "state", stays=False)
+    given: dict[str, Any] = {"session_id": "s", "hook_event_name": "PostToolUse", "tool_name": "Write"}
+    given |= {"tool_input": {"file_path": str(tmp_path / "a.py")}, "tool_response": {"type": "create"}}
+    told = handler.answer(json.dumps(given).encode(), "/")
+    assert (told.status, told.stdout) == (0, "")
+    assert "owner alone" in told.stderr
+
+
 def test_linters_of_few_workspaces_are_kept(tmp_path: Path) -> None:
     linters: list[ImmediateLinter] = []
 

@@ -78,6 +78,9 @@ CASES = {
     ),
     "indentation": Case({"a.py": "def f():\n    return 1\n"}, {"a.py": "def f():\n   return 1\n"}),
     "a_renamed_file": Case({"a.py": "old()\n"}, {"b.py": "old()\nnew()\n"}, moved={"b.py": "a.py"}),
+    "a_renamed_file_that_was_looked_at": Case(
+        {"a.py": "old()\n"}, {"b.py": "old()\nnew()\n"}, moved={"b.py": "a.py"}
+    ),
     "it_parses_no_more": Case({"a.py": "old()\nx = 1\n"}, {"a.py": "old()\nx = = 1\n"}),
     "a_notebook": Case({"a.ipynb": "{}"}, {"a.ipynb": '{"cells": [}'}),
 }
@@ -133,15 +136,17 @@ class Turn:
             tool_response=response,
         )
 
-    def move(self, old: str, new: str, text: str) -> None:
+    def move(self, old: str, new: str, text: str, *, looked_at: bool) -> None:
         """By a patch that keeps the lines of the old file, and writes new ones below."""
         kept = (self.folder / old).read_text()
         added = text.removeprefix(kept)
-        (self.folder / old).unlink()
-        (self.folder / new).write_text(text)
         lines = [*(f" {line}" for line in kept.splitlines()), *(f"+{line}" for line in added.splitlines())]
         header = [f"*** Update File: {self.folder / old}", f"*** Move to: {self.folder / new}", "@@"]
         patch = "\n".join(["*** Begin Patch", *header, *lines, "*** End Patch"])
+        if looked_at:
+            self.call(hook_event_name="PreToolUse", tool_name="apply_patch", tool_input={"command": patch})
+        (self.folder / old).unlink()
+        (self.folder / new).write_text(text)
         self.call(hook_event_name="PostToolUse", tool_name="apply_patch", tool_input={"command": patch})
 
     def told_at_the_end(self) -> Counter[Finding]:
@@ -176,7 +181,7 @@ def test_it_is_what_pylint_has_more_of(name: str, expected: Counter[Finding], tu
     case, turn = CASES[name], turns[name]
     write(turn.folder, case.before)
     for new, old in case.moved.items():
-        turn.move(old, new, case.after[new])
+        turn.move(old, new, case.after[new], looked_at="looked_at" in name)
     for step in case.steps or [case.after]:
         for file, text in step.items():
             if file not in case.moved:

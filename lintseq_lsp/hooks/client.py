@@ -43,7 +43,7 @@ def run(data: bytes, python: str = "", *, daemon: bool = True) -> Reply:
 def _alone(data: bytes, folder: str, python: str) -> Reply:
     from lintseq_lsp.hooks.handler import open_handler
 
-    handler = open_handler(python)
+    handler = open_handler(python, stays=False)
     try:
         answer = handler.answer(data, folder)
     finally:

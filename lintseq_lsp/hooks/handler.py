@@ -35,11 +35,13 @@ class Handler:
     """Answers hooks, in any thread.
 
     `open_judge` makes the judge of a workspace, whose folder it gets. Turns are kept in the folder `state`.
+    `stays` is false for one that answers a single hook.
     """
 
-    def __init__(self, open_judge: Callable[[Path], Judge], state: Path) -> None:
+    def __init__(self, open_judge: Callable[[Path], Judge], state: Path, *, stays: bool = True) -> None:
         self._open_judge = open_judge
         self._state = state
+        self._stays = stays
         self._judges: OrderedDict[Path, Judge] = OrderedDict()
         self._seen: OrderedDict[str, str] = OrderedDict()
         self._noticed: set[str] = set()
@@ -93,10 +95,11 @@ class Handler:
 
     def _look(self, event: Event, session: Session) -> None:
         for edit in filter(_is_judged, event.edits):
-            text = _read(edit.path) if Path(edit.path).exists() else ""
+            path = edit.moved_from or edit.path
+            text = _read(path) if Path(path).exists() else ""
             if text is not None:
-                session.keep_first(edit.path, text)
-                session.keep_last(edit.path, text)
+                session.keep_first(path, text)
+                session.keep_last(path, text)
 
     def _of_edits(self, event: Event, session: Session) -> list[New]:
         """What is told at once. The texts are kept for the turn's end, if they can be."""
@@ -164,20 +167,21 @@ class Handler:
         return judge
 
     def _once(self, event: Event, session: Session, text: str) -> Answer:
-        """Tells it once in a session; without a place to keep that, once in this process's life."""
+        """Tells people once in a session; without a place to keep that, once in this process's life."""
         turn = session.turn()
-        if turn.noticed or session.name in self._noticed:
-            return Answer(stderr=f"{text}\n")
+        known = turn.noticed or session.name in self._noticed
         self._noticed.add(session.name)
-        with contextlib.suppress(HookError):
+        try:
             session.keep_turn(replace(turn, noticed=True))
-        return notice(event, text)
+        except HookError:
+            known = known or not self._stays
+        return Answer(stderr=f"{text}\n") if known else notice(event, text)
 
 
-def open_handler(python: str = "") -> Handler:
+def open_handler(python: str = "", *, stays: bool = True) -> Handler:
     """One whose linters start when they are needed. `python` is as the setting of that name."""
     settings = Settings(python=python)
-    return Handler(lambda folder: Judge(open_gate(settings, folder)), default_folder())
+    return Handler(lambda folder: Judge(open_gate(settings, folder)), default_folder(), stays=stays)
 
 
 def resolved(event: Event, folder: str) -> Event:
