@@ -13,7 +13,7 @@ from fakes import python_gate
 from lintseq_lsp.backends.scripted import ScriptedBackend
 from lintseq_lsp.engine import Engine
 from lintseq_lsp.errors import LintSeqError
-from lintseq_lsp.formats.lintseq import History, LintSeq
+from lintseq_lsp.formats.lintseq import Layout, LintSeq
 from lintseq_lsp.generation import Ended, Step
 from lintseq_lsp.reasons import Reason
 from lintseq_lsp.scenario import parse_scenario
@@ -33,7 +33,7 @@ def outcome(text: str) -> str:
     engine = Engine(
         ScriptedBackend([recorded.stream]),
         python_gate(),
-        prompt_format=LintSeq(History.PAPER),
+        prompt_format=LintSeq(Layout.PAPER),
         settings=Settings(),
     )
     *steps, ended = engine.edit(Document(recorded.document), recorded.instruction)

@@ -13,7 +13,7 @@ def replay(scenario: Path) -> None:
     """Replay what a model once wrote: each step with its verdict, and the final patch."""
     from lintseq_lsp.backends.scripted import ScriptedBackend
     from lintseq_lsp.engine import Engine
-    from lintseq_lsp.formats.lintseq import History, LintSeq
+    from lintseq_lsp.formats.lintseq import Layout, LintSeq
     from lintseq_lsp.runtime import open_gate
     from lintseq_lsp.scenario import parse_scenario
     from lintseq_lsp.settings import Settings
@@ -23,7 +23,7 @@ def replay(scenario: Path) -> None:
         settings = Settings(gate_timeout=PATIENCE)
         gate = open_gate(settings)
         backend = ScriptedBackend([recorded.stream], name=scenario.name)
-        engine = Engine(backend, gate, prompt_format=LintSeq(History.PAPER), settings=settings)
+        engine = Engine(backend, gate, prompt_format=LintSeq(Layout.PAPER), settings=settings)
         document = Document(recorded.document)
         try:
             for item in engine.edit(document, recorded.instruction):
