@@ -21,6 +21,14 @@ def main() -> None:
     if arguments == ["--version"]:
         sys.stdout.write(f"lintseq-lsp {__version__}\n")
         return
+    if arguments == ["hook"] or (arguments[:2] == ["hook", "--python"] and len(arguments) == 3):
+        from lintseq_lsp.hooks.client import run
+
+        status, out, err = run(sys.stdin.buffer.read(), *arguments[2:])
+        sys.stdout.write(out)
+        sys.stdout.flush()
+        sys.stderr.write(err)
+        sys.exit(status)
     from lintseq_lsp.commands import app
 
     for stream in (sys.stdout, sys.stderr):

@@ -5,6 +5,7 @@ LintSeqError
 │   ├── ModelFileError    not there, truncated, not GGUF, wrong checksum
 │   └── TokenizerError    no vocabulary, or one that no format of prompts fits
 ├── LinterError           the linter could not be started at all (a failed check is data, not this)
+├── HookError             what a coding agent's hook was given, or a state folder that cannot be used
 ├── EditError             replacements that overlap or lie outside of the text
 ├── PatchError            a patch file that cannot be read or does not apply
 └── SettingsError         a setting that is unknown or of the wrong type
@@ -34,6 +35,10 @@ class TokenizerError(ModelError):
 
 
 class LinterError(LintSeqError):
+    pass
+
+
+class HookError(LintSeqError):
     pass
 
 

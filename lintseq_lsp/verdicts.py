@@ -64,7 +64,7 @@ def new_findings(known: Known, document: Document, findings: Sequence[Finding]) 
     """
     places: defaultdict[tuple[str, str], Counter[int | None]] = defaultdict(Counter)
     for finding in known.findings:
-        places[finding_key(finding)][_index(finding, known.document)] += 1
+        places[finding_key(finding)][index_of(finding, known.document)] += 1
     if not any(finding_key(finding) in places for finding in findings):
         return list(findings)
     was = origins(known.document.lines, document.lines)
@@ -72,11 +72,11 @@ def new_findings(known: Known, document: Document, findings: Sequence[Finding]) 
     gone = Counter(
         (finding_key(finding), known.document.lines[line].strip())
         for finding in known.findings
-        if (line := _index(finding, known.document)) not in stays
+        if (line := index_of(finding, known.document)) not in stays
     )
     new = []
     for finding in findings:
-        key, line = finding_key(finding), _index(finding, document)
+        key, line = finding_key(finding), index_of(finding, document)
         taken_out = key, document.lines[line].strip()
         if places[key][was[line]] > 0:
             places[key][was[line]] -= 1
@@ -87,7 +87,7 @@ def new_findings(known: Known, document: Document, findings: Sequence[Finding]) 
     return new
 
 
-def _index(finding: Finding, document: Document) -> int:
+def index_of(finding: Finding, document: Document) -> int:
     """The zero-based line. Linters may count one more than there is."""
     return min(max(finding.line, 1), len(document.lines)) - 1
 

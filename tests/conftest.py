@@ -18,7 +18,7 @@ def own_places(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """The user's folders are empty ones. The processes that tests start inherit them."""
     home = tmp_path_factory.mktemp("home")
     with pytest.MonkeyPatch.context() as patched:
-        for name in ("XDG_DATA_HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME"):
+        for name in ("XDG_DATA_HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_STATE_HOME"):
             patched.setenv(name, str(home / name.lower()))
         yield
 

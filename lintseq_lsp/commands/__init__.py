@@ -2,7 +2,7 @@
 
 import typer
 
-from lintseq_lsp.commands import bench, check, complete, doctor, edit, replay
+from lintseq_lsp.commands import bench, check, complete, doctor, edit, gate, hook, replay
 from lintseq_lsp.synthesis.commands import synthesize
 from lintseq_lsp.weights.commands import app as model
 
@@ -17,6 +17,8 @@ app = typer.Typer(
 app.command("complete")(complete.complete)
 app.command("edit")(edit.edit)
 app.command("check")(check.check)
+app.command("hook")(hook.hook)
+app.command("gate")(gate.gate)
 app.command("replay")(replay.replay)
 app.command("bench")(bench.bench)
 app.command("doctor")(doctor.doctor)

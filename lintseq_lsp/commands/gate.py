@@ -1,0 +1,26 @@
+"""`lintseq-lsp gate`: the process that answers hooks, in the foreground."""
+
+from typing import Annotated
+
+import typer
+
+from lintseq_lsp.commands.terminal import clear_errors
+from lintseq_lsp.errors import LintSeqError
+
+
+def gate(
+    python: Annotated[str, typer.Option(help="Interpreter or environment to resolve imports.")] = "",
+    idle: Annotated[float, typer.Option(help="Minutes without a hook after which it ends.", min=0.01)] = 10,
+) -> None:
+    """Answer the hooks of coding agents. A hook starts it by itself when none runs."""
+    with clear_errors():
+        try:
+            from lintseq_lsp.hooks.channel import place
+            from lintseq_lsp.hooks.daemon import serve
+            from lintseq_lsp.hooks.handler import open_handler
+
+            serve(place(python), open_handler(python), idle * 60)
+        except ImportError as error:
+            raise LintSeqError("hooks do the work themselves on this system") from error
+        except OSError as error:
+            raise LintSeqError(f"the daemon cannot listen: {error}") from error

@@ -1,0 +1,98 @@
+"""The Unix socket between the hooks and their daemon, in a folder of the user's alone.
+
+Each side asks the system who the other one is. Imports next to nothing: see client.py.
+"""
+
+import binascii
+import os
+import socket
+import struct
+import sys
+
+import lintseq_lsp
+
+_REQUEST = struct.Struct(">I")
+_REPLY = struct.Struct(">III")
+
+Reply = tuple[int, str, str]
+"""Exit status, standard output, standard error."""
+
+
+def place(python: str = "") -> str:
+    """Where the daemon's socket is: one for each installation and environment. Raises OSError."""
+    base = os.environ.get("XDG_RUNTIME_DIR") or ""
+    if not os.path.isabs(base):
+        base = os.environ.get("TMPDIR") or "/tmp"
+    folder = os.path.join(base, f"lintseq-lsp-{os.getuid()}")
+    require_private(folder)
+    installed = str(os.stat(lintseq_lsp.__file__).st_mtime_ns)  # again, perhaps, while a daemon ran
+    whose = "\0".join((installed, sys.prefix, os.environ.get("VIRTUAL_ENV", ""), python))
+    return os.path.join(folder, f"{binascii.crc32(os.fsencode(whose)):08x}")
+
+
+def require_private(folder: str) -> None:
+    """Makes the folder, for its owner alone. Raises OSError when it cannot be, or is anybody else's."""
+    os.makedirs(folder, 0o700, exist_ok=True)
+    status = os.lstat(folder)
+    mine = not hasattr(os, "getuid") or (status.st_uid == os.getuid() and not status.st_mode & 0o077)
+    if os.path.islink(folder) or not mine:
+        raise OSError(f"{folder} is not a folder for its owner alone")
+
+
+def connect(address: str) -> socket.socket | None:
+    """None when nobody listens there. Raises OSError when it is another user."""
+    connection = socket.socket(socket.AF_UNIX)
+    try:
+        connection.connect(address)
+        require_own(connection)
+    except (FileNotFoundError, ConnectionError):
+        connection.close()
+        return None
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def require_own(connection: socket.socket) -> None:
+    """Raises PermissionError when another user is on the other side."""
+    if hasattr(socket, "SO_PEERCRED"):
+        found = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)
+        _, user, _ = struct.unpack("3i", found)
+    elif sys.platform == "darwin":
+        _, user = struct.unpack("II", connection.getsockopt(0, 1, 76)[:8])  # LOCAL_PEERCRED: struct xucred
+    else:
+        return  # the folder's mode is all there is
+    if user != os.getuid():
+        raise PermissionError(f"the daemon's socket belongs to the user {user}")
+
+
+def send_request(connection: socket.socket, request: bytes) -> None:
+    connection.sendall(_REQUEST.pack(len(request)) + request)
+
+
+def read_request(connection: socket.socket) -> bytes:
+    """Raises ConnectionError when the other side has closed."""
+    return _read(connection, *_REQUEST.unpack(_read(connection, _REQUEST.size)))
+
+
+def send_reply(connection: socket.socket, reply: Reply) -> None:
+    status, out, err = reply[0], reply[1].encode(), reply[2].encode(errors="backslashreplace")
+    connection.sendall(_REPLY.pack(status, len(out), len(err)) + out + err)
+
+
+def read_reply(connection: socket.socket) -> Reply:
+    """Raises ConnectionError when the other side has closed."""
+    status, out, err = _REPLY.unpack(_read(connection, _REPLY.size))
+    return status, _read(connection, out).decode(), _read(connection, err).decode()
+
+
+def _read(connection: socket.socket, size: int) -> bytes:
+    parts = []
+    while size:
+        part = connection.recv(min(size, 1 << 20))
+        if not part:
+            raise ConnectionError("the other side has closed")
+        parts.append(part)
+        size -= len(part)
+    return b"".join(parts)

@@ -1,0 +1,97 @@
+"""The process of a hook: it hands what the agent says to the daemon, which it starts if need be.
+
+It starts for every edit, so it imports next to nothing: no `json`, `re` or `pathlib`. Without Unix sockets,
+or without the daemon, it does the work itself, in a second or three.
+"""
+
+import os
+import socket
+import sys
+import time
+
+from lintseq_lsp.hooks.channel import Reply, connect, place, read_reply, send_request
+
+PATIENCE = 25.0
+"""Seconds until an agent goes on without an answer. Some agents end a hook after 30."""
+
+_STARTING = 15.0
+_DAEMON = "from lintseq_lsp.hooks.daemon import main; main()"
+_POLL = 0.02
+_TRIES = 3
+
+
+def run(data: bytes, python: str = "", *, daemon: bool = True) -> Reply:
+    """The answer to what an agent has written, by the daemon where there can be one.
+
+    Never raises: the agent goes on whatever happens here. `python` is as the setting of that name.
+    """
+    try:
+        folder = os.getcwd()
+        if not daemon or not hasattr(socket, "AF_UNIX"):
+            return _alone(data, folder, python)
+        try:
+            return _asked(os.fsencode(folder) + b"\0" + data, place(python), python)
+        except TimeoutError:
+            return 0, "", "lintseq-lsp hook: no answer in time\n"
+        except OSError as error:
+            status, out, err = _alone(data, folder, python)
+            return status, out, f"lintseq-lsp hook: without the daemon: {error}\n{err}"
+    except Exception as error:  # noqa: BLE001
+        return 0, "", f"lintseq-lsp hook: {error!r}\n"
+
+
+def _alone(data: bytes, folder: str, python: str) -> Reply:
+    from lintseq_lsp.hooks.handler import open_handler
+
+    handler = open_handler(python, stays=False)
+    try:
+        answer = handler.answer(data, folder)
+    finally:
+        handler.close()
+    return answer.status, answer.stdout, answer.stderr
+
+
+def _asked(request: bytes, address: str, python: str) -> Reply:
+    """Raises TimeoutError, or another OSError when there is no daemon and none can be started."""
+    deadline = time.monotonic() + PATIENCE
+    for _ in range(_TRIES):  # it may end, or be killed, in the middle
+        connection = connect(address) or _started(address, python)
+        with connection:
+            connection.settimeout(max(deadline - time.monotonic(), 0.1))
+            try:
+                send_request(connection, request)
+                return read_reply(connection)
+            except ConnectionError:
+                continue
+    raise ConnectionError("the daemon ends before it answers")
+
+
+def _started(address: str, python: str) -> socket.socket:
+    """A connection with a daemon that this process, or another one, starts. Raises OSError."""
+    import fcntl
+    import subprocess
+
+    deadline = time.monotonic() + _STARTING
+    process = None
+    with open(f"{address}.start", "w") as lock:
+        while time.monotonic() < deadline:
+            if process is None:
+                try:
+                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # of many hooks, one starts it
+                except BlockingIOError:
+                    pass
+                else:
+                    process = subprocess.Popen(
+                        [sys.executable, "-P", "-c", _DAEMON, address, python],
+                        stdin=subprocess.DEVNULL,
+                        stdout=subprocess.DEVNULL,
+                        stderr=subprocess.DEVNULL,
+                        cwd="/",
+                        start_new_session=True,
+                    )
+            if (connection := connect(address)) is not None:
+                return connection
+            if process is not None and process.poll():
+                raise ChildProcessError(f"the daemon ended with the status {process.returncode}")
+            time.sleep(_POLL)
+    raise ConnectionError(f"the daemon did not start within {_STARTING:.0f} s")
