@@ -8,10 +8,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from lintseq_lsp.backends.base import Backend
-from lintseq_lsp.engine import Engine
 from lintseq_lsp.gate import Gate, GatePolicy
 from lintseq_lsp.linters.base import Linter
 from lintseq_lsp.prompts import PromptFormat
+from lintseq_lsp.recorder import RecordingEngine
 from lintseq_lsp.settings import UNMEASURED, Certainty, Settings
 
 _SCRIPTED = "scripted:"
@@ -24,7 +24,7 @@ def open_engine(
     opened: Callable[[], Mapping[str, str]] | None = None,
     *,
     model_folder: Path | None = None,
-) -> Engine:
+) -> RecordingEngine:
     """An engine for the workspace `folder`. The linter warms up while the model loads.
 
     `opened` says what an editor has of modules, by path, and is asked in any thread. A relative path of the
@@ -41,7 +41,7 @@ def open_engine(
     except BaseException:
         gate.linter.close()
         raise
-    return Engine(backend, gate, prompt_format=prompt_format, settings=settings, certainty=certainty)
+    return RecordingEngine(backend, gate, prompt_format=prompt_format, settings=settings, certainty=certainty)
 
 
 def workspace_of(file: Path) -> Path:

@@ -97,7 +97,7 @@ OPTIONAL = {"torch"}
 LAYERS = {
     "core": (),
     "libraries": ("backends", "linters", "patches"),
-    "stages": ("scenario", "synthesis", "weights"),
+    "stages": ("cases", "recorder", "synthesis", "weights"),
     "assembly": ("doctor", "runtime"),
     "protocol": ("lsp",),
     "measurement": ("bench",),

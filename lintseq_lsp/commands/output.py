@@ -14,13 +14,19 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
+from lintseq_lsp.cases import write_case
 from lintseq_lsp.diffs import Diff, Malformed, render
 from lintseq_lsp.encoding import decode, encode
 from lintseq_lsp.errors import LintSeqError
 from lintseq_lsp.gate import Reason, Verdict
 from lintseq_lsp.generation import Step
 from lintseq_lsp.linters.base import Finding
+from lintseq_lsp.recorder import RecordingEngine
+from lintseq_lsp.suggestions import Outcome
 from lintseq_lsp.text import Document
+
+RECORD = "Write the request and what the model wrote as a case file, which holds all of FILE."
+"""Help of `--record`."""
 
 PATIENCE = 20.0
 """Seconds that one check may take where nobody is typing."""
@@ -50,6 +56,15 @@ def read_document(path: Path) -> Document:
     if "\0" in text:
         raise LintSeqError(f"{path} is a binary file")
     return Document(text, None, str(path.resolve()))
+
+
+def write_recorded(engine: RecordingEngine, document: Document, file: Path | None) -> None:
+    """What was asked last for `document`, when there is a `file` for it."""
+    if file is not None and (case := engine.recorded(document.path)) is not None:
+        try:
+            file.write_text(write_case(case), "utf-8", newline="")
+        except OSError as error:
+            raise LintSeqError(f"{file} cannot be written: {error.strerror}") from error
 
 
 def has_bom(path: Path) -> bool:
@@ -118,6 +133,26 @@ def show_verdict(what: str, verdict: Verdict) -> None:
     if verdict.detail:
         title.append(f": {verdict.detail}")
     console.print(title)
+
+
+def show_outcome(document: Document, outcome: Outcome) -> None:
+    """What was rejected, what is offered, and why nothing is when that is so."""
+    for verdict in outcome.rejected:
+        show_verdict("an answer", verdict)
+        show_findings(verdict)
+    for suggestion in outcome.suggestions:
+        evidence = suggestion.evidence
+        console.print(
+            Text.assemble(
+                "answer ",
+                ("accepted", "bold green"),
+                f" by {evidence.tier.name.lower()}: {counted(evidence.states, 'state')} checked, "
+                f"no new finding, {evidence.milliseconds:.0f} ms",
+            )
+        )
+        show_change(document, Document(suggestion.text))
+    if not outcome.suggestions:
+        console.print(f"nothing: {outcome.reason.value} {outcome.detail}".rstrip(), markup=False)
 
 
 def show_findings(verdict: Verdict) -> None:

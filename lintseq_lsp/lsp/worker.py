@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from lintseq_lsp.errors import LintSeqError
 
 if TYPE_CHECKING:
-    from lintseq_lsp.engine import Engine
+    from lintseq_lsp.recorder import RecordingEngine
 
 _log = logging.getLogger(__name__)
 
 _T = TypeVar("_T")
 IsCancelled = Callable[[], bool]
-Work = Callable[["Engine", IsCancelled], _T]
+Work = Callable[["RecordingEngine", IsCancelled], _T]
 
 
 class Priority(IntEnum):
@@ -60,7 +60,7 @@ class Worker:
     """
 
     def __init__(self, on_busy: Callable[[bool], None]) -> None:
-        self.engine: Engine | None = None
+        self.engine: RecordingEngine | None = None
         self._loop = asyncio.get_running_loop()
         self._queue: queue.PriorityQueue[_Job] = queue.PriorityQueue()
         self._numbers = itertools.count()
@@ -71,7 +71,7 @@ class Worker:
         self._thread = threading.Thread(target=self._serve, name="inference", daemon=True)
         self._thread.start()
 
-    async def load(self, open_engine: "Callable[[], Engine]") -> None:
+    async def load(self, open_engine: "Callable[[], RecordingEngine]") -> None:
         """Replaces the engine. Raises what `open_engine` raises; then there is none."""
         try:
             await self._run(Priority.LOAD, lambda _: self._load(open_engine))
@@ -175,12 +175,12 @@ class Worker:
         except RuntimeError:  # the loop has ended: nobody waits any more
             _log.debug("a job ended after the server")
 
-    def _ready(self) -> "Engine":
+    def _ready(self) -> "RecordingEngine":
         if self.engine is None:
             raise NoModel
         return self.engine
 
-    def _load(self, open_engine: "Callable[[], Engine]") -> None:
+    def _load(self, open_engine: "Callable[[], RecordingEngine]") -> None:
         self._unload()
         self.engine = open_engine()
 
@@ -199,7 +199,7 @@ class Stream(Generic[_T]):
         self._items: asyncio.Queue[Any] = asyncio.Queue()
         loop = asyncio.get_running_loop()
 
-        def pump(engine: "Engine", cancelled: IsCancelled) -> None:
+        def pump(engine: "RecordingEngine", cancelled: IsCancelled) -> None:
             for item in work(engine, cancelled):
                 loop.call_soon_threadsafe(self._items.put_nowait, item)
 
