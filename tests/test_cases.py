@@ -3,6 +3,7 @@
 `UPDATE_CASES=1 pytest tests/test_cases.py` writes anew what they expect: read the difference.
 """
 
+import itertools
 import os
 import threading
 import time
@@ -358,21 +359,29 @@ def test_what_was_cancelled_leaves_the_last_answer() -> None:
     assert recording.recorded("a.py") == first
 
 
+LINES = "".join(f"@@ -{line},0 +{line + 1} @@\n+x{line} = 1\n<|diff|>" for line in range(1, 9))
+
+
 def test_a_chain_that_is_cancelled_is_recorded_as_far_as_it_was_judged() -> None:
-    heard: list[object] = []
-    stream = "".join(f"@@ -{line},0 +{line + 1} @@\n+x{line} = 1\n<|diff|>" for line in range(1, 9))
-    recording = engine(ScriptedBackend([stream], logprob=0.0))
+    model = ScriptedBackend([LINES], logprob=0.0)
+    recording = engine(model, Gate(Slow(model), check_syntax))
     with pytest.raises(Cancelled):
-        recording.next_edit(
-            Document("a = 1\n", None, "a.py"),
-            0,
-            heard=lambda *told: heard.append(told),
-            cancelled=lambda: bool(heard),
-        )
-    case = recording.recorded("a.py")
+        recording.next_edit(Document("a = 1\n"), 0, cancelled=lambda: len(model.requests) > 2)
+    case = recording.recorded("")
     assert case is not None
     assert [answer.text for answer in case.answers] == ["@@ -1,0 +2 @@\n+x1 = 1\n"]
     assert expected(replay(case, python_gate())[1]) == expected(case)
+
+
+def test_an_answer_in_the_middle_of_which_it_was_cancelled_is_left_out() -> None:
+    looked = itertools.count()
+    recording = engine(ScriptedBackend([LINES]))
+    steps = recording.edit(Document("a = 1\n"), "", cancelled=lambda: next(looked) > 8)
+    with pytest.raises(Cancelled):
+        list(steps)
+    case = recording.recorded("")
+    assert case is not None
+    assert [answer.text for answer in case.answers] == ["@@ -1,0 +2 @@\n+x1 = 1\n"]
 
 
 def test_what_a_certainty_stood_for_is_recorded() -> None:
