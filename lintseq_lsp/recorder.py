@@ -324,7 +324,7 @@ def _answer(pieces: Sequence[Piece]) -> Answer:
     for piece in pieces:
         logprobs[-1] += piece.logprob
         logprobs += [0.0] * piece.text.count("\n")
-    if not logprobs[-1]:
+    while logprobs and not logprobs[-1]:
         logprobs.pop()
     return Answer(
         "".join(piece.text for piece in pieces),
