@@ -7,6 +7,7 @@ LintSeqError
 ├── LinterError           the linter could not be started at all (a failed check is data, not this)
 ├── EditError             replacements that overlap or lie outside of the text
 ├── PatchError            a patch file that cannot be read or does not apply
+├── CaseError             a file that is no recorded case
 └── SettingsError         a setting that is unknown or of the wrong type
 
 What the model writes never raises: see `formats.base.Malformed`. `Cancelled` and `Pending` are no errors
@@ -42,6 +43,10 @@ class EditError(LintSeqError, ValueError):
 
 
 class PatchError(LintSeqError):
+    pass
+
+
+class CaseError(LintSeqError):
     pass
 
 

@@ -55,7 +55,7 @@ CORE_LAYERS = {
 }
 LAYERS = CORE_LAYERS | {
     "libraries": ("backends", "globs", "linters", "notebooks", "patches"),
-    "stages": ("scenario", "synthesis", "weights"),
+    "stages": ("cases", "recorder", "synthesis", "weights"),
     "assembly": ("doctor", "runtime"),
     "protocol": ("lsp",),
     "measurement": ("bench",),
