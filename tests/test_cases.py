@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fakes import ImmediateLinter, python_gate
+from fakes import ImmediateLinter, lint_nothing, python_gate
 from hypothesis import given
 from hypothesis import strategies as st
 from strategies import texts
@@ -297,7 +297,7 @@ class Slow(ImmediateLinter):
 def test_what_was_written_ahead_for_a_rejected_state_is_left_out() -> None:
     wrong, ahead, right = ("@@ -1,0 +2 @@\n+" + text for text in ("b = wrong\n", "ahead = 1\n", "b = a\n"))
     model = ScriptedBackend([f"{wrong}<|diff|>{ahead}<|diff|>{right}<|diff|>\n<|diff|>"])
-    recording = engine(model, Gate(Slow(model), check_syntax))
+    recording = engine(model, Gate(Slow(model), lint_nothing))
     *_, ended = recording.edit(Document("a = 1\n"), "")
     assert isinstance(ended, Ended)
     assert ended.document.text == "a = 1\nb = a\n"
@@ -305,7 +305,7 @@ def test_what_was_written_ahead_for_a_rejected_state_is_left_out() -> None:
     assert case is not None
     assert [answer.text for answer in case.answers[:2]] == [wrong, right]
     model = ScriptedBackend(case.answers)
-    _, again = replay(case, Gate(Slow(model), check_syntax))
+    _, again = replay(case, Gate(Slow(model), lint_nothing))
     assert expected(again) == expected(case)
 
 
@@ -364,7 +364,7 @@ LINES = "".join(f"@@ -{line},0 +{line + 1} @@\n+x{line} = 1\n<|diff|>" for line 
 
 def test_a_chain_that_is_cancelled_is_recorded_as_far_as_it_was_judged() -> None:
     model = ScriptedBackend([LINES], logprob=0.0)
-    recording = engine(model, Gate(Slow(model), check_syntax))
+    recording = engine(model, Gate(Slow(model), lint_nothing))
     with pytest.raises(Cancelled):
         recording.next_edit(Document("a = 1\n"), 0, cancelled=lambda: len(model.requests) > 2)
     case = recording.recorded("")
