@@ -15,7 +15,7 @@ from lintseq_lsp.edits import apply
 from lintseq_lsp.formats.base import Edit, Malformed, Question, changed_lines
 from lintseq_lsp.gate import Bar, wait
 from lintseq_lsp.reasons import Reason
-from lintseq_lsp.repetition import Circles, repeated_from, repeats_neighbours
+from lintseq_lsp.repetition import LoopDetector, repeated_from, repeats_neighbours
 from lintseq_lsp.text import Document
 from lintseq_lsp.verdicts import Verdict, malformed
 
@@ -85,6 +85,10 @@ class Proposal:
     candidate: int = 0
     line_logprobs: tuple[float, ...] = ()
 
+    def logprob_through(self, line: int) -> float:
+        """The sum up to the end of a line of the answer (from 0), or of the last one that there is."""
+        return self.line_logprobs[min(line, len(self.line_logprobs) - 1)]
+
     @property
     def confidence(self) -> float:
         """Mean log-probability (nats a token)."""
@@ -103,7 +107,7 @@ class _Writing:
         self._fragment = last if isinstance(last, str) else ""
         self._text = ""
         self._logprob, self._tokens = 0.0, 0
-        self._circles = Circles()
+        self._loops = LoopDetector()
         self._lines: list[float] = []
         self._ahead = 0.0  # log-probability of the lines in front of the answer's own text
         self._line_is_open = True
@@ -118,7 +122,7 @@ class _Writing:
         broken = own if isinstance(own, Malformed) else self._begun_otherwise(piece.stop is not None)
         if isinstance(own, str):
             self._note_lines(piece.text, own)
-        stop = piece.stop or (Stop.LENGTH if broken or self._circles.closed_by(piece.text) else None)
+        stop = piece.stop or (Stop.LENGTH if broken or self._loops.ends_in_loop(piece.text) else None)
         if stop is None:
             return None
         self.ended = True

@@ -6,23 +6,21 @@ white space, by which lines are aligned, stays as it is. Deliberately absent: wh
 so does what is aligned in brackets, or stands in another string.
 """
 
-from collections.abc import Iterable
-
 FOUR = "    "
 
 
-def to_four(lines: Iterable[str], unit: str) -> list[str]:
-    """`lines`, without their ends, of a document that is indented by `unit`, as if it were by four spaces."""
-    return [_changed(line, unit, FOUR) for line in lines]
+def to_four(line: str, unit: str) -> str:
+    """`line`, without its end, of a document that is indented by `unit`, as if it were by four spaces."""
+    return _changed(line, unit, FOUR)
 
 
-def from_four(lines: Iterable[str], unit: str) -> list[str]:
+def from_four(line: str, unit: str) -> str:
     """What was written in blocks of four spaces, as `unit` indents it.
 
-    Of lines from `to_four` it makes what they were, unless four blanks or more stood behind their last
+    Of a line from `to_four` it makes what it was, unless four blanks or more stood behind its last
     unit: these cannot be told from a unit.
     """
-    return [_changed(line, FOUR, unit) for line in lines]
+    return _changed(line, FOUR, unit)
 
 
 def _changed(line: str, before: str, after: str) -> str:

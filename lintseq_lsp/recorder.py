@@ -23,6 +23,7 @@ from lintseq_lsp.formats.base import PromptFormat
 from lintseq_lsp.formats.table import detect
 from lintseq_lsp.gate import Gate
 from lintseq_lsp.generation import Ended, Step
+from lintseq_lsp.indenting import to_four
 from lintseq_lsp.linters.base import Check, Linter, Report
 from lintseq_lsp.reasons import Reason
 from lintseq_lsp.settings import Certainty, Settings
@@ -237,7 +238,10 @@ class RecordingEngine(Engine):
     def _case(self, recording: _Recording) -> Case:
         document, result = recording.document, recording.result
         assert result is not None
-        counts = [self._recorder.counted(line) or 0 for line in document.lines]
+        counts = [
+            self._recorder.counted(line) or self._recorder.counted(told) or 0
+            for line, told in zip(document.lines, _told(document), strict=True)
+        ]
         is_shown_whole = len(document.text) <= _SHOWN_WHOLE
         expect, edits = _described(recording.way, document, result)
         return Case(
@@ -260,8 +264,13 @@ def replay(case: Case, gate: Gate) -> tuple[Outcome | list[Step | Ended], Case]:
     The verdicts are waited for one by one, so that each answer is one for the same state as then.
     """
     options = case.options
-    lines = split_lines(case.document)[0]
-    counts = {line: count for line, count in zip(lines, options.tokens, strict=False) if count}
+    document = Document(case.document)
+    counts = {
+        text: count
+        for texts in (document.lines, _told(document))
+        for text, count in zip(texts, options.tokens, strict=False)
+        if count
+    }
     settings = Settings(
         max_lines=options.max_lines, tries=options.tries, strings_and_comments=options.strings_and_comments
     )
@@ -273,7 +282,6 @@ def replay(case: Case, gate: Gate) -> tuple[Outcome | list[Step | Ended], Case]:
         settings=settings,
         certainty=Certainty(*options.measured),
     )
-    document = Document(case.document)
     result = _asked(engine, case, document)
     again = engine.recorded(document.path)
     assert again is not None  # the memory is empty: nothing is known before
@@ -319,6 +327,11 @@ def _places(document: Document, first: int, last: int) -> tuple[int, ...]:
     """Where the first and the last line begin."""
     starts = [document.starts[min(line, len(document.lines) - 1)] for line in (first, last)]
     return tuple(sorted(set(starts)))
+
+
+def _told(document: Document) -> list[str]:
+    """The lines as a model may be shown them: in blocks of four spaces."""
+    return [to_four(line, document.indent) for line in document.lines]
 
 
 def _answers(written: Sequence[_Written]) -> Iterator[Answer]:

@@ -25,13 +25,13 @@ class _Rounds:
         return [(period, self._same[period]) for period in periods]
 
 
-class Circles:
+class LoopDetector:
     """Sees an answer piece by piece."""
 
     def __init__(self) -> None:
         self._rounds = _Rounds()
 
-    def closed_by(self, piece: str) -> bool:
+    def ends_in_loop(self, piece: str) -> bool:
         """Whether the answer, now with `piece`, has ended in three rounds or more of the same pieces."""
         return any(same >= max(2 * period, _FEWEST) for period, same in self._rounds.take(piece))
 

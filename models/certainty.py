@@ -19,8 +19,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import mean
 
-from evaluate import SETTINGS, Judge, opened
+from judge import SETTINGS, Judge
 from positions import HALF_TYPED, NEXT_EDIT, NEXT_LINE, Position, modules_of, positions
+from systems import opened
 
 from lintseq_lsp.backends.base import Backend, Piece, Request, Special, Usage
 from lintseq_lsp.engine import Engine

@@ -14,19 +14,20 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 
-from evaluate import SETTINGS, Judge, Model, Written, by_confidence, opened
+from judge import SETTINGS, Judge, Written
 from positions import NEXT_EDIT, TASKS, Position, modules_of, positions
 from statements import first_docstring_line, parse
+from systems import Model, by_confidence, opened
 
 from lintseq_lsp.engine import Engine
 from lintseq_lsp.formats.base import Edit
-from lintseq_lsp.formats.lintseq import History, LintSeq
+from lintseq_lsp.formats.lintseq import Layout, LintSeq
 from lintseq_lsp.generation import RESAMPLING, Step
 from lintseq_lsp.reasons import Reason
 from lintseq_lsp.text import Document
 
 INSTRUCTION = "edit by instruction"
-FORMAT = LintSeq(History.SUFFIX_FIRST)
+FORMAT = LintSeq(Layout.SUFFIX_FIRST)
 LEGEND = """\
 In each block, lines that begin with a blank were given, `-` was taken out of the real file, `!` is a
 first answer that the gate rejected (nobody sees it), and `+` is what a user would be shown. `▮` ends what

@@ -28,14 +28,14 @@ from statements import (
 
 from lintseq_lsp.diffs import render
 from lintseq_lsp.excerpt import excerpt_around
-from lintseq_lsp.formats.lintseq import History, chunk, history, instruction_fragment
+from lintseq_lsp.formats.lintseq import Layout, as_diffs, chunk, instruction_fragment
 from lintseq_lsp.lintseq import diff_between
 from lintseq_lsp.text import Document, indentation, trimmed
 
 EMPTY, NEXT_EDIT, OPEN_BLOCK, REWRITE = "empty", "next edit", "open block", "rewrite"
 KINDS = {EMPTY: 0.16, NEXT_EDIT: 0.26, OPEN_BLOCK: 0.42, REWRITE: 0.16}  # shares
 INSTRUCTED = {EMPTY: 0.8, NEXT_EDIT: 0.5, OPEN_BLOCK: 0.25, REWRITE: 0.5}  # shares with an instruction
-HISTORIES = {History.SUFFIX_FIRST: 0.9, History.PAPER: 0.1}
+LAYOUTS = {Layout.SUFFIX_FIRST: 0.9, Layout.PAPER: 0.1}
 LEAST_BUDGET, MOST_BUDGET = 120, 700  # tokens of an excerpt, by `cost`
 DEFINITION_LINES = range(4, 61)  # of what is built from nothing
 KEPT_DOCSTRINGS = 0.5
@@ -76,7 +76,7 @@ def samples_of(text: str, rng: random.Random, context: int, tokens_per_sample: i
     document = Document("\n".join(module.lines))
     used: set[int] = set()
     for _ in range(max(1, round(sum(map(cost, module.lines)) / tokens_per_sample))):
-        kind, told = choose(rng, KINDS), choose(rng, HISTORIES)
+        kind, layout = choose(rng, KINDS), choose(rng, LAYOUTS)
         instructed = rng.random() < INSTRUCTED[kind]
         free = [s for s in (module.definitions if kind == EMPTY else module.statements) if s.code not in used]
         targets = [s for s in free if fits(s, kind)]
@@ -95,13 +95,13 @@ def samples_of(text: str, rng: random.Random, context: int, tokens_per_sample: i
                 continue
             used |= {n for n in numbers if abs(n - target.code) < APART}
             if kind == NEXT_EDIT:
-                sample = next_edit(module, numbers, rng, told, instructed=instructed)
+                sample = next_edit(module, numbers, rng, layout, instructed=instructed)
             else:
                 asked = instructions.for_statement(module, target, rng) if instructed else ""
                 if kind == OPEN_BLOCK:
-                    sample = open_block(module, numbers, target, rng, told, asked)
+                    sample = open_block(module, numbers, target, rng, layout, asked)
                 else:
-                    sample = rewrite(module, numbers, target, told, asked)
+                    sample = rewrite(module, numbers, target, layout, asked)
         if sample is not None:
             yield sample
 
@@ -167,7 +167,7 @@ def step(module: Module, before: list[int], after: list[int]) -> str:
 
 
 def next_edit(
-    module: Module, numbers: list[int], rng: random.Random, told: History, *, instructed: bool
+    module: Module, numbers: list[int], rng: random.Random, layout: Layout, *, instructed: bool
 ) -> Sample:
     """An excerpt without what some steps insert as history, then those steps. An instruction asks for one."""
     states = growth(module, numbers, rng, rng.choice(INSTRUCTED_STEPS if instructed else STEPS), STEP_LINES)
@@ -180,7 +180,7 @@ def next_edit(
         inserted = [s for s in module.statements if s.code in missing]
         if instructed and inserted:
             asked = instructions.for_statement(module, inserted[0], rng)
-    fragments = history([module.lines[n] for n in shown], above, told)
+    fragments = as_diffs([module.lines[n] for n in shown], above, layout)
     steps = [step(module, before, after) for before, after in pairwise(states)]
     return Sample([instruction_fragment(asked), *fragments], steps)
 
@@ -190,7 +190,7 @@ def open_block(
     numbers: list[int],
     target: Statement,
     rng: random.Random,
-    told: History,
+    layout: Layout,
     instruction: str = "",
 ) -> Sample:
     """An excerpt as history, then the block at the cursor, then what else was left out."""
@@ -211,7 +211,7 @@ def open_block(
         grown = sorted({*state, *following})
         steps.append(step(module, state, grown))
         state = grown
-    return placed(module, shown, block, steps, told, instruction)
+    return placed(module, shown, block, steps, layout, instruction)
 
 
 def end_of_block(module: Module, target: Statement, rng: random.Random) -> int:
@@ -235,7 +235,7 @@ def rewrite(
     module: Module,
     numbers: list[int],
     target: Statement,
-    told: History,
+    layout: Layout,
     instruction: str = "",
 ) -> Sample | None:
     """The same without what depends on the block, which comes back in a last diff. None if that is much."""
@@ -248,7 +248,7 @@ def rewrite(
     shown, steps = trimmed(module.lines, inside - lines), []
     if not lines.issubset(block):
         steps.append(step(module, sorted({*shown, *block}), trimmed(module.lines, inside)))
-    return placed(module, shown, block, steps, told, instruction)
+    return placed(module, shown, block, steps, layout, instruction)
 
 
 def placed(
@@ -256,11 +256,11 @@ def placed(
     shown: list[int],
     block: range,
     steps: list[str],
-    told: History,
+    layout: Layout,
     instruction: str,
 ) -> Sample:
     """The lines that are shown as history; then the lines of `block`, at their place, and `steps`."""
     above = sum(n < block.start for n in shown)
     first = chunk([module.lines[n] for n in block], above)
-    fragments = history([module.lines[n] for n in shown], above, told)
+    fragments = as_diffs([module.lines[n] for n in shown], above, layout)
     return Sample([instruction_fragment(instruction), *fragments], [first, *steps])

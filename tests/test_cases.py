@@ -24,7 +24,7 @@ from lintseq_lsp.backends.base import Backend, Stop
 from lintseq_lsp.backends.scripted import Answer, ScriptedBackend
 from lintseq_lsp.cases import MARK, PLACES, Case, Options, expected, read_case, write_case
 from lintseq_lsp.errors import Cancelled, CaseError
-from lintseq_lsp.formats.lintseq import DIFF, History, LintSeq
+from lintseq_lsp.formats.lintseq import DIFF, Layout, LintSeq
 from lintseq_lsp.gate import Gate
 from lintseq_lsp.generation import Ended
 from lintseq_lsp.linters.base import Check, Report
@@ -204,7 +204,7 @@ def engine(backend: Backend, gate: Gate | None = None, **options: Any) -> Record
     return RecordingEngine(
         backend,
         gate or python_gate(),
-        prompt_format=LintSeq(History.PAPER),
+        prompt_format=LintSeq(Layout.PAPER),
         settings=Settings(**options),
         certainty=Certainty(0.1, 0.2, 0.3),
     )
@@ -317,11 +317,11 @@ class Wide(ScriptedBackend):
         return 60 * text.count("\n")
 
 
-def test_a_long_document_is_shown_to_the_same_extent() -> None:
-    document = Document(
-        "".join(f"number{number} = {number} * {number}\n" for number in range(60)), None, "a.py"
-    )
-    recording = engine(Wide(["@@ -5,0 +6 @@\n+y = 1\n<|diff|>\n<|diff|>"], context=1000))
+@pytest.mark.parametrize("indent", ["    ", "  "])
+def test_a_long_document_is_shown_to_the_same_extent(indent: str) -> None:
+    lines = "".join(f"{indent}print({number} * {number})\n" for number in range(60))
+    document = Document(f"def f():\n{lines}", None, "a.py")
+    recording = engine(Wide(["@@ -5,0 +6 @@\n+    print()\n<|diff|>\n<|diff|>"], context=1000))
     outcome = recording.next_edit(document, document.offset(30, 0))
     case = recording.recorded("a.py")
     assert case is not None

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from lintseq_lsp.diffs import Diff, parse
-from lintseq_lsp.formats.lintseq import DIFF, History
+from lintseq_lsp.formats.lintseq import DIFF, Layout
 from lintseq_lsp.linters.syntax import check_syntax
 from lintseq_lsp.synthesis.programs import Program, Recipe, synthesize
 
@@ -157,34 +157,34 @@ def test_a_module_built_from_nothing_resolves(seed: int) -> None:
     assert resolved(samples.built(module, random.Random(seed))) == module.lines
 
 
-@pytest.mark.parametrize("told", list(History))
+@pytest.mark.parametrize("layout", list(Layout))
 @pytest.mark.parametrize("seed", range(25))
-def test_an_excerpt_and_its_next_edits_resolve(seed: int, told: History) -> None:
+def test_an_excerpt_and_its_next_edits_resolve(seed: int, layout: Layout) -> None:
     module, rng = statements.parse(PROGRAM), random.Random(seed)
     numbers = list(range(8, len(module.lines)))
-    sample = samples.next_edit(module, numbers, rng, told, instructed=seed % 2 == 0)
+    sample = samples.next_edit(module, numbers, rng, layout, instructed=seed % 2 == 0)
     assert resolved([*sample.shown[1:], *sample.asked]) == module.lines[8:]
 
 
-@pytest.mark.parametrize("told", list(History))
+@pytest.mark.parametrize("layout", list(Layout))
 @pytest.mark.parametrize("seed", range(25))
-def test_an_open_block_resolves_up_to_lines_left_out(seed: int, told: History) -> None:
+def test_an_open_block_resolves_up_to_lines_left_out(seed: int, layout: Layout) -> None:
     module, rng = statements.parse(PROGRAM), random.Random(seed)
     target = rng.choice(module.statements)
     numbers = list(range(len(module.lines)))
-    sample = samples.open_block(module, numbers, target, rng, told)
+    sample = samples.open_block(module, numbers, target, rng, layout)
     assert resolved([*sample.shown[1:], *sample.asked]) == module.lines
     assert resolved([*sample.shown[1:], sample.asked[0]]).count(module.lines[target.code]) > (
         resolved(sample.shown[1:]).count(module.lines[target.code])
     )
 
 
-@pytest.mark.parametrize("told", list(History))
+@pytest.mark.parametrize("layout", list(Layout))
 @pytest.mark.parametrize("target", range(len(statements.parse(PROGRAM).statements)))
-def test_a_block_is_rewritten_before_what_depends_on_it(target: int, told: History) -> None:
+def test_a_block_is_rewritten_before_what_depends_on_it(target: int, layout: Layout) -> None:
     module = statements.parse(PROGRAM)
     statement = module.statements[target]
-    sample = samples.rewrite(module, list(range(len(module.lines))), statement, told)
+    sample = samples.rewrite(module, list(range(len(module.lines))), statement, layout)
     assert sample is not None
     built = resolved([*sample.shown[1:], *sample.asked])
     assert [line for line in built if line] == [line for line in module.lines if line]

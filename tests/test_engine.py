@@ -16,7 +16,7 @@ from lintseq_lsp.edits import apply
 from lintseq_lsp.engine import Engine
 from lintseq_lsp.errors import Cancelled
 from lintseq_lsp.formats.base import EXCERPT_TOKENS
-from lintseq_lsp.formats.lintseq import END, History, LintSeq
+from lintseq_lsp.formats.lintseq import END, Layout, LintSeq
 from lintseq_lsp.gate import Gate
 from lintseq_lsp.generation import Ended, Step
 from lintseq_lsp.linters.base import Dependencies, Report, Tier
@@ -31,10 +31,10 @@ def engine_of(
     backend: Backend,
     gate: Gate | None = None,
     settings: Settings | None = None,
-    told: History = History.PAPER,
+    layout: Layout = Layout.PAPER,
 ) -> Engine:
     return Engine(
-        backend, gate or gate_of(), prompt_format=LintSeq(told), settings=settings or Settings(tries=4)
+        backend, gate or gate_of(), prompt_format=LintSeq(layout), settings=settings or Settings(tries=4)
     )
 
 
@@ -87,7 +87,7 @@ def test_each_line_has_its_own_probability_whatever_ends_it(end: str) -> None:
     assert [suggestion.text for suggestion in outcome.suggestions] == [f"a{end}x = 1"]
 
 
-@pytest.mark.parametrize("told", History)
+@pytest.mark.parametrize("layout", Layout)
 @pytest.mark.parametrize(
     ("text", "lines", "final"),
     [
@@ -104,8 +104,8 @@ def test_each_line_has_its_own_probability_whatever_ends_it(end: str) -> None:
         ("\n\n|\n\nx\n", ["y = 1"], "\n\ny = 1\n\nx\n"),
     ],
 )
-def test_completion(text: str, lines: Sequence[str], final: str, told: History) -> None:
-    outcome = complete(engine_of(LineModel(lines), told=told), text)
+def test_completion(text: str, lines: Sequence[str], final: str, layout: Layout) -> None:
+    outcome = complete(engine_of(LineModel(lines), layout=layout), text)
     assert [suggestion.text for suggestion in outcome.suggestions] == [final]
     assert outcome.reason is Reason.ACCEPTED
     (suggestion,) = outcome.suggestions

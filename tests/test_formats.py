@@ -15,7 +15,7 @@ from lintseq_lsp.edits import Replacement
 from lintseq_lsp.engine import Engine
 from lintseq_lsp.errors import ModelFileError, TokenizerError
 from lintseq_lsp.formats.base import Edit, Malformed, PromptFormat, Question, Room, Task, View
-from lintseq_lsp.formats.lintseq import DIFF, History, LintSeq
+from lintseq_lsp.formats.lintseq import DIFF, Layout, LintSeq
 from lintseq_lsp.formats.table import FORMATS, detect
 from lintseq_lsp.generation import Ended
 from lintseq_lsp.reasons import Reason
@@ -30,9 +30,9 @@ def has_diff(special: Special) -> bool:
 
 
 def test_the_vocabulary_says_which_format_it_is_and_the_file_which_history() -> None:
-    assert detect(has_diff, "model") == LintSeq(History.PAPER)
-    for told in History:
-        assert detect(has_diff, "model", told.value) == FORMATS[told.value] == LintSeq(told)
+    assert detect(has_diff, "model") == LintSeq(Layout.PAPER)
+    for layout in Layout:
+        assert detect(has_diff, "model", layout.value) == FORMATS[layout.value] == LintSeq(layout)
 
 
 @pytest.mark.parametrize("wanted", ["", "paper-1"])
@@ -78,7 +78,7 @@ def test_an_answer_at_the_cursor_is_the_text_behind_it(
 ) -> None:
     document = Document(text)
     offset = document.offset(*document.position(data.draw(st.integers(0, len(text)))))
-    question = LintSeq(History.SUFFIX_FIRST).ask(View(document, offset), Task.FILL, len, Room(20_000, 1, 24))
+    question = LintSeq(Layout.SUFFIX_FIRST).ask(View(document, offset), Task.FILL, len, Room(20_000, 1, 24))
     assert question is not None
     reader = question.reader()
     own = reader.feed("\n+".join(written) + "\n")
@@ -89,8 +89,8 @@ def test_an_answer_at_the_cursor_is_the_text_behind_it(
 
 def test_an_answer_that_was_cut_off_is_no_half_edit() -> None:
     document = Document("a = 1\n\n")
-    here = LintSeq(History.PAPER).ask(View(document, 6), Task.FILL, len, Room(1000, 1, 24))
-    anywhere = LintSeq(History.PAPER).ask(View(document, 6), Task.NEXT, len, Room(1000, 8, 160))
+    here = LintSeq(Layout.PAPER).ask(View(document, 6), Task.FILL, len, Room(1000, 1, 24))
+    anywhere = LintSeq(Layout.PAPER).ask(View(document, 6), Task.NEXT, len, Room(1000, 8, 160))
     assert here is not None
     assert anywhere is not None
     reader = here.reader()
@@ -161,6 +161,12 @@ def test_another_format_completes_under_the_same_gate() -> None:
     assert [request.candidates for request in backend.requests] == [1, 4]
     assert len(outcome.rejected) == 1
     assert outcome.suggestions[0].text == "def f(x):\n    x +=\n    y = 2\n"
+
+
+def test_an_answer_with_other_line_ends_is_an_answer() -> None:
+    engine, _ = engine_of("x = 1\ry = 2\r\n<end>")
+    outcome = engine.complete(Document("a = 0\n\n"), 6)
+    assert outcome.suggestions[0].text == "a = 0\nx = 1\ny = 2\n"
 
 
 def test_what_a_format_was_not_made_for_is_not_asked() -> None:

@@ -6,25 +6,29 @@ from hypothesis import strategies as st
 from strategies import edited, lines
 
 from lintseq_lsp.diffs import Diff, Hunk, parse
+from lintseq_lsp.edits import Replacement, apply
+from lintseq_lsp.formats.base import Edit, Room, Task, View
 from lintseq_lsp.formats.lintseq import (
     DIFF,
     END,
-    History,
+    Layout,
+    LintSeq,
     Opening,
-    history,
+    as_diffs,
     instruction_fragment,
     next_headers,
     open_block,
 )
+from lintseq_lsp.text import Document
 
-histories = st.sampled_from(History)
+layouts = st.sampled_from(Layout)
 
 
-@given(st.lists(lines, max_size=30), st.data(), histories)
-def test_the_history_builds_what_is_shown(shown: list[str], data: st.DataObject, told: History) -> None:
+@given(st.lists(lines, max_size=30), st.data(), layouts)
+def test_the_history_builds_what_is_shown(shown: list[str], data: st.DataObject, layout: Layout) -> None:
     above = data.draw(st.integers(0, len(shown)))
     built: list[str] = []
-    for fragment in history(shown, above, told):
+    for fragment in as_diffs(shown, above, layout):
         diff = parse(fragment)
         assert isinstance(diff, Diff)
         assert diff.hunks[0].above <= len(built)
@@ -37,21 +41,21 @@ def test_typing_changes_the_history_only_at_its_end(shown: list[str], data: st.D
     """`suffix_first`: what was read before a line was typed above the cursor stays a prefix."""
     above = data.draw(st.integers(0, len(shown)))
     new = data.draw(lines)
-    before = history(shown, above, History.SUFFIX_FIRST)
-    after = history([*shown[:above], new, *shown[above:]], above + 1, History.SUFFIX_FIRST)
+    before = as_diffs(shown, above, Layout.SUFFIX_FIRST)
+    after = as_diffs([*shown[:above], new, *shown[above:]], above + 1, Layout.SUFFIX_FIRST)
     closed = len(before) - (above % 8 != 0)
     assert after[:closed] == before[:closed]
 
 
 def test_chunks_have_eight_lines() -> None:
-    fragments = history([f"x{number}" for number in range(20)], 10, History.PAPER)
+    fragments = as_diffs([f"x{number}" for number in range(20)], 10, Layout.PAPER)
     assert [fragment.split("\n")[0] for fragment in fragments] == [
         "@@ -0,0 +1,8 @@",
         "@@ -8,0 +9,2 @@",
         "@@ -10,0 +11,8 @@",
         "@@ -18,0 +19,2 @@",
     ]
-    fragments = history([f"x{number}" for number in range(20)], 10, History.SUFFIX_FIRST)
+    fragments = as_diffs([f"x{number}" for number in range(20)], 10, Layout.SUFFIX_FIRST)
     assert [fragment.split("\n")[0] for fragment in fragments] == [
         "@@ -0,0 +1,8 @@",
         "@@ -8,0 +9,2 @@",
@@ -60,9 +64,9 @@ def test_chunks_have_eight_lines() -> None:
     ]
 
 
-@pytest.mark.parametrize("told", History)
-def test_an_empty_document_has_no_history(told: History) -> None:
-    assert history([], 0, told) == []
+@pytest.mark.parametrize("layout", Layout)
+def test_an_empty_document_has_no_history(layout: Layout) -> None:
+    assert as_diffs([], 0, layout) == []
 
 
 @given(
@@ -104,3 +108,48 @@ def test_every_header_that_is_offered_is_well_formed(shown: int, most: int, plac
 def test_the_instruction_stands_apart() -> None:
     assert instruction_fragment("  Sort it.\n\n") + DIFF.text == "Sort it.\n<|diff|>"
     assert instruction_fragment("") + DIFF.text == "\n<|diff|>"
+
+
+@pytest.mark.parametrize("unit", ["  ", "\t", "   ", " " * 8])
+def test_a_model_of_four_spaces_in_another_unit(unit: str) -> None:
+    """It is told of four, and what it writes is indented as the document is."""
+    document = Document(f"def f(x):\n{unit}if x:\n{unit}{unit}y = 1\n{unit}{unit}\n")
+    offset = len(document.text) - 1
+    question = LintSeq(Layout.PAPER).ask(View(document, offset), Task.FILL, len, Room(1024, 4, 100))
+    assert question is not None
+    shown = "".join(part for part in question.request.prompt if isinstance(part, str))
+    assert "+def f(x):\n+    if x:\n+        y = 1\n" in shown
+    reader = question.reader()
+    reader.feed(",2 @@\n+        while x:\n+            x -= 1\n")
+    edit = reader.close(DIFF)
+    assert isinstance(edit, Edit)
+    assert edit.changes == (Replacement(offset, offset, f"while x:\n{unit * 3}x -= 1"),)
+
+
+@pytest.mark.parametrize("unit", ["  ", "\t"])
+def test_a_next_diff_is_indented_as_the_document_is(unit: str) -> None:
+    document = Document(f"def f(x):\n{unit}return x\n")
+    question = LintSeq(Layout.PAPER).ask(View(document, 0), Task.NEXT, len, Room(1024, 4, 100))
+    assert question is not None
+    reader = question.reader()
+    reader.feed("@@ -1,0 +2,2 @@\n+    if x:\n+        return 1\n")
+    edit = reader.close(DIFF)
+    assert isinstance(edit, Edit)
+    assert apply(document.text, edit.changes) == (
+        f"def f(x):\n{unit}if x:\n{unit}{unit}return 1\n{unit}return x\n"
+    )
+    following = edit.after()
+    assert following is not None
+    assert "@@ -1,0 +2,2 @@\n+    if x:\n+        return 1\n" in following.request.prompt
+
+
+def test_what_is_typed_may_be_aligned_as_if_by_blocks() -> None:
+    document = Document("def f(x):\n  y = g(x,\n              \n")
+    offset = len(document.text) - 1
+    question = LintSeq(Layout.PAPER).ask(View(document, offset), Task.FILL, len, Room(1024, 1, 100))
+    assert question is not None
+    reader = question.reader()
+    reader.feed("x)\n")
+    edit = reader.close(DIFF)
+    assert isinstance(edit, Edit)
+    assert edit.changes == (Replacement(offset, offset, "x)"),)

@@ -23,7 +23,7 @@ from lintseq_lsp.diffs import Diff, Hunk, parse, render
 from lintseq_lsp.edits import Replacement, apply
 from lintseq_lsp.errors import Cancelled
 from lintseq_lsp.formats.base import Edit, Malformed, Question, Room, Task, View
-from lintseq_lsp.formats.lintseq import DIFF, END, History, LintSeq
+from lintseq_lsp.formats.lintseq import DIFF, END, Layout, LintSeq
 from lintseq_lsp.gate import Bar, Gate, wait
 from lintseq_lsp.generation import Ended, Limits, Proposal, Step, generate, propose
 from lintseq_lsp.linters.base import Report, Tier
@@ -35,7 +35,7 @@ LIMITS = Limits()
 NUMBERED = [f"x{number}" for number in range(300)]
 
 
-FORMAT = LintSeq(History.PAPER)
+FORMAT = LintSeq(Layout.PAPER)
 
 
 def insertion(above: int, *added: str) -> str:

@@ -82,8 +82,8 @@ def fed_in_pieces(written: str) -> object:
 
 
 def circles(written: str) -> list[bool]:
-    seen = repetition.Circles()
-    return [seen.closed_by(piece) for piece in written]
+    seen = repetition.LoopDetector()
+    return [seen.ends_in_loop(piece) for piece in written]
 
 
 def typed_twice(source: str) -> object:

@@ -179,6 +179,8 @@ from quick import decorate
 class Made:
     pass
 """,
+    "says_all.py": "from by_exec_2 import *\n",
+    "by_exec_2.py": "__all__ = ['c']\nc = 1\nexec('a = 1')\n",
     "sums.py": "import parts\n__all__ = ['a']\n__all__ += parts.__all__\nfrom parts import *\na = 1\n",
     "parts.py": "__all__ = ['b']\nb = 2\n",
     "pure.py": """\
@@ -279,6 +281,8 @@ NOT_KNOWN = {
     "__init_subclass__": "from orm import Child\nprint(Child.first)\n",
     "setattr from outside": "from orm import Late, Later\nprint(Late.x, Later.only)\n",
     "__all__ in several parts": "from sums import *\nprint(a, b)\n",
+    "what an enumeration is given": "from pure import Colour\nprint(Colour._member_map_)\n",
+    "what a data class is given": "from pure import Point\nprint(Point.__dataclass_fields__)\n",
     "a dynamic class that is used": "from orm import Row\nfor each in Row():\n    print(each)\n"
     "Row()[0]()\nwith Row():\n    pass\n",
     "a module of an extension module": "import tree.leaves\nprint(tree)\n",
@@ -367,6 +371,9 @@ BROKEN = {
     "from pure import *\ndubble(1)": "E0602",
     "from quick import dumps\nprint(dumpss)": "E0602",
     "import alone\nprint(alon.x)": "E0602",
+    "from says_all import a": "E0611",
+    "from by_exec_2 import *\nprint(a)": "E0602",
+    "from pure import Colour\nprint(Colour._member)": "E1101",
     "''.uper()": "E1101",
     "[].push(1)": "E1101",
     "{}.add(1)": "E1101",

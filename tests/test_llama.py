@@ -18,7 +18,7 @@ from lintseq_lsp.backends.base import CANDIDATES, Piece, Prompt, Request, Sampli
 from lintseq_lsp.backends.llama import LlamaBackend
 from lintseq_lsp.diffs import header
 from lintseq_lsp.errors import Cancelled, ModelError, ModelFileError, TokenizerError
-from lintseq_lsp.formats.lintseq import DIFF, END, History, history, next_headers
+from lintseq_lsp.formats.lintseq import DIFF, END, Layout, as_diffs, next_headers
 from lintseq_lsp.formats.table import detect
 
 WARM = Sampling(temperature=0.8, top_p=0.95, min_p=0.02, seed=7)
@@ -375,7 +375,7 @@ def probability(model: LlamaBackend, prompt: list[str], begin: str) -> float:
 @pytest.mark.parametrize("above", [0, 3, 7, 8])
 def test_the_most_probable_of_many_beginnings_is_taken(model: LlamaBackend, above: int) -> None:
     lines = [f"    total_{number} = read(path)" for number in range(above)]
-    prompt = ["\n", *history(lines, above, History.SUFFIX_FIRST), ""]
+    prompt = ["\n", *as_diffs(lines, above, Layout.SUFFIX_FIRST), ""]
     counts = {1: " @@", **{count: f",{count}" for count in range(2, 9)}}
     best = max(
         counts, key=lambda count: probability(model, prompt, f"@@ -{above},0 +{above + 1}{counts[count]}")
@@ -389,7 +389,7 @@ def test_the_most_probable_of_many_beginnings_is_taken(model: LlamaBackend, abov
 def test_beginnings_that_share_a_token_do_not_outvote_one(model: LlamaBackend) -> None:
     """A comma opens seven counts; the count of one is more probable than each of them, not than all."""
     lines = ["def read(path):", "    text = path.read_text()"]
-    prompt = ["\n", *history(lines, 2, History.SUFFIX_FIRST), ""]
+    prompt = ["\n", *as_diffs(lines, 2, Layout.SUFFIX_FIRST), ""]
     one, several = (probability(model, prompt, f"@@ -2,0 +3{text}") for text in (" @@", ","))
     assert one < several
     begins = [f"{header(2, count)}\n+    " for count in range(1, 9)]
@@ -398,7 +398,7 @@ def test_beginnings_that_share_a_token_do_not_outvote_one(model: LlamaBackend) -
 
 @pytest.mark.parametrize("lines", [["x = 1"], ["import os", "", "def f():", "    pass"]])
 def test_places_and_counts_are_chosen_together(model: LlamaBackend, lines: list[str]) -> None:
-    prompt = ["\n", *history(lines, 1, History.SUFFIX_FIRST), ""]
+    prompt = ["\n", *as_diffs(lines, 1, Layout.SUFFIX_FIRST), ""]
     counts = [" @@", *(f",{count} @@" for count in range(2, 9))]
     openings = ["\n", *(f"@@ -{at},0 +{at + 1}{count}\n" for at in range(len(lines) + 1) for count in counts)]
     ranked = sorted(openings, key=lambda opening: -probability(model, prompt, opening))
@@ -413,7 +413,7 @@ def test_places_and_counts_are_chosen_together(model: LlamaBackend, lines: list[
 def test_what_was_chosen_together_is_as_probable_as_alone(
     model: LlamaBackend, lines: list[str], candidates: int
 ) -> None:
-    prompt = ["\n", *history(lines, 1, History.SUFFIX_FIRST), ""]
+    prompt = ["\n", *as_diffs(lines, 1, Layout.SUFFIX_FIRST), ""]
     request = of(prompt, groups=next_headers(len(lines), 8), max_tokens=40, candidates=candidates)
     pieces = list(model.write(request, never))
     for candidate in range(candidates):
@@ -425,7 +425,7 @@ def test_what_was_chosen_together_is_as_probable_as_alone(
 
 
 def test_a_search_is_cancelled_between_any_two_steps(model: LlamaBackend) -> None:
-    prompt = ["\n", *history(["import os", "", "x = 1"], 1, History.SUFFIX_FIRST), ""]
+    prompt = ["\n", *as_diffs(["import os", "", "x = 1"], 1, Layout.SUFFIX_FIRST), ""]
     request = of(prompt, groups=next_headers(3, 8), max_tokens=1)
     list(model.write(request, never))  # so that the prompt is held
     polls = itertools.count()
@@ -459,7 +459,7 @@ class Words:
 def test_the_end_is_held_against_all_that_can_be_inserted(model: LlamaBackend) -> None:
     bites = False
     for above in range(len(COUNTER) + 1):
-        prompt = ["\n", *history(COUNTER, above, History.SUFFIX_FIRST), ""]
+        prompt = ["\n", *as_diffs(COUNTER, above, Layout.SUFFIX_FIRST), ""]
         request = of(prompt, groups=next_headers(len(COUNTER), 8), max_tokens=30)
         header_, line_end, _ = text_of(list(model.write(request, never))).partition("\n")
         end = math.exp(probability(model, prompt, END))

@@ -11,7 +11,7 @@ import pytest
 
 from lintseq_lsp.backends.base import Sampling
 from lintseq_lsp.backends.scripted import ScriptedBackend
-from lintseq_lsp.formats.lintseq import History, LintSeq
+from lintseq_lsp.formats.lintseq import Layout, LintSeq
 
 
 def script() -> ModuleType:
@@ -96,7 +96,7 @@ def test_a_right_program_passes_and_a_wrong_one_fails(record: dict[str, Any], ri
 def test_a_recorded_sequence_of_diffs_is_scored() -> None:
     stream = "@@ -0,0 +1 @@\n+def double(x):\n<|diff|>@@ -1,0 +2 @@\n+    return 2 * x\n<|diff|>\n<|diff|>"
     problem = problems.problem_of(HUMAN_EVAL)
-    gate, paper = problems.ungated(), LintSeq(History.PAPER)
+    gate, paper = problems.ungated(), LintSeq(Layout.PAPER)
     program = problems.write(ScriptedBackend([stream]), paper, gate, problem.instruction, Sampling())
     assert program == "def double(x):\n    return 2 * x\n"
     assert problems.score(ScriptedBackend([stream]), paper, gate, problem, 1, 0.0) == 1

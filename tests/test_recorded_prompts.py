@@ -20,7 +20,7 @@ from lintseq_lsp.actions import ActionKind, actions_at
 from lintseq_lsp.backends.base import Request
 from lintseq_lsp.backends.scripted import ScriptedBackend
 from lintseq_lsp.engine import Engine
-from lintseq_lsp.formats.lintseq import DIFF, History, LintSeq
+from lintseq_lsp.formats.lintseq import DIFF, Layout, LintSeq
 from lintseq_lsp.settings import Settings
 from lintseq_lsp.text import Document
 
@@ -135,9 +135,9 @@ WAYS: dict[str, Callable[[Engine, Document, int], None]] = {
 NEXT = stream(diff(0, "one = 1"), diff(0, "broken ("), diff(1, "two = 2", "", "three = 3"), "\n", "\n")
 
 
-def asked(ask: Callable[[Engine], None], written: str, told: History, context: int = 1024) -> list[Request]:
+def asked(ask: Callable[[Engine], None], written: str, layout: Layout, context: int = 1024) -> list[Request]:
     backend = ScriptedBackend([written], context=context)
-    engine = Engine(backend, python_gate(), prompt_format=LintSeq(told), settings=Settings())
+    engine = Engine(backend, python_gate(), prompt_format=LintSeq(layout), settings=Settings())
     ask(engine)
     return backend.requests
 
@@ -188,21 +188,21 @@ def requests() -> dict[str, list[Request]]:
     found = {}
     for way in WAYS:
         for name in EDITED if way.startswith("edit") else DOCUMENTS:
-            for told in History if name in ("long", "CRLF") else [History.SUFFIX_FIRST]:
+            for layout in Layout if name in ("long", "CRLF") else [Layout.SUFFIX_FIRST]:
                 written = "" if way == "complete" else NEXT
-                key = f"{way} | {name} | {told.value}"
-                found[key] = asked(in_document(way, name), written, told)
+                key = f"{way} | {name} | {layout.value}"
+                found[key] = asked(in_document(way, name), written, layout)
         key = f"{way} | long | small context"
-        found[key] = asked(in_document(way, "long"), NEXT, History.SUFFIX_FIRST, context=400)
+        found[key] = asked(in_document(way, "long"), NEXT, Layout.SUFFIX_FIRST, context=400)
     for kind, line, last in (
         (ActionKind.IMPLEMENT, 9, 9),
         (ActionKind.CONTINUE, 16, 16),
         (ActionKind.REWRITE, 20, 22),
     ):
         written = stream("        broken (\n", "        return 1\n")
-        for told in History:
-            key = f"{kind.value} | {told.value}"
-            found[key] = asked(resolved(kind, line, last), written, told)
+        for layout in Layout:
+            key = f"{kind.value} | {layout.value}"
+            found[key] = asked(resolved(kind, line, last), written, layout)
     return found
 
 

@@ -4,13 +4,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lintseq_lsp.repetition import Circles, repeated_from
+from lintseq_lsp.repetition import LoopDetector, repeated_from
 
 
 def closes_after(pieces: list[str]) -> int | None:
     """The number of the piece that closes a circle."""
-    circles = Circles()
-    return next((number for number, piece in enumerate(pieces, 1) if circles.closed_by(piece)), None)
+    detector = LoopDetector()
+    return next((number for number, piece in enumerate(pieces, 1) if detector.ends_in_loop(piece)), None)
 
 
 @pytest.mark.parametrize(

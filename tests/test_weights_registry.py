@@ -19,7 +19,7 @@ from tiny_checkpoint import write_checkpoint
 from typer.testing import CliRunner
 
 from lintseq_lsp.errors import LintSeqError, ModelFileError, TokenizerError
-from lintseq_lsp.formats.lintseq import History, LintSeq
+from lintseq_lsp.formats.lintseq import Layout, LintSeq
 from lintseq_lsp.weights import registry
 from lintseq_lsp.weights.commands import app
 from lintseq_lsp.weights.convert import convert
@@ -77,7 +77,7 @@ def test_a_setting_wins_over_the_choice_and_the_choice_over_the_embedded(model: 
     other = shutil.copy(model, tmp_path / "other.gguf")
     by_path = registry.resolve_model(str(other))
     assert (by_path.path, by_path.sha256, by_path.context) == (other, None, 128)
-    assert by_path.prompt_format == LintSeq(History.PAPER)
+    assert by_path.prompt_format == LintSeq(Layout.PAPER)
 
 
 def test_registering_again_replaces(model: Path) -> None:

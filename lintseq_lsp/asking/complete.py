@@ -90,7 +90,7 @@ def _answer(job: Job, cursor: Cursor, proposal: Proposal, floor: float) -> _Answ
         return _Answer((), proposal.confidence, reason)
     beginnings = list(completion.answers(cursor, edit.changes[0].text))
     newline = cursor.document.newline
-    sure = [each for each in beginnings if proposal.line_logprobs[each.text.count(newline)] >= floor]
+    sure = [each for each in beginnings if proposal.logprob_through(each.text.count(newline)) >= floor]
     if beginnings:
         return _Answer(sure, proposal.confidence, Reason.UNSURE)
     reason = Reason.NO_FIT if cursor.right.strip() else Reason.COMPLETE

@@ -14,7 +14,7 @@ from lintseq_lsp.bench.texts import Keystroke, statements, texts, typed
 from lintseq_lsp.bench.values import Plan, Result, Results, Target
 from lintseq_lsp.engine import Engine
 from lintseq_lsp.errors import Cancelled
-from lintseq_lsp.formats.lintseq import History, LintSeq
+from lintseq_lsp.formats.lintseq import Layout, LintSeq
 from lintseq_lsp.linters.base import Check, Linter, Report
 from lintseq_lsp.runtime import open_engine, open_gate
 from lintseq_lsp.settings import Settings
@@ -42,7 +42,7 @@ def _typing_150m(plan: Plan) -> Results:
     gate = open_gate(Settings())
     try:
         backend = RecordedLlama(random_model())
-        engine = Engine(backend, gate, prompt_format=LintSeq(History.PAPER), settings=Settings())
+        engine = Engine(backend, gate, prompt_format=LintSeq(Layout.PAPER), settings=Settings())
     except BaseException:
         gate.linter.close()
         raise

@@ -10,7 +10,7 @@ from lintseq_lsp.bench.texts import texts
 from lintseq_lsp.bench.values import Plan, Result, Results, Target
 from lintseq_lsp.errors import LintSeqError
 from lintseq_lsp.formats.base import Question, Room, Task, View
-from lintseq_lsp.formats.lintseq import History, LintSeq, chunk
+from lintseq_lsp.formats.lintseq import Layout, LintSeq, chunk
 from lintseq_lsp.gate import Gate
 from lintseq_lsp.generation import Limits, Step, generate
 from lintseq_lsp.linters.base import Check, Linter, Report, Tier
@@ -75,7 +75,7 @@ def sequence(plan: Plan) -> Results:
 def _question(backend: RecordedLlama, document: Document) -> Question:
     """What comes next, seen from the document's end."""
     view, room = View(document, len(document.text)), Room(backend.context, lines=8, tokens=160)
-    question = LintSeq(History.PAPER).ask(view, Task.NEXT, backend.count, room)
+    question = LintSeq(Layout.PAPER).ask(view, Task.NEXT, backend.count, room)
     assert question is not None
     return question
 

@@ -1,7 +1,8 @@
 """LintSeq's format: a document is shown as the diffs that built it, and the answer is the next diff.
 
 A sequence is a list of fragments between `<|diff|>` tokens: the instruction, one fragment a chunk of the
-excerpt, and last what the model continues. Training builds its examples with the same functions.
+excerpt, and last what the model continues. Training builds its examples with the same functions. The model
+knows blocks of four spaces: what it is shown and what it writes is brought to them and back (indenting.py).
 Deliberately absent: tokens of text, the choice of what is shown (excerpt.py), a diff's syntax (diffs.py).
 """
 
@@ -12,7 +13,7 @@ from functools import cache, partial
 
 from lintseq_lsp.backends.base import Ending, Part, Request, Special, Stop
 from lintseq_lsp.completion import cursor_at, lines_wanted
-from lintseq_lsp.diffs import Diff, DiffStream, header, render
+from lintseq_lsp.diffs import Diff, DiffStream, Hunk, header, render
 from lintseq_lsp.edits import Replacement
 from lintseq_lsp.excerpt import Excerpt, apply_diff, excerpt_around
 from lintseq_lsp.formats.base import (
@@ -25,6 +26,7 @@ from lintseq_lsp.formats.base import (
     Task,
     View,
 )
+from lintseq_lsp.indenting import from_four, to_four
 from lintseq_lsp.text import Document
 
 DIFF = Special("<|diff|>")
@@ -36,8 +38,8 @@ _MARGIN = 32  # tokens of a prompt beside the excerpt and the instruction
 Count = Callable[[str], int]
 
 
-class History(Enum):
-    """How a document is told. A model is trained for some; its file or manifest names the one to use."""
+class Layout(Enum):
+    """How a document is laid out as diffs. A model is trained for some; its file or manifest names one."""
 
     WHOLE = "whole-1"
     """One diff with everything: nothing but the next diff was ever trained to follow."""
@@ -51,11 +53,11 @@ class History(Enum):
 class LintSeq:
     """The format of edit-sequence models, with one of its histories."""
 
-    history: History
+    layout: Layout
 
     @property
     def name(self) -> str:
-        return self.history.value
+        return self.layout.value
 
     @property
     def tasks(self) -> frozenset[Task]:
@@ -71,7 +73,7 @@ class LintSeq:
         if view.typed is None:
             return self._at_cursor(view, count, room)
         state = self._state(view, count, room)
-        opening = Opening(state.excerpt.above(view.above), view.typed, 1, room.lines)
+        opening = Opening(state.excerpt.above(view.above), state.told(view.typed), 1, room.lines)
         return _block(state, count, room, opening)
 
     def _at_cursor(self, view: View, count: Count, room: Room) -> Question | None:
@@ -79,7 +81,8 @@ class LintSeq:
         cursor = cursor_at(view.document, view.offset)
         room = replace(room, tokens=min(room.tokens, room.context // 5))
         state = self._state(view, count, room, without=cursor.line)
-        opening = Opening(state.excerpt.above(cursor.line), cursor.typed, *lines_wanted(cursor, room.lines))
+        typed = state.told(cursor.typed)
+        opening = Opening(state.excerpt.above(cursor.line), typed, *lines_wanted(cursor, room.lines))
         fragment, begins = open_block(opening)
         fragments = (*state.fragments, fragment)
         left = room.context - _used((*fragments, max(begins, key=len, default="")), count)
@@ -89,30 +92,47 @@ class LintSeq:
         lines = 1 if opening.fewest == opening.most else opening.most + 1
         tokens = min(left, 2 * TOKENS_A_LINE if lines == 1 else room.tokens)
         request = _request(fragments, (begins,) if begins else (), tokens, lines)
-        place = view.document, view.offset, cursor.typed
-        return Question(request, lambda: _LinesReader(fragment, *place))
+        return Question(request, lambda: _LinesReader(fragment, state, view.offset, cursor.typed))
 
     def _state(self, view: View, count: Count, room: Room, *, without: int | None = None) -> "State":
         """The document as the model sees it around the place, but for the line `without`."""
 
         def cost(line: str) -> int:
             """Tokens of a line in a chunk, with its share of the chunk's header."""
-            return count(f"+{line}\n") + 2
+            return count(f"+{to_four(line, unit)}\n") + 2
 
+        unit = view.document.indent
         budget = min(room.context - room.tokens - count(view.instruction) - _MARGIN, EXCERPT_TOKENS)
         numbers = excerpt_around(view.document, view.above, budget, cost).numbers
         excerpt = Excerpt(tuple(number for number in numbers if number != without))
-        shown = history(excerpt.lines(view.document), excerpt.above(view.above), self.history)
-        return State(view.document, excerpt, (instruction_fragment(view.instruction), *shown))
+        lines = [to_four(line, unit) for line in excerpt.lines(view.document)]
+        shown = as_diffs(lines, excerpt.above(view.above), self.layout)
+        return State(view.document, excerpt, (instruction_fragment(view.instruction), *shown), unit)
 
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """A document, what the model sees of it, and the closed fragments that show how it came about."""
+    """A document, what the model sees of it, and the closed fragments that show how it came about.
+
+    The document is indented by `unit`, the fragments by four spaces.
+    """
 
     document: Document
     excerpt: Excerpt
     fragments: tuple[str, ...]
+    unit: str
+
+    def told(self, text: str) -> str:
+        """Lines of the document as the model knows them."""
+        return "\n".join(to_four(line, self.unit) for line in text.split("\n"))
+
+    def meant(self, diff: Diff) -> Diff:
+        """A diff of the model's, with the lines of the document."""
+
+        def lines(written: Sequence[str]) -> tuple[str, ...]:
+            return tuple(from_four(line, self.unit) for line in written)
+
+        return Diff(tuple(Hunk(hunk.above, lines(hunk.added), lines(hunk.removed)) for hunk in diff.hunks))
 
     @property
     def ends(self) -> bool:
@@ -194,20 +214,24 @@ class _Reader:
 class _LinesReader(_Reader):
     """The lines of the first hunk, which begin with what is `typed` left of the cursor."""
 
-    def __init__(self, fragment: str, document: Document, offset: int, typed: str) -> None:
+    def __init__(self, fragment: str, state: State, offset: int, typed: str) -> None:
         super().__init__(fragment)
-        self._document, self._offset, self._typed = document, offset, typed
+        self._state, self._offset, self._typed = state, offset, typed
 
     def close(self, stop: Ending) -> Edit | Malformed:
         diff = self._stream.flush()
         if isinstance(diff, Malformed):
             return diff
-        lines = diff.hunks[0].added if diff.hunks else ()
+        lines = self._state.meant(diff).hunks[0].added if diff.hunks else ()
         if stop is Stop.LENGTH and self._last != "\n":
             lines = lines[:-1]  # cut off in the middle of a line
         if not lines:
             return Edit()
-        text = self._document.newline.join(lines)[len(self._typed) :]
+        told = self._state.told(self._typed)
+        own = from_four(told, self._state.unit)
+        # Where blanks that align what is typed look like one more block, they stay as they were written.
+        first = lines[0][len(own) :] if lines[0].startswith(own) else diff.hunks[0].added[0][len(told) :]
+        text = self._state.document.newline.join([first, *lines[1:]])
         return Edit((Replacement(self._offset, self._offset, text),))
 
 
@@ -228,11 +252,11 @@ class _DiffReader(_Reader):
         if not diff.hunks and (stop is Stop.END or self._state.ends):
             return Edit()
         diff = Diff(diff.hunks[: self._hunks])
-        applied = apply_diff(self._state.document, self._state.excerpt, diff)
+        applied = apply_diff(self._state.document, self._state.excerpt, self._state.meant(diff))
         if isinstance(applied, Malformed):
             return applied
         fragments = (*self._state.fragments, render(diff))
-        state = State(applied.document, applied.excerpt, fragments)
+        state = State(applied.document, applied.excerpt, fragments, self._state.unit)
         return Edit(applied.changes, cache(partial(_next, state, self._count, self._room)))
 
 
@@ -253,15 +277,15 @@ class Opening:
     most: int = 1
 
 
-def history(lines: Sequence[str], above: int, told: History) -> list[str]:
+def as_diffs(lines: Sequence[str], above: int, layout: Layout) -> list[str]:
     """`lines` as fragments, one a chunk, each ended by a newline. The cursor is below `above` lines."""
     before, after = (0, above), (above, len(lines))
-    match told:
-        case History.WHOLE:
+    match layout:
+        case Layout.WHOLE:
             spans, base = [(0, len(lines))], 0
-        case History.PAPER:
+        case Layout.PAPER:
             spans, base = [*_chunks(*before), *_chunks(*after)], 0
-        case History.SUFFIX_FIRST:
+        case Layout.SUFFIX_FIRST:
             # What stands below the cursor is there first, from line 0; the rest is inserted above it.
             spans, base = [*_chunks(*after), *_chunks(*before)], above
     return [

@@ -5,13 +5,13 @@ from collections.abc import Callable, Mapping
 from lintseq_lsp.backends.base import Special
 from lintseq_lsp.errors import ModelFileError, TokenizerError
 from lintseq_lsp.formats.base import PromptFormat
-from lintseq_lsp.formats.lintseq import History, LintSeq
+from lintseq_lsp.formats.lintseq import Layout, LintSeq
 
 _FORMATS: tuple[PromptFormat, ...] = (
     # The first that fits counts, unless the model's file or its manifest names another.
-    LintSeq(History.PAPER),
-    LintSeq(History.WHOLE),
-    LintSeq(History.SUFFIX_FIRST),
+    LintSeq(Layout.PAPER),
+    LintSeq(Layout.WHOLE),
+    LintSeq(Layout.SUFFIX_FIRST),
 )
 
 FORMATS: Mapping[str, PromptFormat] = {prompt_format.name: prompt_format for prompt_format in _FORMATS}

@@ -16,6 +16,16 @@ Version = tuple[int, int]
 OLDEST = (3, 9)
 """The oldest version that `feature_version` is right for: before, `with (a):` would be an error."""
 
+BUILTINS = {
+    "aiter": (3, 10),
+    "anext": (3, 10),
+    "EncodingWarning": (3, 10),
+    "BaseExceptionGroup": (3, 11),
+    "ExceptionGroup": (3, 11),
+    "PythonFinalizationError": (3, 13),
+}
+"""Since when there are those builtins that have not always been there (from 3.8 on)."""
+
 _F_STRING = re.compile(r"""\b[fF][rR]?(["'])(?=([^"']*))""")
 
 

@@ -16,7 +16,7 @@ from pyflakes import messages
 from pyflakes.checker import Checker
 
 from lintseq_lsp.linters.base import Finding, Report, Tier
-from lintseq_lsp.linters.grammar import OLDEST, Version, later_syntax, newer_syntax
+from lintseq_lsp.linters.grammar import BUILTINS, OLDEST, Version, later_syntax, newer_syntax
 from lintseq_lsp.text import split_lines
 
 _PARSE_FAILURES = (SyntaxError, ValueError, OverflowError, MemoryError, RecursionError)
@@ -87,7 +87,8 @@ def _implied(flaws: list[messages.Message], tree: ast.Module, text: str) -> Iter
     """What pylint is sure to report too.
 
     The two disagree on names that are bound somewhere, only not here (order, branches, `del`), and
-    pylint ignores names inside string annotations, which pyflakes reports at the string's position.
+    pylint ignores names inside string annotations, which pyflakes reports at the string's position. Of what
+    is a builtin of some Python only the linter's process knows whether it is one of the project's.
     """
     flaws = sorted(flaws, key=lambda flaw: (flaw.lineno, flaw.col))
     names = any(isinstance(flaw, messages.UndefinedName | messages.UndefinedExport) for flaw in flaws)
@@ -95,7 +96,9 @@ def _implied(flaws: list[messages.Message], tree: ast.Module, text: str) -> Iter
     lines = re.split(rb"\r\n|\r|\n", text.encode()) if names else []
     for flaw in flaws:
         match flaw:
-            case messages.UndefinedName(message_args=(str(name),)) if name not in bound:
+            case messages.UndefinedName(message_args=(str(name),)) if (
+                name not in bound and name not in BUILTINS
+            ):
                 if lines[flaw.lineno - 1].startswith(name.encode(), flaw.col):
                     message = f"Undefined variable {name!r}"
                     yield Finding("undefined-variable", "E0602", message, flaw.lineno, flaw.col)

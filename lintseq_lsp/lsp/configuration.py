@@ -89,15 +89,18 @@ class Configuration:
             await self._client.register(types.TEXT_DOCUMENT_COMPLETION, options)
         await self._open()
 
+    def folders(self) -> list[Path]:
+        """The workspace's, as they are now. May be asked in any thread."""
+        return [Path(path) for path in map(path_of, list(self._folders)) if path]
+
     @property
-    def _folder(self) -> Path | None:
-        """The workspace's first folder: imports resolve against its environment."""
-        path = path_of(self._folders[0]) if self._folders else ""
-        return Path(path) if path else None
+    def _first(self) -> Path | None:
+        """Where relative paths begin: the process may be started anywhere."""
+        return next(iter(self.folders()), None)
 
     def _wanted(self) -> dict[Part, tuple[Any, ...]]:
         """What each part is opened with."""
-        folder = self._folder
+        folder = self._first
         values = {
             part: [getattr(self.settings, each.field) for each in SETTINGS if each.part is part]
             for part in Part
@@ -113,7 +116,7 @@ class Configuration:
         if not self.settings.enabled or not parts:
             return
         self._opened = wanted
-        settings, folder = self.settings, self._folder
+        settings, folder = self.settings, self._first
         opening = asyncio.ensure_future(
             self._worker.load(lambda before: self._new_engine(before, parts, settings, folder))
         )
@@ -137,7 +140,6 @@ class Configuration:
     ) -> Engine:
         from lintseq_lsp import runtime  # not before `initialize` is answered
 
-        # The process may be started anywhere: relative paths are the workspace's.
         if before is not None:
             mine: Any = before  # from here, whatever its class
             return runtime.reopen(mine, parts, settings, folder, model_folder=folder)

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from lintseq_lsp.errors import LintSeqError
-from lintseq_lsp.formats.lintseq import History
+from lintseq_lsp.formats.lintseq import Layout
 from lintseq_lsp.weights import gguf_header, registry
 from lintseq_lsp.weights.gguf_header import Type
 
@@ -53,7 +53,7 @@ def convert(
     folder: Annotated[Path, typer.Argument(help="A checkpoint in transformers' layout.", metavar="DIR")],
     output: Annotated[Path, typer.Option("--output", "-o", help="The GGUF file to write.")],
     kind: _Type = Type.Q8_0,
-    prompt_format: Annotated[History, typer.Option(help="The history it was trained for.")] = History.PAPER,
+    prompt_format: Annotated[Layout, typer.Option(help="The history it was trained for.")] = Layout.PAPER,
 ) -> None:
     """Make a GGUF file of an OLMo, Llama, Qwen2 or Qwen3 checkpoint with the token `<|diff|>`."""
     from lintseq_lsp.weights.convert import convert as convert_checkpoint

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import platformdirs
 
 from lintseq_lsp.errors import ModelFileError
-from lintseq_lsp.formats.lintseq import History
+from lintseq_lsp.formats.lintseq import Layout
 from lintseq_lsp.weights.checkpoint import TORCH_IS_MISSING
 from lintseq_lsp.weights.convert import convert
 from lintseq_lsp.weights.gguf_header import Type
@@ -62,7 +62,7 @@ def pull(name: str, *, kind: Type = Type.Q8_0, announce: Callable[[str], None]) 
         output = data_folder() / f"{name}-{kind.value.lower()}.gguf"
         announce(f"converting to {kind.value}")
         metadata = {
-            "lintseq.prompt_format": History.PAPER.value,
+            "lintseq.prompt_format": Layout.PAPER.value,
             "lintseq.source": f"{published.repository}@{revision}",
         }
         convert(folder, output, name=name, kind=kind, metadata=metadata)

@@ -12,7 +12,7 @@ import numpy as np
 import platformdirs
 
 from lintseq_lsp.errors import ModelFileError
-from lintseq_lsp.formats.lintseq import History
+from lintseq_lsp.formats.lintseq import Layout
 from lintseq_lsp.weights.checkpoint import Matrix, Shape, Vocabulary
 from lintseq_lsp.weights.convert import layout, write_model
 from lintseq_lsp.weights.gguf_header import CONTROL, Type, verify
@@ -41,7 +41,7 @@ def random_model(kind: Type = Type.Q8_0, *, seed: int = 0, shape: Shape = PAPER_
     try:
         verify(path)
     except ModelFileError:
-        metadata = {"lintseq.prompt_format": History.PAPER.value}
+        metadata = {"lintseq.prompt_format": Layout.PAPER.value}
         write_model(path, name, shape, _vocabulary(shape.rows), _weights(shape, seed), kind, metadata)
     return path
 

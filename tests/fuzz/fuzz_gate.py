@@ -30,7 +30,7 @@ from fuzz_frame import Case, Fuzz, Result
 from lintseq_lsp.backends.base import Backend
 from lintseq_lsp.backends.scripted import ScriptedBackend
 from lintseq_lsp.engine import Engine
-from lintseq_lsp.formats.lintseq import DIFF, History, LintSeq
+from lintseq_lsp.formats.lintseq import DIFF, Layout, LintSeq
 from lintseq_lsp.gate import Gate
 from lintseq_lsp.generation import Step
 from lintseq_lsp.runtime import open_gate
@@ -309,7 +309,7 @@ def shown(gate: Gate, case: Case, path: str) -> list[str]:
     """The texts that the user is shown, each once."""
     (one,) = case["tries"]
     settings = Settings(strings_and_comments=True)
-    engine = Engine(model_of(one), gate, prompt_format=LintSeq(History.SUFFIX_FIRST), settings=settings)
+    engine = Engine(model_of(one), gate, prompt_format=LintSeq(Layout.SUFFIX_FIRST), settings=settings)
     engine.prepare(Document(case["whole"], 1, path))
     document = Document(one["text"], 2, path)
     offset = document.offset(one["line"], one["column"])

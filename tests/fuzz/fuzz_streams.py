@@ -19,7 +19,7 @@ from lintseq_lsp.diffs import DiffStream, parse
 from lintseq_lsp.engine import Engine
 from lintseq_lsp.excerpt import Excerpt, apply_diff, excerpt_around
 from lintseq_lsp.formats.base import Edit, Malformed
-from lintseq_lsp.formats.lintseq import DIFF, History, LintSeq
+from lintseq_lsp.formats.lintseq import DIFF, Layout, LintSeq
 from lintseq_lsp.generation import Ended
 from lintseq_lsp.settings import Settings
 from lintseq_lsp.text import Document
@@ -252,11 +252,11 @@ def wrong_with_diff(case: Case) -> str:
 def wrong_with_loop(case: Case) -> str:
     linter = ImmediateLinter(lint_bad)
     backend = ScriptedBackend([case["stream"]], piece=case["piece"])
-    histories = list(History)
+    layouts = list(Layout)
     engine = Engine(
         backend,
         gate_of(linter),
-        prompt_format=LintSeq(histories[len(case["stream"]) % len(histories)]),
+        prompt_format=LintSeq(layouts[len(case["stream"]) % len(layouts)]),
         settings=Settings(tries=2),
     )
     *steps, ended = engine.edit(Document(case["document"]), "Do.")

@@ -10,17 +10,8 @@ from pathlib import Path
 
 from astroid import nodes
 
+from lintseq_lsp.linters.grammar import BUILTINS
 from lintseq_lsp.linters.worker.guards import Version
-
-_BUILTINS = {
-    "aiter": (3, 10),
-    "anext": (3, 10),
-    "EncodingWarning": (3, 10),
-    "BaseExceptionGroup": (3, 11),
-    "ExceptionGroup": (3, 11),
-    "PythonFinalizationError": (3, 13),
-}
-"""Since when there are those builtins that have not always been there (from 3.8 on)."""
 
 _MEMBERS = frozenset(
     {
@@ -116,12 +107,12 @@ class Library:
 
     def is_newer_builtin(self, name: str) -> bool:
         """Whether this version has it, and the server's Python has not."""
-        return sys.version_info[:2] < _BUILTINS.get(name, (0,)) <= self.python
+        return sys.version_info[:2] < BUILTINS.get(name, (0,)) <= self.python
 
     @property
     def missing_builtins(self) -> list[str]:
         """Those that the server's Python has, and this version has not."""
-        return [name for name, since in _BUILTINS.items() if self.python < since <= sys.version_info[:2]]
+        return [name for name, since in BUILTINS.items() if self.python < since <= sys.version_info[:2]]
 
     def _standard_of(self, file: str) -> str:
         return next((folder for folder in self._standard if Path(file).is_relative_to(folder)), "/nowhere")

@@ -170,6 +170,7 @@ def _may_be_newer(error: AstroidSyntaxError, library: Library) -> bool:
 
 def _compiled_elsewhere(manager: AstroidManager, name: str) -> nodes.Module:
     """An extension module, which is not loaded: what the stub beside it says, else nothing that is known."""
+    file = None
     with contextlib.suppress(AstroidError, OSError, SyntaxError, ValueError, LookupError):
         file = manager.file_from_module_name(name, None).location
         if file:
@@ -178,7 +179,7 @@ def _compiled_elsewhere(manager: AstroidManager, name: str) -> nodes.Module:
                 stream, _, text = _read_source(stub)
                 stream.close()
                 return AstroidBuilder(manager).string_build(_STUB_VALUE.sub("= __value__", text), name, stub)
-    return opaque(manager, name)
+    return opaque(manager, name, file)
 
 
 def opaque(manager: AstroidManager, name: str, file: str | None = None) -> nodes.Module:

@@ -7,7 +7,7 @@ Recognised in astroid's trees; nothing is run. Deliberately absent: which findin
 
 import contextlib
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -58,7 +58,7 @@ def infer(node: nodes.NodeNG) -> list[Any]:
 
 def forget() -> None:
     """Trees are let go, and what star imports lead to may change."""
-    for cache in (_in_module, _in_class, _given_by, _by_setattr, _star_imports):
+    for cache in (_in_module, _in_class, _given_by, _by_setattr, _star_imports, _says_all):
         cache.cache_clear()
 
 
@@ -71,13 +71,9 @@ def may_have(value: Any, name: str) -> bool:
     if isinstance(value, bases.Instance):
         value = value._proxied
     if isinstance(value, nodes.ClassDef):
-        return any(name in _in_class(each) for each in (value, *ancestors(value)))
+        classes = (value, *ancestors(value))
+        return _is_of_the_library(classes, name) or any(name in _in_class(each) for each in classes)
     return False
-
-
-def has_any_names(value: Any) -> bool:
-    """Whether nothing can be said of what a value has, not even of one name."""
-    return may_have(value, "")
 
 
 def ancestors(cls: nodes.ClassDef) -> list[nodes.ClassDef]:
@@ -85,6 +81,14 @@ def ancestors(cls: nodes.ClassDef) -> list[nodes.ClassDef]:
         return list(cls.ancestors())
     except (AstroidError, RecursionError):
         return []
+
+
+def _is_of_the_library(classes: Iterable[nodes.ClassDef], name: str) -> bool:
+    """Whether it is what the standard library gives to enumerations and data classes while it makes them."""
+    if name.startswith("__dataclass_"):
+        return any(each.is_dataclass for each in classes)
+    is_special = name.startswith("_") and name.endswith("_") and not name.startswith("__")
+    return is_special and any(each.qname() == "enum.Enum" for each in classes)
 
 
 def _module_may_have(module: nodes.Module, name: str) -> bool:
@@ -103,7 +107,7 @@ def star_is_open(module: nodes.Module, name: str | None = None) -> bool:
         for origin in stars(todo.pop()):
             if origin in done:
                 continue
-            if _is_trusted(origin):
+            if _is_trusted(origin) or _says_all(origin):
                 continue
             if getattr(origin, OPAQUE, False) or _in_module(origin).any:
                 return True
@@ -119,6 +123,19 @@ def stars(module: nodes.Module) -> Iterator[nodes.Module]:
     for node in _star_imports(module):
         with contextlib.suppress(AstroidError, RecursionError):
             yield node.do_import_module()
+
+
+@lru_cache(maxsize=256)
+def _says_all(module: nodes.Module) -> bool:
+    """Whether `__all__` has each name that a star brings, as it is written there."""
+    said = module.locals.get("__all__", [])
+    if len(said) != 1 or not isinstance(said[0].parent, nodes.Assign):
+        return False
+    value = said[0].parent.value
+    if not isinstance(value, nodes.List | nodes.Tuple):
+        return False
+    changed = (each.expr.as_string() for each in module.nodes_of_class(nodes.Attribute))
+    return all(isinstance(each, nodes.Const) for each in value.elts) and "__all__" not in changed
 
 
 @lru_cache(maxsize=256)

@@ -1,0 +1,171 @@
+"""Who is asked at a position: a model as the server asks it, or otherwise, and baselines without one."""
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import baselines
+from judge import SETTINGS, Answer, Judge, Written
+from positions import HALF_TYPED, NEXT_EDIT, NEXT_LINE, REWRITE, Position
+
+from lintseq_lsp.backends.base import CANDIDATES, Request
+from lintseq_lsp.backends.llama import LlamaBackend
+from lintseq_lsp.edits import apply
+from lintseq_lsp.excerpt import excerpt_around
+from lintseq_lsp.formats.base import (
+    EXCERPT_TOKENS,
+    Edit,
+    PromptFormat,
+    Question,
+    Room,
+    Task,
+    View,
+    changed_lines,
+)
+from lintseq_lsp.formats.lintseq import Layout, LintSeq
+from lintseq_lsp.generation import RESAMPLING, Proposal, propose
+from lintseq_lsp.repetition import repeated_from
+from lintseq_lsp.text import Document
+from lintseq_lsp.weights.registry import resolve_model
+
+PLACED_ONLY = ("ngram", "copy", "plain")  # they cannot tell where
+ASKED = {NEXT_LINE: (1, 48), HALF_TYPED: (1, 48), NEXT_EDIT: (8, 160), REWRITE: (12, 288)}  # lines, tokens
+
+
+class Model:
+    """A backend, asked as the server asks it."""
+
+    def __init__(self, backend: LlamaBackend, judge: Judge) -> None:
+        self.backend, self.judge = backend, judge
+
+    def question(self, position: Position, prompt_format: PromptFormat) -> Question:
+        lines, tokens = ASKED[position.task]
+        room = Room(self.backend.context, lines, tokens)
+        if position.placed:
+            view, task = View.of_new_lines(position.shown, position.shown_above, position.typed), Task.FILL
+        else:
+            view, task = View(position.shown, position.shown.offset(position.cursor, 0)), Task.NEXT
+        question = prompt_format.ask(view, task, self.backend.count, room)
+        assert question is not None, "an excerpt fits every context"
+        return question
+
+    def proposals(self, question: Question) -> list[Proposal]:
+        return propose(self.backend, question, lambda: False)
+
+    def written(self, position: Position, proposals: Iterable[Proposal]) -> list[Written]:
+        """What proposals come to: none for what is no edit, empty, not finished, or repeats itself."""
+        found = []
+        for proposal in proposals:
+            if not isinstance(proposal.edit, Edit):
+                continue
+            changes = [changed_lines(position.shown, change)[2] for change in proposal.edit.changes]
+            if any(repeated_from(added) < len(added) for added in changes):
+                continue  # the server, too, takes that for malformed
+            added = [line for lines in changes for line in lines]
+            if position.placed:
+                document = position.with_lines(added)
+            else:
+                document = Document(apply(position.shown.text, proposal.edit.changes))
+            text = "\n".join(added)[len(position.typed) :].strip()
+            if text:
+                found.append(Written(text, document))
+        return found
+
+    def greedy(
+        self, system: str, position: Position, prompt_format: PromptFormat, tries: int
+    ) -> list[Answer]:
+        """The greedy answer; and with `tries`, the first accepted one of it and as many sampled ones."""
+        start = time.perf_counter()
+        question = self.question(position, prompt_format)
+        proposals = self.proposals(question)
+        writing = (time.perf_counter() - start) * 1000
+        written = self.written(position, proposals)
+        first = self.judge.first(system, position, written, writing)
+        if not tries:
+            return [first]
+        is_complete = not position.placed and proposals[0].edit == Edit()
+        if first.accepted or is_complete:
+            return [first, replace(first, is_first=False)]
+        start = time.perf_counter()
+        proposals = self.proposals(question.sampled(RESAMPLING, tries))
+        writing += (time.perf_counter() - start) * 1000
+        written = self.written(position, by_confidence(proposals))
+        second = self.judge.accepted(system, position, written, writing)
+        return [first, replace(second, checking=second.checking + first.checking)]
+
+    def eight(self, system: str, position: Position, prompt_format: PromptFormat) -> list[Answer]:
+        start = time.perf_counter()
+        question = self.question(position, prompt_format).sampled(RESAMPLING, CANDIDATES)
+        proposals = self.proposals(question)
+        writing = (time.perf_counter() - start) * 1000
+        written = self.written(position, by_confidence(proposals))
+        return [
+            self.judge.first(system, position, written, writing),
+            self.judge.accepted(system, position, written, writing),
+        ]
+
+    def plain(self, system: str, position: Position) -> list[Answer]:
+        """The text above the cursor, continued for as many lines as are wanted."""
+        start = time.perf_counter()
+        tokens = EXCERPT_TOKENS
+        lines = excerpt_around(
+            position.shown, position.cursor, tokens, lambda line: self.backend.count(f"+{line}\n") + 2
+        )
+        above = lines.lines(position.shown)[: lines.above(position.shown_above)]
+        text = "\n".join([*above, position.typed])
+        wanted = len(position.wanted)
+        request = Request((text,), max_tokens=48 * wanted, max_lines=wanted)
+        written = "".join(piece.text for piece in self.backend.write(request, lambda: False))
+        writing = (time.perf_counter() - start) * 1000
+        added = (position.typed + written).split("\n")[:wanted]
+        return [self.judge.first(system, position, in_place(position, added), writing)]
+
+
+def by_confidence(proposals: Iterable[Proposal]) -> list[Proposal]:
+    return sorted(proposals, key=lambda proposal: -proposal.confidence)
+
+
+def in_place(position: Position, lines: Sequence[str]) -> list[Written]:
+    """Lines that a system without diffs would insert; nothing when they say no more than is typed."""
+    text = "\n".join(lines)[len(position.typed) :].strip()
+    return [Written(text, position.with_lines(lines))] if text else []
+
+
+def without_model(
+    system: str, position: Position, judge: Judge, lines_of: Callable[[Position], list[str]]
+) -> list[Answer]:
+    start = time.perf_counter()
+    lines = lines_of(position)
+    writing = (time.perf_counter() - start) * 1000
+    return [judge.first(system, position, in_place(position, lines), writing)]
+
+
+def opened(path: Path, threads: int | None = None) -> LlamaBackend:
+    """The model of a file, in the context that the server gives it."""
+    return LlamaBackend(path, threads=threads, context=resolve_model(str(path)).context)
+
+
+System = Callable[[Position], list[Answer]]
+
+
+def open_system(name: str, label: str, model: Model, judge: Judge, data: Path) -> System:
+    suffix_first, paper = LintSeq(Layout.SUFFIX_FIRST), LintSeq(Layout.PAPER)
+    match name:
+        case "product":
+            return lambda position: model.greedy(label, position, suffix_first, SETTINGS.tries)
+        case "paper":
+            return lambda position: model.greedy(label, position, paper, 0)
+        case "eight":
+            return lambda position: model.eight(label, position, suffix_first)
+        case "plain":
+            return lambda position: model.plain(label, position)
+        case "ngram":
+            grams = baselines.NGrams(data / "corpus" / "train.jsonl", data / "ngrams")
+            return lambda position: without_model(
+                label, position, judge, partial(baselines.ngram, corpus=grams)
+            )
+        case "copy":
+            return lambda position: without_model(label, position, judge, baselines.copy)
+    raise SystemExit(f"no system {name}")
