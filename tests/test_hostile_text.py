@@ -40,7 +40,7 @@ def answers_of(written: str) -> list[str]:
     """What a recording has for one request after the other."""
     backend, request = ScriptedBackend([written], piece=1 << 20), Request([""], frozenset({DIFF}))
     found = []
-    while backend._streams:
+    while backend._script:
         found.append("".join(piece.text for piece in backend.write(request, lambda: False)))
     return found
 
