@@ -35,7 +35,7 @@ bench: $(READY)
 	$(BIN)/lintseq-lsp bench $(ARGS)
 
 acceptance: $(READY)
-	$(BIN)/python benchmarks/acceptance.py $(ARGS)
+	$(BIN)/python tests/acceptance.py $(ARGS)
 
 # Tries what should not be possible for MINUTES, and adds a row to tests/fuzz/TOTALS.md.
 fuzz: $(READY)

@@ -8,6 +8,7 @@ LintSeqError
 ├── HookError             what a coding agent's hook was given, or a state folder that cannot be used
 ├── EditError             replacements that overlap or lie outside of the text
 ├── PatchError            a patch file that cannot be read or does not apply
+├── CaseError             a file that is no recorded case
 └── SettingsError         a setting that is unknown or of the wrong type
 
 What the model writes never raises: see `formats.base.Malformed`. `Cancelled` and `Pending` are no errors
@@ -47,6 +48,10 @@ class EditError(LintSeqError, ValueError):
 
 
 class PatchError(LintSeqError):
+    pass
+
+
+class CaseError(LintSeqError):
     pass
 
 

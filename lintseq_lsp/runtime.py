@@ -8,10 +8,10 @@ from functools import lru_cache
 from pathlib import Path
 
 from lintseq_lsp.backends.base import Backend
-from lintseq_lsp.engine import Engine
 from lintseq_lsp.formats.base import PromptFormat
 from lintseq_lsp.gate import Gate, GatePolicy
 from lintseq_lsp.linters.base import Linter
+from lintseq_lsp.recorder import RecordingEngine
 from lintseq_lsp.settings import UNMEASURED, Certainty, Part, Settings
 from lintseq_lsp.suggestions import Memory
 
@@ -31,7 +31,7 @@ def open_engine(
     memory: Memory | None = None,
     model_folder: Path | None = None,
     first: str = "",
-) -> Engine:
+) -> RecordingEngine:
     """An engine for all files; each is judged in its own environment. The linter warms up meanwhile.
 
     `opened` says what an editor has of modules, by path, and is asked in any thread. `memory` is that of
@@ -49,7 +49,7 @@ def open_engine(
     except BaseException:
         gate.linter.close()
         raise
-    return Engine(
+    return RecordingEngine(
         backend,
         gate,
         prompt_format=prompt_format,
@@ -60,13 +60,13 @@ def open_engine(
 
 
 def reopen(
-    engine: Engine,
+    engine: RecordingEngine,
     parts: Collection[Part],
     settings: Settings,
     folders: Folders = tuple,
     *,
     model_folder: Path | None = None,
-) -> Engine:
+) -> RecordingEngine:
     """The engine with those parts of it opened anew; `engine` is not to be used any more.
 
     Raises `ModelError` when the model cannot be used: then all of it is closed.
@@ -82,7 +82,7 @@ def reopen(
     except BaseException:
         gate.linter.close()
         raise
-    return Engine(
+    return RecordingEngine(
         backend,
         gate,
         prompt_format=prompt_format,

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
+from lintseq_lsp.cases import read_case
 from lintseq_lsp.commands import app, edit, files
 from lintseq_lsp.patches.applying import FileChange, changes
 
@@ -554,7 +555,7 @@ def test_the_files_of_a_patch_are_judged_among_each_other(
         (["check"], "takes FILES"),
         (["check", "fine.py", "fine.py", "--against", "fine.py"], "a single one with --against"),
         (["check", "--patch", "fine.py"], ""),
-        (["replay", "fine.py"], "== stream"),
+        (["replay", "fine.py"], "== request"),
         (["complete", "fine.py", "--line", "0", "--column", "0", "--model", "nowhere.gguf"], "nowhere.gguf"),
     ],
 )
@@ -578,3 +579,32 @@ def test_a_recorded_case_is_replayed() -> None:
     assert code == 0
     assert "2 steps accepted, 0 rejected, stopped: complete" in output
     assert "+import sys" in output
+
+
+def test_a_case_that_has_another_outcome_is_said_to(tmp_path: Path) -> None:
+    case = (Path(__file__).parent / "cases" / "fix_name.txt").read_text("utf-8")
+    path = tmp_path / "case.txt"
+    path.write_text(case.replace("answer: accepted", "answer: complete"))
+    code, output = run("replay", str(path))
+    assert code == 1
+    assert "-answer: complete" in output
+    assert "+answer: accepted" in output
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["edit", "--instruction", "Add two."],
+        ["complete", "--line", "1", "--column", "0"],
+    ],
+)
+def test_what_was_asked_becomes_a_case(
+    source: Path, model: str, tmp_path: Path, arguments: list[str]
+) -> None:
+    path = tmp_path / "case.txt"
+    command, *options = arguments
+    code, _ = run(command, str(source), *options, "--model", model, "--record", str(path))
+    assert code == 0
+    assert read_case(path.read_text("utf-8")).document == source.read_text()
+    code, _ = run("replay", str(path))
+    assert code == 0

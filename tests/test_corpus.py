@@ -18,8 +18,8 @@ from lintseq_lsp.synthesis.programs import Program, Recipe, synthesize
 
 MODELS = str(Path(__file__).parent.parent / "models")
 sys.path.insert(0, MODELS)
-corpus, rows, sequences, samples, statements, instructions = map(
-    import_module, ("corpus", "rows", "sequences", "samples", "statements", "instructions")
+cleaning, corpus, rows, sequences, samples, statements, instructions = map(
+    import_module, ("cleaning", "corpus", "rows", "sequences", "samples", "statements", "instructions")
 )
 sys.path.remove(MODELS)
 
@@ -103,16 +103,16 @@ def circles(radii):
     ],
 )
 def test_clean(source: str, expected: str | None) -> None:
-    assert corpus.clean(source) == expected
+    assert cleaning.clean(source) == expected
 
 
 def test_a_known_function_is_cut_and_a_known_file_is_left_out() -> None:
     function = "def f(a):\n    b = a\n    c = b\n    return c\n"
     seen: set[str] = set()
-    assert corpus.without_duplicates(function, seen) == function
-    assert corpus.without_duplicates(function, seen) is None
+    assert cleaning.without_duplicates(function, seen) == function
+    assert cleaning.without_duplicates(function, seen) is None
     rest = "import os\n\n\ndef g():\n    x = 1\n    y = 2\n    return x + y\n"
-    assert corpus.without_duplicates(f"{rest}\n\n{function}", seen) == rest
+    assert cleaning.without_duplicates(f"{rest}\n\n{function}", seen) == rest
 
 
 @pytest.mark.parametrize(

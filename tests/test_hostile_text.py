@@ -6,6 +6,7 @@ times grow. Judged in the worker, such texts have a verdict.
 """
 
 import ast
+import contextlib
 import random
 import re
 import re._constants as sre
@@ -17,11 +18,11 @@ from pathlib import Path
 
 import pytest
 
-from lintseq_lsp import actions, completion, edits, excerpt, lintseq, repetition, scenario, text
+from lintseq_lsp import actions, cases, completion, edits, excerpt, lintseq, repetition, text
 from lintseq_lsp.backends.base import Request
 from lintseq_lsp.backends.scripted import ScriptedBackend
 from lintseq_lsp.diffs import DiffStream, parse
-from lintseq_lsp.errors import PatchError
+from lintseq_lsp.errors import CaseError, PatchError
 from lintseq_lsp.formats.lintseq import DIFF
 from lintseq_lsp.linters import grammar
 from lintseq_lsp.linters.base import Check, Finding
@@ -39,7 +40,7 @@ def answers_of(written: str) -> list[str]:
     """What a recording has for one request after the other."""
     backend, request = ScriptedBackend([written], piece=1 << 20), Request([""], frozenset({DIFF}))
     found = []
-    while backend._streams:
+    while backend._script:
         found.append("".join(piece.text for piece in backend.write(request, lambda: False)))
     return found
 
@@ -65,6 +66,12 @@ def at_its_end(source: str) -> bool:
 
 def guess_all(line: str) -> list[str]:
     return [grammar.newer_syntax(line, (3, minor)) for minor in (8, 12)]
+
+
+def read_case(written: str) -> object:
+    with contextlib.suppress(CaseError):
+        return cases.read_case(written)
+    return None
 
 
 def fed_in_pieces(written: str) -> object:
@@ -191,8 +198,10 @@ ATTACKS = [
     Attack("blanks in a magic", finished, repeated(" ", "%sql -o", "<"), 200_000),
     Attack("cell magics", finished, repeated("%%time\n"), 100_000),
     Attack("names of futures", finished, repeated("a, ", "from __future__ import ", "+"), 200_000),
-    Attack("sections", scenario.parse_scenario, repeated("== a-\n", "== stream\n")),
-    Attack("a section's long name", scenario.parse_scenario, repeated("a", "== stream\n== ")),
+    Attack("sections", read_case, repeated("== edit\n", "== request edit\n")),
+    Attack("a section's long name", read_case, repeated("a", "== request edit\n== ")),
+    Attack("marks", read_case, repeated("▮", "== request edit\n== document\n")),
+    Attack("escapes", read_case, repeated("\\u", "== request edit\n== document escaped\n")),
     Attack("# in a checked line", check_syntax, repeated("#000000,", "x = '", "'\n")),
     Attack("percent signs in a checked line", check_syntax, repeated("%(", "x = '", "' % ()\n")),
     Attack("numbers in a message", key, repeated("line 1")),

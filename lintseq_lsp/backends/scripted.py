@@ -1,35 +1,54 @@
 """A backend that replays recorded answers: tests, bug reports, and a demonstration without weights.
 
 A stream is what a model wrote. A special token stands there as its text, at the beginning of a line, so
-code may hold those characters. An answer may begin with what the prompt ends with (` return x`
-behind ` retu`): it goes on from there. Deliberately absent: judgement. `Request.begins` is not
-enforced, since a recording is replayed as it is.
+code may hold those characters. What a stream has may begin with what the prompt ends with (` return x`
+behind ` retu`): it goes on from there. An `Answer` is exactly what was written behind the prompt.
+Deliberately absent: judgement. `Request.begins` is not enforced, since a recording is replayed as it is.
 """
 
+import re
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import chain, repeat
 
 from lintseq_lsp.backends.base import EVERYTHING, Ending, Part, Piece, Request, Special, Stop, Usage, length
 from lintseq_lsp.errors import Cancelled
 
 
-class ScriptedBackend:
-    """Each candidate of a `write` goes on in `streams` up to the next of its stops; then, it ends.
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What one candidate wrote, and what ended it; None when it was not read to its end.
 
-    A stream ends with `Stop.END`. Pieces have `piece` characters and count as one token each, of
-    log-probability `logprob`. `requests` has what was asked, oldest first. Any special token is there.
+    `logprobs` are those of its lines (nats), of which there may be fewer than lines: the others are certain.
+    """
+
+    text: str
+    stop: Ending | None
+    tokens: int = 0
+    logprobs: tuple[float, ...] = ()
+
+
+class ScriptedBackend:
+    """Each candidate of a `write` takes the next answer of `script`, or goes on in a stream of it.
+
+    That is up to the next of the request's stops. A stream ends with `Stop.END`, and so does the script.
+    A stream's pieces have `piece` characters and count as one token each, of log-probability `logprob`.
+    `requests` has what was asked, oldest first. Any special token is there. `tokens` says for some lines
+    how many they have.
     """
 
     abilities = EVERYTHING
 
     def __init__(
         self,
-        streams: Iterable[str],
+        script: Iterable[str | Answer],
         *,
         name: str = "recorded",
         piece: int = 4,
         logprob: float = -1.0,
         context: int = 1024,
+        tokens: Mapping[str, int] | None = None,
     ) -> None:
         self.name = name
         self.context = context
@@ -37,14 +56,18 @@ class ScriptedBackend:
         self.requests: list[Request] = []
         self._piece = piece
         self._logprob = logprob
-        self._streams = deque((stream, 0) for stream in streams)  # with the place where each goes on
+        self._tokens = tokens or {}
+        self._script = deque((entry, 0) for entry in script)  # with the place where a stream goes on
 
     def has(self, special: Special) -> bool:
         return bool(special.text)
 
     def count(self, text: str) -> int:
-        """A token for every four bytes that were begun."""
-        return (len(text.encode("utf-8", "replace")) + 3) // 4
+        """A token for every four bytes that were begun, in lines of which nothing else is known."""
+        if not self._tokens:
+            return _by_bytes(text)
+        lines = text.removesuffix("\n").split("\n")
+        return sum(self._tokens.get(line.removeprefix("+"), _by_bytes(line)) for line in lines)
 
     def write(self, request: Request, cancelled: Callable[[], bool]) -> Iterator[Piece]:
         self.requests.append(request)
@@ -66,7 +89,11 @@ class ScriptedBackend:
         """Nothing is held."""
 
     def _pieces(self, candidate: int, request: Request) -> Iterator[Piece]:
-        text, stop = self._answer(request)
+        entry, start = self._script.popleft() if self._script else ("", 0)
+        if isinstance(entry, Answer):
+            yield from _exactly(candidate, entry)
+            return
+        text, stop = self._from_stream(entry, start, request)
         last = request.prompt[-1]
         text = text[_overlap(last, text) if isinstance(last, str) else 0 :]
         limit = request.max_tokens * self._piece
@@ -78,17 +105,14 @@ class ScriptedBackend:
             yield Piece(candidate, text[start : start + self._piece], 1, self._logprob)
         yield Piece(candidate, "", 0, 0.0, stop)
 
-    def _answer(self, request: Request) -> tuple[str, Ending]:
-        """The text up to the next stop, and that."""
-        if not self._streams:
-            return "", Stop.END
-        stream, start = self._streams.popleft()
+    def _from_stream(self, stream: str, start: int, request: Request) -> tuple[str, Ending]:
+        """The text from `start` up to the next stop, and that."""
         found = [(at, stop) for stop in request.stops if (at := _find(stop, stream, start)) >= 0]
         if not found:
             return stream[start:], Stop.END
         end, stop = min(found, key=lambda each: each[0])
         size = len(stop.text if isinstance(stop, Special) else stop)
-        self._streams.appendleft((stream, end + size))
+        self._script.appendleft((stream, end + size))
         return stream[start:end], stop
 
 
@@ -100,6 +124,21 @@ def _find(stop: Part, stream: str, start: int) -> int:
         return start
     at = stream.find(f"\n{stop.text}", start)
     return at if at < 0 else at + 1
+
+
+def _exactly(candidate: int, answer: Answer) -> Iterator[Piece]:
+    """A piece for each line, and one for what ended it."""
+    lines = re.findall(r"[^\n]*\n|[^\n]+", answer.text)
+    logprobs = chain(answer.logprobs, repeat(0.0))
+    tokens = answer.tokens
+    for line in lines:
+        yield Piece(candidate, line, tokens, next(logprobs))
+        tokens = 0
+    yield Piece(candidate, "", tokens, sum(answer.logprobs[len(lines) :]), answer.stop or Stop.LENGTH)
+
+
+def _by_bytes(text: str) -> int:
+    return (len(text.encode("utf-8", "replace")) + 3) // 4
 
 
 def _overlap(before: str, text: str) -> int:

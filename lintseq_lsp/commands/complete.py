@@ -4,18 +4,15 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.text import Text
 
 from lintseq_lsp.commands.files import read_document
 from lintseq_lsp.commands.terminal import (
     PATIENCE,
+    RECORD,
     clear_errors,
-    console,
-    counted,
     print_json,
-    show_change,
-    show_findings,
-    show_verdict,
+    show_outcome,
+    write_recorded,
 )
 from lintseq_lsp.errors import LintSeqError
 from lintseq_lsp.suggestions import Suggestion
@@ -29,6 +26,7 @@ def complete(
     candidates: Annotated[int, typer.Option(min=1, max=8, help="Alternatives wanted.")] = 1,
     model: Annotated[str, typer.Option(help="A GGUF file or the name of a model.")] = "",
     as_json: Annotated[bool, typer.Option("--json", help="One object.")] = False,
+    record: Annotated[Path | None, typer.Option(help=RECORD)] = None,
 ) -> None:
     """Complete FILE at a line and column."""
     from lintseq_lsp.runtime import open_engine
@@ -42,28 +40,14 @@ def complete(
         engine = open_engine(settings, first=document.path)
         try:
             outcome = engine.complete(document, document.offset(line, column), candidates=candidates)
+            write_recorded(engine, document, record)
         finally:
             engine.close()
     if as_json:
         items = [_item(document, suggestion) for suggestion in outcome.suggestions]
         print_json({"items": items, "reason": outcome.reason.value})
         return
-    for verdict in outcome.rejected:
-        show_verdict("an answer", verdict)
-        show_findings(verdict)
-    for suggestion in outcome.suggestions:
-        evidence = suggestion.evidence
-        console.print(
-            Text.assemble(
-                "answer ",
-                ("accepted", "bold green"),
-                f" by {evidence.tier.name.lower()}: {counted(evidence.states, 'state')} checked, "
-                f"no new finding, {evidence.milliseconds:.0f} ms",
-            )
-        )
-        show_change(document, Document(suggestion.text))
-    if not outcome.suggestions:
-        console.print(f"nothing: {outcome.reason.value} {outcome.detail}".rstrip(), markup=False)
+    show_outcome(document, outcome)
 
 
 def _item(document: Document, suggestion: Suggestion) -> dict[str, Any]:

@@ -12,6 +12,7 @@ import typer
 from lintseq_lsp.commands.files import read_source
 from lintseq_lsp.commands.terminal import (
     PATIENCE,
+    RECORD,
     clear_errors,
     console,
     counted,
@@ -22,6 +23,7 @@ from lintseq_lsp.commands.terminal import (
     show_diff,
     show_step,
     verdict_word,
+    write_recorded,
 )
 from lintseq_lsp.engine import Engine
 from lintseq_lsp.errors import LintSeqError
@@ -53,6 +55,7 @@ def edit(
     samples: Annotated[int, typer.Option(min=1, help="Sequences to sample; the best one counts.")] = 1,
     seed: Annotated[int | None, typer.Option(help="Sample with this seed.")] = None,
     model: Annotated[str, typer.Option(help="A GGUF file or the name of a model.")] = "",
+    record: Annotated[Path | None, typer.Option(help=RECORD)] = None,
 ) -> None:
     """Edit FILE as the instruction says: each step a diff, and each state judged by the linter."""
     from lintseq_lsp.runtime import open_engine
@@ -61,6 +64,8 @@ def edit(
     with clear_errors():
         if as_json + as_diff + write > 1:
             raise LintSeqError("--json, --diff and --write exclude each other")
+        if record and samples > 1:
+            raise LintSeqError("--record is for one sequence: leave out --samples")
         source = read_source(file)
         document = source.document
         settings = Settings(model=model, gate_timeout=PATIENCE)
@@ -71,6 +76,7 @@ def edit(
             sampled = [
                 _sample(engine, document, instruction, seed, number, show=live) for number in range(samples)
             ]
+            write_recorded(engine, document, record)
         finally:
             engine.close()
         best = max(sampled, key=lambda sequence: sequence.rank)

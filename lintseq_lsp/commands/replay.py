@@ -1,35 +1,52 @@
-"""`lintseq-lsp replay`: a recorded stream through parser, gate and loop, without a model."""
+"""`lintseq-lsp replay`: what a model once wrote through parser, gate and loop, without a model."""
 
+import difflib
 from pathlib import Path
+
+import typer
 
 from lintseq_lsp.commands.edit import show_result
 from lintseq_lsp.commands.files import read_document
-from lintseq_lsp.commands.terminal import PATIENCE, clear_errors, show_step
-from lintseq_lsp.generation import Ended
+from lintseq_lsp.commands.terminal import (
+    PATIENCE,
+    clear_errors,
+    console,
+    show_diff,
+    show_outcome,
+    show_step,
+)
+from lintseq_lsp.generation import Step
+from lintseq_lsp.suggestions import Outcome
 from lintseq_lsp.text import Document
 
 
-def replay(scenario: Path) -> None:
-    """Replay what a model once wrote: each step with its verdict, and the final patch."""
-    from lintseq_lsp.backends.scripted import ScriptedBackend
-    from lintseq_lsp.engine import Engine
-    from lintseq_lsp.formats.lintseq import Layout, LintSeq
+def replay(case: Path) -> None:
+    """Replay what a model once wrote. Exit status 1 when something else comes of it than CASE expects."""
+    from lintseq_lsp.cases import expected, read_case
+    from lintseq_lsp.recorder import replay as asked_again
     from lintseq_lsp.runtime import open_gate
-    from lintseq_lsp.scenario import parse_scenario
     from lintseq_lsp.settings import Settings
 
     with clear_errors():
-        recorded = parse_scenario(read_document(scenario).text)
-        settings = Settings(gate_timeout=PATIENCE)
-        gate = open_gate(settings)
-        backend = ScriptedBackend([recorded.stream], name=scenario.name)
-        engine = Engine(backend, gate, prompt_format=LintSeq(Layout.PAPER), settings=settings)
-        document = Document(recorded.document)
+        recorded = read_case(read_document(case).text)
+        gate = open_gate(Settings(gate_timeout=PATIENCE))
         try:
-            for item in engine.edit(document, recorded.instruction):
-                if isinstance(item, Ended):
-                    show_result(Path("document.py"), document, item)
-                else:
-                    show_step(item)
+            result, again = asked_again(recorded, gate)
         finally:
-            engine.close()
+            gate.linter.close()
+    document = Document(recorded.document)
+    if isinstance(result, Outcome):
+        show_outcome(document, result)
+    else:
+        for item in result:
+            if isinstance(item, Step):
+                show_step(item)
+            else:
+                show_result(Path("document.py"), document, item)
+    if recorded.expect and expected(again) != expected(recorded):
+        console.print("the case expects something else:", style="bold red")
+        lines = difflib.unified_diff(
+            expected(recorded).splitlines(), expected(again).splitlines(), lineterm=""
+        )
+        show_diff("\n".join(list(lines)[2:]))
+        raise typer.Exit(1)

@@ -4,20 +4,27 @@ import contextlib
 import difflib
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import typer
 from rich.console import Console
 from rich.text import Text
 
+from lintseq_lsp.cases import write_case
 from lintseq_lsp.diffs import Diff, Hunk, render
 from lintseq_lsp.errors import LintSeqError
 from lintseq_lsp.formats.base import Malformed, changed_lines
 from lintseq_lsp.generation import Step
 from lintseq_lsp.linters.base import Finding
 from lintseq_lsp.reasons import Reason
+from lintseq_lsp.recorder import RecordingEngine
+from lintseq_lsp.suggestions import Outcome
 from lintseq_lsp.text import Document
 from lintseq_lsp.verdicts import Verdict
+
+RECORD = "Write the request and what the model wrote as a case file, which holds all of FILE."
+"""Help of `--record`."""
 
 PATIENCE = 20.0
 """Seconds that one check may take where nobody is typing."""
@@ -38,6 +45,15 @@ def clear_errors() -> Iterator[None]:
 
 def show_error(message: str) -> None:
     errors.print(Text(f"lintseq-lsp: {message}", style="red"), soft_wrap=True)
+
+
+def write_recorded(engine: RecordingEngine, document: Document, file: Path | None) -> None:
+    """What was asked last for `document`, when there is a `file` for it."""
+    if file is not None and (case := engine.recorded(document.path)) is not None:
+        try:
+            file.write_text(write_case(case), "utf-8", newline="")
+        except OSError as error:
+            raise LintSeqError(f"{file} cannot be written: {error.strerror}") from error
 
 
 def print_json(value: Any) -> None:
@@ -83,6 +99,26 @@ def show_verdict(what: str, verdict: Verdict) -> None:
     if verdict.detail:
         title.append(f": {verdict.detail}")
     console.print(title)
+
+
+def show_outcome(document: Document, outcome: Outcome) -> None:
+    """What was rejected, what is offered, and why nothing is when that is so."""
+    for verdict in outcome.rejected:
+        show_verdict("an answer", verdict)
+        show_findings(verdict)
+    for suggestion in outcome.suggestions:
+        evidence = suggestion.evidence
+        console.print(
+            Text.assemble(
+                "answer ",
+                ("accepted", "bold green"),
+                f" by {evidence.tier.name.lower()}: {counted(evidence.states, 'state')} checked, "
+                f"no new finding, {evidence.milliseconds:.0f} ms",
+            )
+        )
+        show_change(document, Document(suggestion.text))
+    if not outcome.suggestions:
+        console.print(f"nothing: {outcome.reason.value} {outcome.detail}".rstrip(), markup=False)
 
 
 def show_findings(verdict: Verdict) -> None:

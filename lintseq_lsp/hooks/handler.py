@@ -31,7 +31,7 @@ _MOST_SEEN = 64
 class Handler:
     """Answers hooks, in any thread.
 
-    `open_judge` makes the judge of a workspace, whose folder it gets. Turns are kept in the folder `state`.
+    `open_judge` is called for the first file that is judged. Turns are kept in the folder `state`.
     `stays` is false for one that answers a single hook.
     """
 

@@ -12,6 +12,7 @@ from lintseq_lsp.text import Document
 
 if TYPE_CHECKING:
     from lintseq_lsp.actions import Action
+    from lintseq_lsp.cases import Case
     from lintseq_lsp.generation import Ended, Step
 
 IsCancelled = Callable[[], bool]
@@ -58,6 +59,8 @@ class Engine(Protocol):
     ) -> "Iterator[Step | Ended]": ...
 
     def resolve(self, document: Document, action: "Action", *, cancelled: IsCancelled) -> Outcome: ...
+
+    def recorded(self, path: str) -> "Case | None": ...
 
     def rebase(
         self, suggestion: Suggestion, now: Document, *, cancelled: IsCancelled

@@ -29,6 +29,7 @@ from lintseq_lsp.lsp.explain import explain
 from lintseq_lsp.lsp.next_edit import NextEdits
 from lintseq_lsp.lsp.params import converter, read
 from lintseq_lsp.lsp.protocol import InTurn, Protocol
+from lintseq_lsp.lsp.record import record
 from lintseq_lsp.lsp.session import Session
 
 _log = logging.getLogger(__name__)
@@ -60,6 +61,7 @@ class Server(LanguageServer):
             types.WORKSPACE_EXECUTE_COMMAND: execute_command,
             "lintseq/edit": instructions.edit,
             "lintseq/explain": explain,
+            "lintseq/record": record,
         }
         notifications: dict[str, Callable[[Session, Any], None]] = {
             **sync.NOTIFICATIONS,

@@ -5,7 +5,7 @@ import { onInterpreter, selectedInterpreter } from "./discovery";
 import { GhostText } from "./ghostText";
 import { install } from "./install";
 import { InstructionEdits } from "./instruction";
-import { chooseModel, chooseServer, explainLast, showMenu, snooze } from "./menu";
+import { chooseModel, chooseServer, explainLast, recordLast, showMenu, snooze } from "./menu";
 import { NextEdits } from "./nextEdit";
 import { Server } from "./server";
 import { needsRestart } from "./settings";
@@ -36,6 +36,7 @@ export function activate(context: vscode.ExtensionContext): void {
     "lintseq.nextEdit.preview": () => nextEdits.preview(),
     "lintseq.menu": () => showMenu(running, ghostText),
     "lintseq.explain": () => explainLast(ghostText, texts),
+    "lintseq.record": () => recordLast(client()),
     "lintseq.snooze": () => snooze(ghostText),
     "lintseq.restart": () => {
       told = undefined;

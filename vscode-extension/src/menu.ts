@@ -3,8 +3,10 @@
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 import * as vscode from "vscode";
+import type { LanguageClient } from "vscode-languageclient/node";
 import { findServer, selectedInterpreter, surroundingsOfPython } from "./discovery";
 import type { GhostText } from "./ghostText";
+import { record } from "./protocol";
 import { report } from "./reasons";
 import type { Server } from "./server";
 import { SECTION, isEnabled, isServed, switchEnabled } from "./settings";
@@ -38,6 +40,7 @@ export async function showMenu(server: Server, ghostText: GhostText): Promise<vo
       : command("$(bell-slash) Snooze…", "lintseq.snooze"),
     ...(document && isServed(document) ? switches(document) : []),
     command("$(question) Explain the last answer", "lintseq.explain"),
+    command("$(record) Record the last answer as a case file", "lintseq.record"),
     command("$(file-binary) Choose the model…", "lintseq.chooseModel"),
     { label: "", kind: vscode.QuickPickItemKind.Separator },
     command("$(output) Open the log", "lintseq.openLog"),
@@ -86,6 +89,22 @@ export async function explainLast(ghostText: GhostText, texts: VirtualTexts): Pr
     preserveFocus: true,
     preview: true,
   });
+}
+
+/** What a report of a fault needs, in an untitled document. */
+export async function recordLast(client: LanguageClient | undefined): Promise<void> {
+  const document = vscode.window.activeTextEditor?.document;
+  if (!client || !document || !isServed(document)) return;
+  const uri = client.code2ProtocolConverter.asUri(document.uri);
+  const answer = await client.sendRequest(record, { textDocument: { uri } });
+  if (!answer) {
+    void vscode.window.showInformationMessage("LintSeq: the model was not asked for this file lately.");
+    return;
+  }
+  const recorded = await vscode.workspace.openTextDocument({ language: "plaintext", content: answer.text });
+  await vscode.window.showTextDocument(recorded, { viewColumn: vscode.ViewColumn.Beside });
+  const text = "LintSeq: this holds the text of your file. It is saved and sent nowhere unless you do so.";
+  void vscode.window.showInformationMessage(text);
 }
 
 /** A model that is here, or a GGUF file. */

@@ -41,6 +41,9 @@ export const statusChanged = new NotificationType<Status>("didChangeStatus");
 
 export const explain = new RequestType<DocumentParams, Explanation | null, void>("lintseq/explain");
 
+/** The last question that the model answered, as a case file; null when there is none. */
+export const record = new RequestType<DocumentParams, { text: string } | null, void>("lintseq/record");
+
 export const nextEdits = new RequestType<
   /** The kinds are those of ghost text: 1 when the user asks, 2 by itself. */
   DocumentParams & { position: Position; context: { triggerKind: 1 | 2 } },

@@ -12,6 +12,9 @@ local subcommands = {
   explain = function()
     require('lintseq.explain').show()
   end,
+  record = function()
+    require('lintseq.record').show()
+  end,
   next = function()
     require('lintseq.next_edit').request(vim.api.nvim_get_current_buf(), { now = true, manual = true })
   end,

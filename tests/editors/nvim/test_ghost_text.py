@@ -7,6 +7,8 @@ import pytest
 from area import OPEN as TEXT
 from area import QUIET, SUM, SUM_STREAM, SUMMED
 
+from lintseq_lsp.cases import read_case
+
 STREAM = "\n<|diff|>".join(
     [f" math.{rest}" for rest in ("pi * radius**2", "tau", "sqrt(radius)", "exp(radius)", "")]
 )
@@ -188,3 +190,18 @@ def test_silence_is_explained(start):
     editor.type("<Esc>:Lintseq explain<CR>")
     editor.wait("why", lambda: "new-findings: " in editor.screen.text)
     assert "E0602 Undefined variable 'radus'" in editor.screen.text
+
+
+def test_the_last_answer_becomes_a_case_file(start):
+    text = "def area(radius):\n    return\n"
+    editor = start(text, " radus**2\n<|diff|>" * 8, **QUIET)
+    editor.type("GA ra")
+    editor.wait("the answer", lambda: editor.wire.results("textDocument/inlineCompletion"))
+    editor.type("<Esc>:Lintseq record<CR>")
+    editor.wait("the case", lambda: "== request complete" in editor.screen.text)
+    buffer = editor.nvim.current.buffer
+    assert buffer.options["buftype"] == "nofile"
+    case = read_case("\n".join(buffer[:]) + "\n")
+    assert case.document == "def area(radius):\n    return ra\n"
+    assert case.expect.startswith("rejected: new-findings\n   line 2: undefined-variable")
+    assert editor.nvim.api.buf_get_lines(1, 0, -1, True) == case.document.splitlines()

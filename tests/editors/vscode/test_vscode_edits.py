@@ -291,6 +291,20 @@ def test_a_silence_is_explained(start):
     code.shot("explain")
 
 
+def test_the_last_answer_becomes_a_case_file(start):
+    broken = " return math.pi * radus**2\n<|diff|>"
+    code, path = start(TEXT, broken * 60, nextEdit=False)
+    code.go_to(5, 8)
+    code.type("urn")
+    code.wait_for_status("silent: a new lint finding")
+    code.status.click()
+    code.pick("Record the last answer as a case file")
+    code.page.locator(".view-line", has_text="complete").first.wait_for()
+    code.toasts.filter(has_text="holds the text of your file").wait_for()
+    code.shot("record")
+    assert [entry.name for entry in path.parent.iterdir()] == [path.name]
+
+
 def test_a_setting_counts_at_once(start):
     code, _ = start(TEXT, AREA * 100, nextEdit=False)
     code.go_to(5, 8)

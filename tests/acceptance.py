@@ -1,6 +1,6 @@
 """A stranger's check of the whole: drives `lintseq-lsp --stdio` and believes nothing it says.
 
-    python benchmarks/acceptance.py --inline 100 --next 50
+    python tests/acceptance.py --inline 100 --next 50
 
 Opens real files of the standard library and of installed packages, deletes a statement, types into
 its place or asks for the next edit, in all three position encodings, applies what comes back by the
@@ -22,7 +22,8 @@ import sys
 import sysconfig
 import tempfile
 import time
-from collections import Counter
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +64,12 @@ class Client:
                 return message["result"]
             if "id" in message:  # the server asks something: nothing is known here
                 self._send({"jsonrpc": "2.0", "id": message["id"], "result": None})
+
+    def measured(self, method: str, params: Any) -> tuple[Any, float]:
+        """The answer, and how many milliseconds it took."""
+        began = time.perf_counter()
+        answer = self.request(method, params)
+        return answer, (time.perf_counter() - began) * 1000
 
     def close(self) -> None:
         self.request("shutdown", None)
@@ -157,6 +164,80 @@ def sources(rng: random.Random) -> list[Path]:
     return files
 
 
+@dataclass
+class Results:
+    """What was asked of the server, and what became of it: by kind, "inline" or "next"."""
+
+    wanted: dict[str, int]
+    folder: Path
+    asked: Counter[str] = field(default_factory=Counter)
+    got: Counter[str] = field(default_factory=Counter)
+    milliseconds: defaultdict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
+    bad: list[str] = field(default_factory=list)
+
+    def wants(self, kind: str) -> bool:
+        return self.got[kind] < self.wanted[kind]
+
+    @property
+    def is_complete(self) -> bool:
+        return not any(map(self.wants, self.wanted))
+
+    def note(self, kind: str, milliseconds: float) -> None:
+        self.asked[kind] += 1
+        self.milliseconds[kind].append(milliseconds)
+
+    def judge(self, kind: str, before: str, after: str) -> None:
+        """One more state that was offered."""
+        self.got[kind] += 1
+        new = findings(after, self.folder) - findings(before, self.folder)
+        if new:
+            difference = "".join(difflib.unified_diff(split(before), split(after), n=1))
+            self.bad.append(f"{kind}: {dict(new)}\n{difference}")
+
+    def show(self) -> None:
+        for kind in self.wanted:
+            times = self.milliseconds[kind] or [0.0]
+            print(
+                f"{kind}: {self.got[kind]} answers of {self.asked[kind]} requests, "
+                f"median {statistics.median(times):.0f} ms, worst {max(times):.0f} ms"
+            )
+        print(f"states with a finding that the text before did not have: {len(self.bad)}")
+        for line in self.bad:
+            print("  " + line)
+
+
+class Open:
+    """A document that is open in the server."""
+
+    def __init__(self, client: Client, uri: str, text: str) -> None:
+        self.client, self.uri, self.text, self.version = client, uri, text, 1
+        item = {"uri": uri, "languageId": "python", "version": 1, "text": text}
+        client.notify("textDocument/didOpen", {"textDocument": item})
+
+    def type(self, line: int, column: int, text: str) -> int:
+        """Inserts it character by character, as an editor reports it; the column behind it, in units."""
+        for character in text:
+            position = {"line": line, "character": column}
+            edit = {"range": {"start": position, "end": position}, "text": character}
+            self._change(edit, applied(self.text, [edit], self.client.encoding))
+            column += units(character, self.client.encoding)
+        return column
+
+    def become(self, text: str) -> None:
+        self._change({"text": text}, text)
+
+    def _change(self, change: dict[str, Any], text: str) -> None:
+        self.version, self.text = self.version + 1, text
+        self.client.notify("textDocument/didChange", {"textDocument": self.name, "contentChanges": [change]})
+
+    @property
+    def name(self) -> dict[str, Any]:
+        return {"uri": self.uri, "version": self.version}
+
+    def close(self) -> None:
+        self.client.notify("textDocument/didClose", {"textDocument": {"uri": self.uri}})
+
+
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--inline", type=int, default=100, help="non-empty inline answers to collect")
@@ -167,17 +248,12 @@ def main() -> None:
     options = parser.parse_args()
     rng = random.Random(options.seed)
     deadline = time.monotonic() + options.seconds
-    got = Counter[str]()
-    asked = Counter[str]()
-    bad: list[str] = []
-    milliseconds: dict[str, list[float]] = {"inline": [], "next": []}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
+        results = Results({"inline": options.inline, "next": options.next}, folder)
         clients = {encoding: Client(options.server.split(), encoding, folder) for encoding in ENCODINGS}
         for number, file in enumerate(sources(rng)):
-            if (
-                got["inline"] >= options.inline and got["next"] >= options.next
-            ) or time.monotonic() > deadline:
+            if results.is_complete or time.monotonic() > deadline:
                 break
             try:
                 text = file.read_bytes().decode("utf-8")
@@ -186,44 +262,26 @@ def main() -> None:
                 continue
             if not places or not 20 <= text.count("\n") <= 600:
                 continue
-            encoding = ENCODINGS[number % 3]
+            client = clients[ENCODINGS[number % 3]]
             # A line that is longer in some encodings than in others stands above the place, and on it.
             text = "# žluťoučký 🐍 \u2028 kůň\n" + text
             places = [(first + 1, end + 1) for first, end in places]
-            for first, end in rng.sample(places, min(3, len(places))):
-                _try_place(
-                    clients[encoding], text, first, end, folder, rng, got, asked, bad, milliseconds, options
-                )
+            for place in rng.sample(places, min(3, len(places))):
+                try_place(client, text, place, rng, results)
         for client in clients.values():
             client.close()
     print(f"{sys.version.split()[0]}, seed {options.seed}, encodings {', '.join(ENCODINGS)}")
-    for kind in ("inline", "next"):
-        times = milliseconds[kind] or [0.0]
-        print(
-            f"{kind}: {got[kind]} answers of {asked[kind]} requests, "
-            f"median {statistics.median(times):.0f} ms, worst {max(times):.0f} ms"
-        )
-    print(f"states with a finding that the text before did not have: {len(bad)}")
-    for line in bad:
-        print("  " + line)
-    sys.exit(1 if bad or got["inline"] < options.inline or got["next"] < options.next else 0)
+    results.show()
+    sys.exit(1 if results.bad or not results.is_complete else 0)
 
 
-def _try_place(
-    client: Client,
-    text: str,
-    first: int,
-    end: int,
-    folder: Path,
-    rng: random.Random,
-    got: Counter[str],
-    asked: Counter[str],
-    bad: list[str],
-    milliseconds: dict[str, list[float]],
-    options: argparse.Namespace,
+def try_place(
+    client: Client, text: str, place: tuple[int, int], rng: random.Random, results: Results
 ) -> None:
+    """The statement on the lines [first, end) goes; the server is asked for what may stand there."""
+    first, end = place
     lines = split(text)
-    uri = (folder / f"open{rng.randrange(10**9)}.py").as_uri()
+    uri = (results.folder / f"open{rng.randrange(10**9)}.py").as_uri()
     removed = lines[first]
     indent = removed[: len(removed) - len(removed.lstrip())]
     newline = "\r\n" if removed.endswith("\r\n") else "\n"
@@ -232,71 +290,33 @@ def _try_place(
     blank = "".join([*lines[:first], indent + newline, *lines[end:]])
     # An empty block is no Python, so pylint says nothing else of it: `pass` shows what there was before.
     known = "".join([*lines[:first], indent + "pass" + newline, *lines[end:]])
-    client.notify(
-        "textDocument/didOpen",
-        {"textDocument": {"uri": uri, "languageId": "python", "version": 1, "text": blank}},
-    )
-    if got["inline"] < options.inline:
-        column = units(indent, client.encoding)
-        version, now = 1, blank
-        for character in typed:  # typed one by one, as an editor reports it
-            version += 1
-            position = {"line": first, "character": column}
-            client.notify(
-                "textDocument/didChange",
-                {
-                    "textDocument": {"uri": uri, "version": version},
-                    "contentChanges": [{"range": {"start": position, "end": position}, "text": character}],
-                },
-            )
-            now = applied(
-                now, [{"range": {"start": position, "end": position}, "text": character}], client.encoding
-            )
-            column += units(character, client.encoding)
-        began = time.perf_counter()
-        answer = client.request(
+    document = Open(client, uri, blank)
+    if results.wants("inline"):
+        column = document.type(first, units(indent, client.encoding), typed)
+        answer, milliseconds = client.measured(
             "textDocument/inlineCompletion",
             {
-                "textDocument": {"uri": uri, "version": version},
+                "textDocument": document.name,
                 "position": {"line": first, "character": column},
                 "context": {"triggerKind": 1},
             },
         )
-        milliseconds["inline"].append((time.perf_counter() - began) * 1000)
-        asked["inline"] += 1
+        results.note("inline", milliseconds)
         for item in answer["items"][:1]:
-            got["inline"] += 1
-            edit = {"range": item["range"], "text": item["insertText"]}
             assert item["range"]["start"]["line"] == item["range"]["end"]["line"] == first
-            _judge("inline", known, applied(now, [edit], client.encoding), folder, bad)
-        client.notify(
-            "textDocument/didChange",
-            {"textDocument": {"uri": uri, "version": 100}, "contentChanges": [{"text": without}]},
-        )
-    else:
-        client.notify(
-            "textDocument/didChange",
-            {"textDocument": {"uri": uri, "version": 100}, "contentChanges": [{"text": without}]},
-        )
-    if got["next"] < options.next:
-        began = time.perf_counter()
-        answer = client.request(
+            edit = {"range": item["range"], "text": item["insertText"]}
+            results.judge("inline", known, applied(document.text, [edit], client.encoding))
+    document.become(without)
+    if results.wants("next"):
+        answer, milliseconds = client.measured(
             "textDocument/copilotInlineEdit",
-            {"textDocument": {"uri": uri, "version": 100}, "position": {"line": first, "character": 0}},
+            {"textDocument": document.name, "position": {"line": first, "character": 0}},
         )
-        milliseconds["next"].append((time.perf_counter() - began) * 1000)
-        asked["next"] += 1
+        results.note("next", milliseconds)
         edits = answer["edits"]
         for count in range(1, len(edits) + 1):
-            got["next"] += 1
-            _judge("next", without, applied(without, edits[:count], client.encoding), folder, bad)
-    client.notify("textDocument/didClose", {"textDocument": {"uri": uri}})
-
-
-def _judge(kind: str, before: str, after: str, folder: Path, bad: list[str]) -> None:
-    new = findings(after, folder) - findings(before, folder)
-    if new:
-        bad.append(f"{kind}: {dict(new)}\n" + "".join(difflib.unified_diff(split(before), split(after), n=1)))
+            results.judge("next", without, applied(without, edits[:count], client.encoding))
+    document.close()
 
 
 if __name__ == "__main__":

@@ -1,0 +1,418 @@
+"""An engine that can say, as a case file, what it was asked last; and such files asked again.
+
+Kept in memory only, for a few documents. Deliberately absent: the form of the file (cases.py).
+"""
+
+import difflib
+import itertools
+import sys
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, wait
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+
+from lintseq_lsp import __version__
+from lintseq_lsp.actions import Action, ActionKind
+from lintseq_lsp.backends.base import Ability, Backend, Piece, Prompt, Request, Sampling, Special, Usage
+from lintseq_lsp.backends.scripted import Answer, ScriptedBackend
+from lintseq_lsp.cases import Case, Options
+from lintseq_lsp.engine import Engine
+from lintseq_lsp.errors import Cancelled
+from lintseq_lsp.formats.base import PromptFormat
+from lintseq_lsp.formats.table import detect
+from lintseq_lsp.gate import Gate
+from lintseq_lsp.generation import Ended, Step
+from lintseq_lsp.indenting import to_four
+from lintseq_lsp.linters.base import Check, Linter, Report
+from lintseq_lsp.reasons import Reason
+from lintseq_lsp.settings import Certainty, Settings
+from lintseq_lsp.suggestions import Memory, Outcome
+from lintseq_lsp.text import Document, split_lines
+from lintseq_lsp.verdicts import Verdict
+
+_DOCUMENTS = 16
+_COUNTS = 16384
+_SHOWN_WHOLE = 1000
+"""Characters up to which the model sees all of a document, however its tokens are counted."""
+
+
+@dataclass(slots=True)
+class _Written:
+    """What the backend was asked, and gave so far."""
+
+    prompt: Prompt
+    pieces: list[Piece] = field(default_factory=list)
+
+
+class RecordingBackend:
+    """Passes everything through. `written` has what came since it was last set to an empty list."""
+
+    def __init__(self, backend: Backend) -> None:
+        self.written: list[_Written] = []
+        self._backend = backend
+        self._counts: OrderedDict[str, int] = OrderedDict()
+
+    @property
+    def name(self) -> str:
+        return self._backend.name
+
+    @property
+    def context(self) -> int:
+        return self._backend.context
+
+    @property
+    def usage(self) -> Usage:
+        return self._backend.usage
+
+    @property
+    def abilities(self) -> Ability:
+        return self._backend.abilities
+
+    def has(self, special: Special) -> bool:
+        return self._backend.has(special)
+
+    def count(self, text: str) -> int:
+        count = self._counts[text] = self._backend.count(text)
+        if len(self._counts) > _COUNTS:
+            self._counts.popitem(last=False)
+        return count
+
+    def counted(self, line: str) -> int | None:
+        """The tokens of a line of a document, when they were counted lately."""
+        return self._counts.get(f"+{line}\n")
+
+    def write(self, request: Request, cancelled: Callable[[], bool]) -> Iterator[Piece]:
+        written = _Written(request.prompt)
+        self.written.append(written)
+        keep = written.pieces.append
+        try:
+            for piece in self._backend.write(request, cancelled):
+                keep(piece)
+                yield piece
+        except Cancelled:
+            written.pieces.clear()  # what nobody waited for
+            raise
+
+    def close(self) -> None:
+        self._backend.close()
+
+
+@dataclass(slots=True)
+class _Recording:
+    """One request, and what came of it, by so many first answers; by all of them when `judged` is None."""
+
+    document: Document
+    way: str
+    places: tuple[int, ...]
+    options: Options
+    written: list[_Written] = field(default_factory=list)
+    result: Outcome | list[Step | Ended] | None = None
+    judged: int | None = None
+
+
+class RecordingEngine(Engine):
+    """An engine that keeps the last request for each of a few documents that its memory had no answer to."""
+
+    def __init__(
+        self,
+        backend: Backend,
+        gate: Gate,
+        *,
+        prompt_format: PromptFormat,
+        settings: Settings,
+        certainty: Certainty,
+        memory: Memory | None = None,
+    ) -> None:
+        self._recorder = RecordingBackend(backend)
+        self._recordings: OrderedDict[str, _Recording] = OrderedDict()
+        super().__init__(
+            self._recorder,
+            gate,
+            prompt_format=prompt_format,
+            settings=settings,
+            certainty=certainty,
+            memory=memory,
+        )
+
+    def recorded(self, path: str) -> Case | None:
+        """The last request for that document."""
+        recording = self._recordings.get(path)
+        return None if recording is None else self._case(recording)
+
+    def complete(
+        self,
+        document: Document,
+        offset: int,
+        *,
+        candidates: int = 1,
+        certainty: float = 0.0,
+        cancelled: Callable[[], bool] = lambda: False,
+    ) -> Outcome:
+        options = Options(candidates=candidates, certainty=certainty)
+        with self._recording(document, "complete", (offset,), options) as recording:
+            recording.result = outcome = super().complete(
+                document, offset, candidates=candidates, certainty=certainty, cancelled=cancelled
+            )
+        return outcome
+
+    def next_edit(
+        self,
+        document: Document,
+        offset: int,
+        *,
+        certainty: float = 0.0,
+        on_clean: Callable[[Outcome, Document], None] = lambda *_: None,
+        cancelled: Callable[[], bool] = lambda: False,
+    ) -> Outcome:
+        accepted = itertools.count(1)
+
+        def note(outcome: Outcome, state: Document) -> None:
+            recording.result, recording.judged = outcome, next(accepted) + len(outcome.rejected)
+            on_clean(outcome, state)
+
+        with self._recording(document, "next-edit", (offset,), Options(certainty=certainty)) as recording:
+            recording.result = outcome = super().next_edit(
+                document, offset, certainty=certainty, on_clean=note, cancelled=cancelled
+            )
+            recording.judged = None
+        return outcome
+
+    def edit(
+        self,
+        document: Document,
+        instruction: str,
+        *,
+        lines: tuple[int, int] | None = None,
+        sampling: Sampling | None = None,
+        cancelled: Callable[[], bool] = lambda: False,
+    ) -> Iterator[Step | Ended]:
+        places = () if lines is None else _places(document, *lines)
+        with self._recording(document, "edit", places, Options(instruction=instruction)) as recording:
+            recording.result = items = list[Step | Ended]()
+            for item in super().edit(
+                document, instruction, lines=lines, sampling=sampling, cancelled=cancelled
+            ):
+                items.append(item)
+                yield item
+
+    def resolve(
+        self, document: Document, action: Action, *, cancelled: Callable[[], bool] = lambda: False
+    ) -> Outcome:
+        options = Options(symbol=action.symbol, message=action.message)
+        places = _places(document, action.first_line, action.last_line)
+        with self._recording(document, action.kind.value, places, options) as recording:
+            recording.result = outcome = super().resolve(document, action, cancelled=cancelled)
+        return outcome
+
+    @contextmanager
+    def _recording(
+        self, document: Document, way: str, places: tuple[int, ...], options: Options
+    ) -> Iterator[_Recording]:
+        """Keeps what the block puts into it, if that is an answer, and one that was not known before."""
+        recording = _Recording(document, way, places, self._as_set(options))
+        self._recorder.written = recording.written
+        try:
+            yield recording
+        finally:
+            result = recording.result
+            if result and not (isinstance(result, Outcome) and result.cached):
+                self._recordings[document.path] = recording
+                self._recordings.move_to_end(document.path)
+                while len(self._recordings) > _DOCUMENTS:
+                    self._recordings.popitem(last=False)
+
+    def _as_set(self, options: Options) -> Options:
+        certainty = self._certainty
+        measured = (certainty.half_typed_line, certainty.new_line, certainty.next_edit)
+        return replace(
+            options,
+            measured=measured if options.certainty < 0 else (),
+            max_lines=self.settings.max_lines,
+            tries=self.settings.tries,
+            strings_and_comments=self.settings.strings_and_comments,
+            format=self._format.name,
+            context=self._recorder.context,
+        )
+
+    def _case(self, recording: _Recording) -> Case:
+        document, result = recording.document, recording.result
+        assert result is not None
+        counts = [
+            self._recorder.counted(line) or self._recorder.counted(told) or 0
+            for line, told in zip(document.lines, _told(document), strict=True)
+        ]
+        is_shown_whole = len(document.text) <= _SHOWN_WHOLE
+        expect, edits = _described(recording.way, document, result)
+        return Case(
+            recording.way,
+            document.text,
+            recording.places,
+            replace(recording.options, tokens=() if is_shown_whole else tuple(counts)),
+            tuple(_answers(recording.written))[: recording.judged],
+            expect,
+            edits,
+            f"Recorded by lintseq-lsp {__version__} with {self._recorder.name}, "
+            f"Python {sys.version_info.major}.{sys.version_info.minor}.\n"
+            "It holds the text of the document: read it before you send it to anybody.",
+        )
+
+
+def replay(case: Case, gate: Gate) -> tuple[Outcome | list[Step | Ended], Case]:
+    """What comes of the request when the model writes the same again, also as a case.
+
+    The verdicts are waited for one by one, so that each answer is one for the same state as then.
+    """
+    options = case.options
+    document = Document(case.document)
+    counts = {
+        text: count
+        for texts in (document.lines, _told(document))
+        for text, count in zip(texts, options.tokens, strict=False)
+        if count
+    }
+    settings = Settings(
+        max_lines=options.max_lines, tries=options.tries, strings_and_comments=options.strings_and_comments
+    )
+    backend = ScriptedBackend(case.answers, context=options.context, tokens=counts)
+    engine = RecordingEngine(
+        backend,
+        replace(gate, linter=_AtOnce(gate.linter)),
+        prompt_format=detect(backend.has, "the recorded model", options.format),
+        settings=settings,
+        certainty=Certainty(*options.measured),
+    )
+    result = _asked(engine, case, document)
+    again = engine.recorded(document.path)
+    assert again is not None  # the memory is empty: nothing is known before
+    return result, again
+
+
+def _asked(engine: Engine, case: Case, document: Document) -> Outcome | list[Step | Ended]:
+    options, places = case.options, case.places
+    lines = [document.position(place)[0] for place in places]
+    match case.way:
+        case "complete":
+            return engine.complete(
+                document, places[0], candidates=options.candidates, certainty=options.certainty
+            )
+        case "next-edit":
+            return engine.next_edit(document, places[0], certainty=options.certainty)
+        case "edit":
+            asked = (lines[0], lines[-1]) if lines else None
+            return list(engine.edit(document, options.instruction, lines=asked))
+        case kind:
+            return engine.resolve(
+                document,
+                Action(ActionKind(kind), lines[0], lines[-1], "", options.symbol, options.message),
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class _AtOnce:
+    """A linter that has always answered already."""
+
+    _linter: Linter
+
+    def submit(self, check: Check) -> Future[Report]:
+        report = self._linter.submit(check)
+        wait([report])
+        return report
+
+    def close(self) -> None:
+        self._linter.close()
+
+
+def _places(document: Document, first: int, last: int) -> tuple[int, ...]:
+    """Where the first and the last line begin."""
+    starts = [document.starts[min(line, len(document.lines) - 1)] for line in (first, last)]
+    return tuple(sorted(set(starts)))
+
+
+def _told(document: Document) -> list[str]:
+    """The lines as a model may be shown them: in blocks of four spaces."""
+    return [to_four(line, document.indent) for line in document.lines]
+
+
+def _answers(written: Sequence[_Written]) -> Iterator[Answer]:
+    """What the model wrote, without what it wrote ahead for a state that was then rejected.
+
+    After a rejection the same is asked again as before it.
+    """
+    counting: list[_Written] = []
+    for entry in written:
+        same = [number for number, earlier in enumerate(counting) if earlier.prompt == entry.prompt]
+        if same:
+            del counting[same[-1] + 1 :]
+        counting.append(entry)
+    for entry in counting:
+        for candidate in sorted({piece.candidate for piece in entry.pieces}):
+            yield _answer([piece for piece in entry.pieces if piece.candidate == candidate])
+
+
+def _answer(pieces: Sequence[Piece]) -> Answer:
+    logprobs = [0.0]
+    for piece in pieces:
+        logprobs[-1] += piece.logprob
+        logprobs += [0.0] * piece.text.count("\n")
+    while logprobs and not logprobs[-1]:
+        logprobs.pop()
+    return Answer(
+        "".join(piece.text for piece in pieces),
+        pieces[-1].stop,
+        sum(piece.tokens for piece in pieces),
+        tuple(round(logprob, 4) or 0.0 for logprob in logprobs),
+    )
+
+
+# What is expected
+
+
+def _described(
+    way: str, document: Document, result: Outcome | list[Step | Ended]
+) -> tuple[str, tuple[str, ...]]:
+    """The sections `expect` and `edit`."""
+    lines: list[str] = []
+    texts = [document.text]
+    if isinstance(result, Outcome):
+        for verdict in result.rejected:
+            lines += ["rejected: " + _reason(verdict.reason, verdict.detail), *_findings(verdict)]
+        lines.append("answer: " + _reason(result.reason, result.detail))
+        texts += [suggestion.text for suggestion in result.suggestions]
+    else:
+        for item in result:
+            if isinstance(item, Step):
+                verdict = item.verdict
+                lines += [f"{item.number}. " + _reason(verdict.reason, verdict.detail), *_findings(verdict)]
+            else:
+                counts = f"{item.accepted} accepted, {item.rejected} rejected"
+                lines.append(f"stop: {item.reason.value}, {counts}")
+                texts.append(item.document.text)
+    # Alternatives are changes of the document, all others of what was there before them.
+    before = itertools.repeat(document.text) if way == "complete" else texts
+    changes = [difference(old, new) for old, new in zip(before, texts[1:], strict=False)]
+    return "".join(f"{line}\n" for line in lines), tuple(filter(None, changes))
+
+
+def _reason(reason: Reason, detail: str) -> str:
+    """With what it says beside; parsers say it in words that change from Python to Python."""
+    return f"{reason.value}: {detail}" if detail and reason is not Reason.DOES_NOT_PARSE else reason.value
+
+
+def _findings(verdict: Verdict) -> list[str]:
+    if verdict.reason is Reason.DOES_NOT_PARSE:
+        return []
+    return [f"   line {found.line}: {found.symbol}: {found.message}" for found in verdict.findings]
+
+
+def difference(before: str, after: str) -> str:
+    """A unified diff of two texts without names; line ends are in it when they are not all the same."""
+    texts = [split_lines(text) for text in (before, after)]
+    ends = {end for _, found in texts for end in found if end}
+    if len(ends) < 2:
+        texts = [(lines, ["\n" if end else "" for end in found]) for lines, found in texts]
+    old, new = ([line + end for line, end in zip(*text, strict=True) if line + end] for text in texts)
+    changed = list(difflib.unified_diff(old, new))[2:]
+    return "".join(
+        line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in changed
+    )
