@@ -4,7 +4,7 @@ A format owns both directions. The engine, the evaluation and the training scrip
 an answer comes back as replacements of the document. Deliberately absent: tokens of text, sampling, the gate.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Protocol
@@ -19,6 +19,9 @@ TOKENS_A_LINE = 24
 EXCERPT_TOKENS = 600
 """What a model sees of a document. More takes longer to read."""
 
+OTHERS_TOKENS = 400
+"""What a model sees of other files, where its format has a place for them."""
+
 
 class Task(Enum):
     FILL = "fill"
@@ -28,6 +31,11 @@ class Task(Enum):
     INSTRUCT = "instruct"
     """The edits that follow an instruction."""
 
+    @property
+    def words(self) -> str:
+        """For people."""
+        return {Task.FILL: "ghost text", Task.NEXT: "next edits", Task.INSTRUCT: "instructions"}[self]
+
 
 @dataclass(frozen=True, slots=True)
 class View:
@@ -35,7 +43,8 @@ class View:
 
     `offset` is the cursor's (code points). With `typed`, new lines are wanted that begin with it: above the
     line that begins at `offset`, or else below the line that `offset` is in. `lines` (zero-based, inclusive)
-    are those that an instruction is about.
+    are those that an instruction is about. `others` has the texts of other files that are open by their
+    paths, the newest first.
     """
 
     document: Document
@@ -43,6 +52,7 @@ class View:
     typed: str | None = None
     instruction: str = ""
     lines: tuple[int, int] | None = None
+    others: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def above(self) -> int:

@@ -29,7 +29,10 @@ def list_models() -> None:
         for model in (*pulled, *embedded):
             mark = "*" if model.name == used else " "
             size = f"{model.path.stat().st_size / 2**20:,.0f} MiB" if model.path.is_file() else "missing"
-            typer.echo(f"{mark} {model.name:28} {size:>9}  context {model.context:<5} {model.description}")
+            typer.echo(
+                f"{mark} {model.name:28} {size:>9}  context {model.context:<6} "
+                f"{model.prompt_format.name:14} {model.description}"
+            )
         here = {model.name for model in pulled}
         for name, published in CATALOGUE.items():
             if name not in here:
