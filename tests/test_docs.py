@@ -4,6 +4,7 @@ import os
 import re
 from pathlib import Path
 
+from lintseq_lsp.formats.table import FORMATS
 from lintseq_lsp.settings import IGNORED, SETTINGS
 
 README = Path(__file__).parents[1] / "README.md"
@@ -20,6 +21,11 @@ def settings_table() -> str:
             default = f"`{entry.default}`"
         rows.append(f"| `lintseq.{entry.name}` | {default} | {entry.description} |")
     return "\n".join(rows) + "\n"
+
+
+def test_each_prompt_format_is_in_the_list_of_them() -> None:
+    text = README.with_name("docs").joinpath("models.md").read_text("utf-8")
+    assert [name for name in FORMATS if f"`{name}`" not in text] == []
 
 
 def test_the_table_of_settings_is_true() -> None:

@@ -46,8 +46,8 @@ PROMPTS = {
         *("T:<|file_sep|>", "src/main.py\n"),
         *("T:<|fim_prefix|>", ABOVE, "T:<|fim_suffix|>", BELOW, "T:<|fim_middle|>"),
     ),
-    "fim-starcoder": by_hand("T:<fim_prefix>", ABOVE, "T:<fim_suffix>", BELOW, "T:<fim_middle>"),
-    "fim-starcoder2": by_hand(
+    "fim-starcoder1": by_hand("T:<fim_prefix>", ABOVE, "T:<fim_suffix>", BELOW, "T:<fim_middle>"),
+    "fim-starcoder": by_hand(
         *("T:<file_sep>", "total = 0\n", "T:<file_sep>", "rate = 2\n", "T:<file_sep>"),
         *("T:<fim_prefix>", ABOVE, "T:<fim_suffix>", BELOW, "T:<fim_middle>"),
     ),
@@ -68,7 +68,7 @@ STOPS = {
     "fim-qwen": {"<|fim_pad|>", "<|repo_name|>", "<|file_sep|>", "<|endoftext|>", "<|im_end|>"},
     "fim-granite4": {"<|end_of_text|>"},
     "fim-codegemma": {"<|file_separator|>", "<end_of_turn>", "<eos>"},
-    "fim-starcoder": {"<file_sep>", "<|endoftext|>"},
+    "fim-starcoder1": {"<file_sep>", "<|endoftext|>"},
     "fim-deepseek": {"<｜end▁of▁sentence｜>"},
     "fim-codellama": {"▁<EOT>"},
     "fim-seedcoder": {"<[end▁of▁sentence]>"},
@@ -93,7 +93,7 @@ def test_the_prompt_is_the_one_written_by_hand(name: str) -> None:
 
 
 def test_without_other_files_there_are_no_names_of_files() -> None:
-    for name in ("fim-qwen-repo", "fim-starcoder2", "fim-codestral"):
+    for name in ("fim-qwen-repo", "fim-starcoder", "fim-codestral"):
         prompt = asked(FORMATS[name], View(MODULE, OFFSET)).request.prompt
         assert [part for part in prompt if isinstance(part, str)] in ([ABOVE, BELOW], [BELOW, ABOVE])
 
@@ -123,8 +123,8 @@ def vocabulary(texts: str) -> Callable[[Special], bool]:
         ("<|fim_prefix|> <|fim_suffix|> <|fim_middle|> <|file_sep|>", "fim-qwen"),
         ("<|fim_prefix|> <|fim_suffix|> <|fim_middle|> <|fim_pad|> <|end_of_text|>", "fim-granite4"),
         ("<|fim_prefix|> <|fim_suffix|> <|fim_middle|> <|file_separator|>", "fim-codegemma"),
-        ("<fim_prefix> <fim_suffix> <fim_middle> <file_sep>", "fim-starcoder2"),
-        ("<fim_prefix> <fim_suffix> <fim_middle> <filename>", "fim-starcoder"),
+        ("<fim_prefix> <fim_suffix> <fim_middle> <file_sep>", "fim-starcoder"),
+        ("<fim_prefix> <fim_suffix> <fim_middle> <filename>", "fim-starcoder1"),
         ("<fim-prefix> <fim-suffix> <fim-middle>", "fim-santacoder"),
         ("<｜fim▁begin｜> <｜fim▁hole｜> <｜fim▁end｜>", "fim-deepseek"),
         ("[PREFIX] [SUFFIX] [INST]", "fim-codestral"),

@@ -15,6 +15,8 @@ from typer.testing import CliRunner
 from lintseq_lsp import doctor
 from lintseq_lsp.backends.base import BOS, Request, Special
 from lintseq_lsp.backends.llama import LlamaBackend
+from lintseq_lsp.backends.scripted import Answer
+from lintseq_lsp.cases import Case, Options, read_case, write_case
 from lintseq_lsp.commands import app
 from lintseq_lsp.engine import Engine
 from lintseq_lsp.errors import ModelFileError, TokenizerError
@@ -25,8 +27,11 @@ from lintseq_lsp.reasons import Reason
 from lintseq_lsp.runtime import open_backend
 from lintseq_lsp.settings import Settings
 from lintseq_lsp.text import Document
+from lintseq_lsp.weights import registry
 from lintseq_lsp.weights.gguf_header import verify
 from lintseq_lsp.weights.registry import resolve_model
+
+pytest_plugins = ["model_places"]
 
 DOCUMENT = Document("def f(x):\n    retu\n\n\ny = '<|fim_middle|> [PREFIX] <MID>'\n")
 SENTENCEPIECE = ("fim-codegemma", "fim-codestral", "fim-codellama")
@@ -143,11 +148,13 @@ def test_the_setting_counts_before_the_file(tmp_path: Path) -> None:
 def test_the_doctor_says_how_the_model_is_asked_and_what_it_can_do(tmp_path: Path) -> None:
     path = str(write_model(tmp_path / "m.gguf", QWEN))
     line = doctor._tried(doctor._model, Settings(model=path), tmp_path)
-    assert "prompt format fim-granite4 (ghost text)" in line.value
+    assert "prompt format fim-granite4 (ghost text and code actions)" in line.value
     line = doctor._tried(doctor._model, Settings(model=path, prompt_format="fim-glm"), tmp_path)
     assert not line.ok
     line = doctor._tried(doctor._model, Settings(), tmp_path)
-    assert "prompt format suffix-first-1 (ghost text, next edits, instructions)" in line.value
+    assert (
+        "prompt format suffix-first-1 (ghost text and code actions, next edits, instructions)" in line.value
+    )
 
 
 def test_a_file_whose_tokens_are_not_all_different_is_refused(tmp_path: Path) -> None:
@@ -156,3 +163,18 @@ def test_a_file_whose_tokens_are_not_all_different_is_refused(tmp_path: Path) ->
     (tmp_path / "m.gguf").write_bytes(data.replace(b"<one>", b"<two>"))
     with pytest.raises(TokenizerError, match="twice"):
         verify(tmp_path / "m.gguf")
+
+
+@pytest.mark.usefixtures("places")
+def test_the_list_says_how_each_model_is_asked(tmp_path: Path) -> None:
+    registry.register(write_model(tmp_path / "m.gguf", QWEN), name="other")
+    result = CliRunner().invoke(app, ["model", "list"])
+    rows = {line[2:].split()[0]: line.split() for line in result.stdout.splitlines()}
+    assert "fim-granite4" in rows["other"]
+    assert "suffix-first-1" in rows["lintseq-120m"]
+
+
+def test_a_case_is_recorded_of_a_model_whose_tokens_begin_otherwise() -> None:
+    for text in ("[PREFIX]", "▁<MID>", "<｜fim▁end｜>"):
+        case = Case("complete", "x = ", (4,), Options(format="plain"), (Answer("1", Special(text)),))
+        assert read_case(write_case(case)) == case

@@ -34,7 +34,11 @@ class Task(Enum):
     @property
     def words(self) -> str:
         """For people."""
-        return {Task.FILL: "ghost text", Task.NEXT: "next edits", Task.INSTRUCT: "instructions"}[self]
+        return {
+            Task.FILL: "ghost text and code actions",
+            Task.NEXT: "next edits",
+            Task.INSTRUCT: "instructions",
+        }[self]
 
 
 @dataclass(frozen=True, slots=True)

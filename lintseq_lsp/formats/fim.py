@@ -159,12 +159,12 @@ FAMILIES: tuple[Fim, ...] = (
     Fim("fim-qwen", _QWEN, stops=_QWEN_STOPS, marks=(_FILE_SEP,)),
     Fim("fim-granite4", _QWEN, stops=_specials("<|fim_pad|> <|end_of_text|>")),
     Fim(
-        "fim-starcoder2",
+        "fim-starcoder",
         _STARCODER,
         Files(each=(_STARCODER_SEP, "{text}"), last=(_STARCODER_SEP,)),
         stops=_STARCODER_STOPS,
     ),
-    Fim("fim-starcoder", _STARCODER, stops=_STARCODER_STOPS),
+    Fim("fim-starcoder1", _STARCODER, stops=_STARCODER_STOPS),
     Fim(
         "fim-santacoder",
         _prefix_first("<fim-prefix>", "<fim-suffix>", "<fim-middle>"),
