@@ -27,4 +27,5 @@ def test_the_table_of_settings_is_true() -> None:
     wanted = _TABLE.sub(lambda match: match[1] + settings_table() + match[2], text)
     if os.environ.get("UPDATE_DOCS"):
         README.write_text(wanted, "utf-8")
+        text = wanted
     assert text == wanted, "run UPDATE_DOCS=1 pytest tests/test_docs.py and commit README.md"
