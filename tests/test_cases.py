@@ -31,7 +31,8 @@ from lintseq_lsp.generation import Ended
 from lintseq_lsp.linters.base import Check, Report
 from lintseq_lsp.linters.syntax import check_syntax
 from lintseq_lsp.reasons import Reason
-from lintseq_lsp.recorder import RecordingEngine, replay
+from lintseq_lsp.recorder import RecordingEngine
+from lintseq_lsp.replay import replay
 from lintseq_lsp.runtime import open_gate
 from lintseq_lsp.settings import Certainty, Settings
 from lintseq_lsp.text import Document
