@@ -81,13 +81,22 @@ def test_a_file_is_fetched_verified_registered_and_used(hub: Hub, published: Pat
 
 def test_a_short_name_is_the_catalogues_file(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
     entry = Published(REPOSITORY, "for tests", "mit", "paper-1", f"deep/{FILE}", note="not for sale")
-    monkeypatch.setitem(CATALOGUE, "tiny", entry)  # type: ignore[arg-type]
+    monkeypatch.setitem(CATALOGUE, "tiny", entry)
     hub.files[f"deep/{FILE}"] = hub.files.pop(FILE)
     pulled = run("pull", "tiny")
     assert "licence apache-2.0 (not for sale)" in pulled.output
     model = registry.find("tiny")
     assert model is not None
     assert (model.path.name, model.description) == ("tiny.gguf", "for tests")
+
+
+def test_what_this_release_cannot_use_is_not_fetched(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    entry = Published(REPOSITORY, "for tests", "mit", "from-the-future-9", FILE)
+    monkeypatch.setitem(CATALOGUE, "tiny", entry)
+    assert "this release has no prompt format from-the-future-9; update" in error("pull", "tiny")
+    assert hub.asked == []
+    shown = run("list").output.partition("by `lintseq-lsp model pull NAME`:")[2]
+    assert "for tests; cannot be used: this release has no prompt format from-the-future-9" in shown
 
 
 def test_a_licence_of_its_own_is_called_by_its_name(hub: Hub) -> None:

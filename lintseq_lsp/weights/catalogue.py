@@ -26,12 +26,11 @@ class Published:
 
 
 _OPENRAIL = "free to use, with forbidden purposes that are passed on"
-_LARGE = "more than a processor alone answers while one types: for a graphics card"
 
 CATALOGUE: Mapping[str, Published] = {
     "qwen2.5-coder-0.5b": Published(
         "ggml-org/Qwen2.5-Coder-0.5B-Q8_0-GGUF",
-        "ghost text on any laptop; sees other open files",
+        "ghost text, with other open files; the smallest of its family",
         "apache-2.0",
         "fim-qwen-repo",
         "qwen2.5-coder-0.5b-q8_0.gguf",
@@ -39,7 +38,7 @@ CATALOGUE: Mapping[str, Published] = {
     ),
     "qwen2.5-coder-1.5b": Published(
         "ggml-org/Qwen2.5-Coder-1.5B-Q8_0-GGUF",
-        "ghost text on a fast laptop; sees other open files",
+        "ghost text, with other open files; writes better, takes longer",
         "apache-2.0",
         "fim-qwen-repo",
         "qwen2.5-coder-1.5b-q8_0.gguf",
@@ -47,7 +46,7 @@ CATALOGUE: Mapping[str, Published] = {
     ),
     "qwen2.5-coder-3b": Published(
         "ggml-org/Qwen2.5-Coder-3B-Q8_0-GGUF",
-        "ghost text with a graphics card",
+        "ghost text, with other open files; large for a processor alone",
         "qwen-research",
         "fim-qwen-repo",
         "qwen2.5-coder-3b-q8_0.gguf",
@@ -56,15 +55,15 @@ CATALOGUE: Mapping[str, Published] = {
     ),
     "granite-4.0-350m": Published(
         "ibm-granite/granite-4.0-350m-base-GGUF",
-        "ghost text on any laptop",
+        "ghost text; very small",
         "apache-2.0",
         "fim-granite4",
         "granite-4.0-350m-base-Q8_0.gguf",
-        note="filling in is stated on the cards of the larger ones",
+        note="that it was trained to fill in is stated for the larger ones alone",
     ),
     "granite-4.0-1b": Published(
         "ibm-granite/granite-4.0-1b-base-GGUF",
-        "ghost text with a graphics card, or patience",
+        "ghost text; large for a processor alone",
         "apache-2.0",
         "fim-granite4",
         "granite-4.0-1b-base-bf16.gguf",
@@ -72,7 +71,7 @@ CATALOGUE: Mapping[str, Published] = {
     ),
     "starcoder2-3b": Published(
         "second-state/StarCoder2-3B-GGUF",
-        "ghost text with a graphics card",
+        "ghost text; large for a processor alone",
         "bigcode-openrail-m",
         "fim-starcoder",
         "starcoder2-3b-Q8_0.gguf",
@@ -81,7 +80,7 @@ CATALOGUE: Mapping[str, Published] = {
     ),
     "deepseek-coder-1.3b": Published(
         "TheBloke/deepseek-coder-1.3b-base-GGUF",
-        "ghost text on a fast laptop",
+        "ghost text",
         "deepseek",
         "fim-deepseek",
         "deepseek-coder-1.3b-base.Q8_0.gguf",
@@ -89,7 +88,7 @@ CATALOGUE: Mapping[str, Published] = {
     ),
     "smollm2-135m": Published(
         "QuantFactory/SmolLM2-135M-GGUF",
-        "the model below ours, untrained for edits: to compare with",
+        "what our model was made from: to compare with",
         "apache-2.0",
         "plain",
         "SmolLM2-135M.Q8_0.gguf",
@@ -97,7 +96,7 @@ CATALOGUE: Mapping[str, Published] = {
     ),
     "smollm2-360m": Published(
         "mradermacher/SmolLM2-360M-GGUF",
-        "the rest of a line, in any text",
+        "the rest of a line",
         "apache-2.0",
         "plain",
         "SmolLM2-360M.Q8_0.gguf",
@@ -105,14 +104,14 @@ CATALOGUE: Mapping[str, Published] = {
     ),
     "sweep-next-edit-0.5b": Published(
         "sweepai/sweep-next-edit-0.5B",
-        "next edits on any laptop",
+        "next edits; the smallest open model for them",
         "",
         "sweep-2",
         "sweep-next-edit-0.5b.q8_0.gguf",
     ),
     "sweep-next-edit-1.5b": Published(
         "sweepai/sweep-next-edit-1.5B",
-        "next edits on a fast laptop",
+        "next edits; writes better, takes longer",
         "apache-2.0",
         "sweep-2",
         "sweep-next-edit-1.5b.q8_0.v2.gguf",
@@ -120,20 +119,19 @@ CATALOGUE: Mapping[str, Published] = {
     ),
     "zeta-2": Published(
         "bartowski/zed-industries_zeta-2-GGUF",
-        "next edits with a graphics card",
+        "next edits; too large for a processor alone",
         "",
         "zeta-2",
         "zed-industries_zeta-2-Q4_K_M.gguf",
         5_230_000_000,
-        f"{_LARGE}; size as published, 4.87 GiB",
+        "size as published: 4.87 GiB",
     ),
     "zeta-2.1": Published(
         "mradermacher/zeta-2.1-GGUF",
-        "next edits with a graphics card",
+        "next edits; too large for a processor alone",
         "apache-2.0",
         "zeta-2.1",
         "zeta-2.1.Q4_K_M.gguf",
-        note=_LARGE,
     ),
     "tinycodelm-150m-lintseq": Published(
         "upiter/TinyCodeLM-150M-LintSeqInstruct",

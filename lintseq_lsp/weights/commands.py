@@ -35,17 +35,16 @@ def list_models(
             found = [asdict(row) | {"path": row.path and str(row.path)} for row in rows()]
             typer.echo(json.dumps(found, indent=2))
             return
+        pulled = False
         for row in rows():
+            if row.path is None and not pulled:
+                pulled = True
+                typer.echo("\nby `lintseq-lsp model pull NAME`:")
             size = "-" if row.size is None else in_bytes(row.size)
             line = f"{'*' if row.used else ' '} {row.name:32} {size:>9}  {row.prompt_format or '-':14} "
             line += f"{row.license or 'unknown':18} "
-            if row.path is None:
-                line += f"{row.description}: `lintseq-lsp model pull {row.name}`"
-            elif row.problem:
-                line += f"cannot be used: {row.problem} ({row.where}, {row.path})"
-            else:
-                line += f"{row.where}, {row.path}"
-            typer.echo(line)
+            told = row.description if row.path is None else f"{row.where}, {row.path}"
+            typer.echo(f"{line}{told}{f'; cannot be used: {row.problem}' if row.problem else ''}")
 
 
 @app.command()

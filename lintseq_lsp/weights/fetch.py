@@ -26,6 +26,7 @@ from lintseq_lsp.weights.catalogue import CATALOGUE, Published, in_bytes
 from lintseq_lsp.weights.checkpoint import TORCH_IS_MISSING
 from lintseq_lsp.weights.convert import convert
 from lintseq_lsp.weights.gguf_header import SPLIT, Type
+from lintseq_lsp.weights.inventory import unusable
 from lintseq_lsp.weights.registry import ModelFile, changing, data_folder, find, register
 
 if TYPE_CHECKING:
@@ -56,6 +57,8 @@ def pull(
     more is fetched. The model gets the name `called`, else the catalogue's, else the file's.
     """
     published = CATALOGUE.get(name) or _reference(name)
+    if problem := unusable(published):
+        raise ModelFileError(f"{name} is not worth its download: {problem}; update lintseq-lsp")
     named = called or (name if name in CATALOGUE else PurePosixPath(published.file).stem)
     if not _NAME.fullmatch(named):
         raise ModelFileError(f"{named!r} can be no model's name: choose one with --name")

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lintseq_lsp.errors import LintSeqError
+from lintseq_lsp.formats.table import FORMATS
 from lintseq_lsp.weights import elsewhere, registry
-from lintseq_lsp.weights.catalogue import CATALOGUE
+from lintseq_lsp.weights.catalogue import CATALOGUE, Published
 from lintseq_lsp.weights.gguf_header import verify
 
 
@@ -56,13 +57,22 @@ def rows() -> Iterator[Row]:
     named = {model.name for model in registered}
     for name, published in CATALOGUE.items():
         if name not in named:
-            description = (
-                f"{published.description} ({published.note})" if published.note else published.description
-            )
-            where = f"hf:{published.repository}/{published.file}".rstrip("/")
             yield Row(
-                name, None, published.size, published.prompt_format, published.license, where, description
+                name,
+                None,
+                published.size,
+                published.prompt_format,
+                published.license,
+                f"hf:{published.repository}/{published.file}".rstrip("/"),
+                f"{published.description} ({published.note})" if published.note else published.description,
+                problem=unusable(published),
             )
+
+
+def unusable(published: Published) -> str:
+    """Why this release cannot use it; empty when it can, or that will be told by the file alone."""
+    wanted = published.prompt_format
+    return f"this release has no prompt format {wanted}" if wanted and wanted not in FORMATS else ""
 
 
 def _read(found: elsewhere.Elsewhere) -> Row:
