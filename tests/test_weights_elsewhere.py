@@ -198,7 +198,7 @@ def test_what_cannot_be_used_is_listed_with_the_reason(
     put(f"{studio}/mmproj-m-f16.gguf")
     cut, other, foreign = (put(f"{studio}/{name}.gguf") for name in ("cut", "other", "foreign"))
     cut.write_bytes(model.read_bytes()[:-40])
-    other.write_bytes(model.read_bytes().replace(b"<|diff|>", b"<|edit|>"))
+    other.write_bytes(model.read_bytes().replace(b"tokenizer.ggml.tokens", b"tokenizer.ggml.tokenz"))
     foreign.write_bytes(b"PK\x03\x04")
     problems = {name: str(row["problem"]) for name, row in listed().items() if row["path"] and row["problem"]}
     expected = {
@@ -210,7 +210,7 @@ def test_what_cannot_be_used_is_listed_with_the_reason(
         "lmstudio:o/m/m-00001-of-00002.gguf": "one of 2 parts",
         "lmstudio:o/m/mmproj-m-f16.gguf": "sees pictures",
         "lmstudio:o/m/cut.gguf": "is truncated",
-        "lmstudio:o/m/other.gguf": "no prompt format fits",
+        "lmstudio:o/m/other.gguf": "holds no tokenizer",
         "lmstudio:o/m/foreign.gguf": "is not a GGUF file",
     }
     assert problems.keys() == expected.keys()

@@ -150,8 +150,23 @@ def test_what_is_here_is_not_fetched_again(hub: Hub) -> None:
     run("pull", REFERENCE)
     again = run("pull", REFERENCE)
     assert again.exit_code == 0
-    assert "all of it is here already" in again.output
+    assert f"it is here already, and used where it is: {registry.data_folder() / FILE}" in again.output
     assert len(hub.ranges(FILE)) == 1
+
+
+def test_what_another_program_has_is_used_where_it_is(hub: Hub, places: Path) -> None:
+    studio = places / "home/.lmstudio/models/o/m"
+    studio.mkdir(parents=True)
+    data = hub.files[FILE]
+    (studio / "damaged.gguf").write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
+    (studio / "same.gguf").write_bytes(data)
+    for _ in range(2):
+        pulled = run("pull", REFERENCE)
+        assert pulled.exit_code == 0, pulled.output
+        assert f"used where it is: {studio / 'same.gguf'}" in pulled.output
+    assert hub.ranges(FILE) == []
+    assert [model.path for model in registry.registered()] == [studio / "same.gguf"]
+    assert registry.resolve_model("tiny-q8_0").path == studio / "same.gguf"
 
 
 @pytest.mark.usefixtures("hub")
@@ -223,6 +238,7 @@ def test_a_gated_repository_says_how_to_get_access(hub: Hub, gated: str) -> None
 @pytest.mark.usefixtures("hub")
 def test_a_name_that_is_taken_needs_another(tmp_path: Path, published: Path) -> None:
     mine = Path(shutil.copy(published / FILE, tmp_path / FILE))
+    mine.write_bytes(mine.read_bytes() + b"\0")
     registry.choose(str(mine))
     failed = run("pull", REFERENCE)
     assert failed.exit_code == 1
@@ -240,11 +256,11 @@ def test_a_name_stays_in_the_folder(hub: Hub, name: str) -> None:
     assert hub.asked == []
 
 
-def test_a_model_without_a_format_stays_and_says_why(hub: Hub) -> None:
-    hub.files[FILE] = hub.files[FILE].replace(b"<|diff|>", b"<|edit|>")
+def test_a_model_that_cannot_be_used_stays_and_says_why(hub: Hub) -> None:
+    hub.files[FILE] = hub.files[FILE].replace(b"tokenizer.ggml.tokens", b"tokenizer.ggml.tokenz")
     for _ in range(2):
         line = error("pull", REFERENCE)
-        assert f"{registry.data_folder() / FILE} was fetched and is whole, but cannot be used: " in line
+        assert f"{registry.data_folder() / FILE} is whole, but cannot be used: " in line
     assert len(hub.ranges(FILE)) == 1
 
 

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
-from itertools import starmap
+from itertools import chain, starmap
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -22,6 +22,7 @@ import platformdirs
 
 from lintseq_lsp.errors import LintSeqError, ModelFileError
 from lintseq_lsp.formats.lintseq import Layout
+from lintseq_lsp.weights import elsewhere
 from lintseq_lsp.weights.catalogue import CATALOGUE, Published, in_bytes
 from lintseq_lsp.weights.checkpoint import TORCH_IS_MISSING
 from lintseq_lsp.weights.convert import convert
@@ -93,24 +94,38 @@ def _pull_file(
     agree: Callable[[str], bool],
 ) -> ModelFile:
     output = data_folder() / f"{name}.gguf"
-    if earlier is not None and earlier.path.resolve() != output.resolve():
-        raise ModelFileError(f"{name!r} is the name of {earlier.path} already: choose another with --name")
     by_hand = "or download it by hand, and `lintseq-lsp model use FILE`"
     with _told(published.repository, output, by_hand):
         listing = _listing(published, lambda siblings: [_one(published, siblings)])
         [file] = listing.files
-        for path in output.parent.glob(f"{glob.escape(output.name)}.*.part"):
-            if path != _part(output, file):  # of another revision
-                path.unlink()
-        _bring(listing, {output: file}, announce, agree)
+        here = _here(file, [output] if earlier is None else [output, earlier.path])
+        place = here or output
+        if earlier is not None and earlier.path.resolve() not in {output.resolve(), place.resolve()}:
+            raise ModelFileError(
+                f"{name!r} is the name of {earlier.path} already: choose another with --name"
+            )
+        if here is not None:
+            announce(f"it is here already, and used where it is: {here}")
+        else:
+            for path in output.parent.glob(f"{glob.escape(output.name)}.*.part"):
+                if path != _part(output, file):  # of another revision
+                    path.unlink()
+            _bring(listing, {output: file}, announce, agree)
     try:
         announce("verifying")
         digest = file.lfs.sha256 if file.lfs is not None else None  # has just been compared
         return register(
-            output, name=name, license=listing.license, description=published.description, sha256=digest
+            place, name=name, license=listing.license, description=published.description, sha256=digest
         )
     except LintSeqError as error:
-        raise ModelFileError(f"{output} was fetched and is whole, but cannot be used: {error}") from None
+        raise ModelFileError(f"{place} is whole, but cannot be used: {error}") from None
+
+
+def _here(file: "RepoSibling", ours: list[Path]) -> Path | None:
+    """Where a file with that checksum lies: one of ours, or another program's."""
+    theirs = (found.path for found in elsewhere.models() if not found.problem)
+    readable = (path for path in chain(ours, theirs) if os.access(path, os.R_OK))
+    return next((path for path in readable if _is_whole(path, file)), None)
 
 
 def _one(published: Published, siblings: list["RepoSibling"]) -> "RepoSibling":

@@ -30,7 +30,8 @@ _log = logging.getLogger(__name__)
 class ModelFile:
     """A GGUF file and how to use it. `context` is in tokens; `sha256` is None for a bare path.
 
-    `certainty` was measured for the model that ships.
+    `certainty` was measured for the model that ships. `stamp` is the size and time that the file had when it
+    had that checksum; it is empty where those are not recorded.
     """
 
     name: str
@@ -41,13 +42,15 @@ class ModelFile:
     license: str = ""
     description: str = ""
     certainty: Certainty = UNMEASURED
+    stamp: str = ""
 
 
 def resolve_model(setting: str | None, folder: Path | None = None) -> ModelFile:
     """The verified model of a setting (a name or a path), else the chosen one, else the embedded one.
 
     A relative path begins at `folder`, else at the current one. A registry that cannot be read counts as
-    empty, with a warning. Raises `ModelFileError` or `TokenizerError`, with what mends it.
+    empty, with a warning. A file that has its recorded size and time is not read for its checksum: large
+    ones take seconds. Raises `ModelFileError` or `TokenizerError`, with what mends it.
     """
     try:
         name, others = setting or chosen(), registered()
@@ -65,7 +68,7 @@ def resolve_model(setting: str | None, folder: Path | None = None) -> ModelFile:
         if shipped is None:
             return _described(path)
         model = shipped
-    verify(model.path, model.sha256)
+    verify(model.path, None if model.stamp and model.stamp == _stamp(model.path) else model.sha256)
     return model
 
 
@@ -118,12 +121,14 @@ def register(
 
     `sha256` is the checksum where the caller has just computed it.
     """
+    stamp = _stamp(path)
     model = replace(
         _described(path.absolute()),
         name=name,
         sha256=sha256 or checksum(path),
         license=license,
         description=description,
+        stamp=stamp,
     )
     with changing() as data:
         others = [entry for entry in data.get("models", []) if _named(entry) != name]
@@ -193,6 +198,15 @@ def _described(path: Path) -> ModelFile:
     return ModelFile(path.stem, path, None, header.context, header.prompt_format())
 
 
+def _stamp(path: Path) -> str:
+    """What changes when a file does; empty when there is none."""
+    try:
+        status = path.stat()
+    except OSError:
+        return ""
+    return f"{status.st_size} {status.st_mtime_ns}"
+
+
 def _registry() -> Path:
     return data_folder() / "registry.json"
 
@@ -224,6 +238,7 @@ def _models(data: dict[str, Any], folder: Path) -> list[ModelFile]:
                     license=entry["license"],
                     description=entry["description"],
                     certainty=Certainty(**entry.get("certainty", {})),
+                    stamp=entry.get("stamp", ""),
                 )
             )
         except (KeyError, TypeError, ValueError) as error:
