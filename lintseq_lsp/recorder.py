@@ -3,7 +3,6 @@
 Kept in memory only, for a few documents. Deliberately absent: the form of the file (cases.py).
 """
 
-import difflib
 import itertools
 import sys
 from collections import OrderedDict
@@ -17,6 +16,7 @@ from lintseq_lsp.actions import Action, ActionKind
 from lintseq_lsp.backends.base import Ability, Backend, Piece, Prompt, Request, Sampling, Special, Usage
 from lintseq_lsp.backends.scripted import Answer, ScriptedBackend
 from lintseq_lsp.cases import Case, Options
+from lintseq_lsp.described import described
 from lintseq_lsp.engine import Engine
 from lintseq_lsp.errors import Cancelled
 from lintseq_lsp.formats.base import PromptFormat
@@ -25,11 +25,9 @@ from lintseq_lsp.gate import Gate
 from lintseq_lsp.generation import Ended, Step
 from lintseq_lsp.indenting import to_four
 from lintseq_lsp.linters.base import Check, Linter, Report
-from lintseq_lsp.reasons import Reason
 from lintseq_lsp.settings import Certainty, Settings
 from lintseq_lsp.suggestions import Memory, Outcome
-from lintseq_lsp.text import Document, split_lines
-from lintseq_lsp.verdicts import Verdict
+from lintseq_lsp.text import Document
 
 _DOCUMENTS = 16
 _COUNTS = 16384
@@ -243,7 +241,7 @@ class RecordingEngine(Engine):
             for line, told in zip(document.lines, _told(document), strict=True)
         ]
         is_shown_whole = len(document.text) <= _SHOWN_WHOLE
-        expect, edits = _described(recording.way, document, result)
+        expect, edits = described(recording.way, document, result)
         return Case(
             recording.way,
             document.text,
@@ -362,57 +360,4 @@ def _answer(pieces: Sequence[Piece]) -> Answer:
         pieces[-1].stop,
         sum(piece.tokens for piece in pieces),
         tuple(round(logprob, 4) or 0.0 for logprob in logprobs),
-    )
-
-
-# What is expected
-
-
-def _described(
-    way: str, document: Document, result: Outcome | list[Step | Ended]
-) -> tuple[str, tuple[str, ...]]:
-    """The sections `expect` and `edit`."""
-    lines: list[str] = []
-    texts = [document.text]
-    if isinstance(result, Outcome):
-        for verdict in result.rejected:
-            lines += ["rejected: " + _reason(verdict.reason, verdict.detail), *_findings(verdict)]
-        lines.append("answer: " + _reason(result.reason, result.detail))
-        texts += [suggestion.text for suggestion in result.suggestions]
-    else:
-        for item in result:
-            if isinstance(item, Step):
-                verdict = item.verdict
-                lines += [f"{item.number}. " + _reason(verdict.reason, verdict.detail), *_findings(verdict)]
-            else:
-                counts = f"{item.accepted} accepted, {item.rejected} rejected"
-                lines.append(f"stop: {item.reason.value}, {counts}")
-                texts.append(item.document.text)
-    # Alternatives are changes of the document, all others of what was there before them.
-    before = itertools.repeat(document.text) if way == "complete" else texts
-    changes = [difference(old, new) for old, new in zip(before, texts[1:], strict=False)]
-    return "".join(f"{line}\n" for line in lines), tuple(filter(None, changes))
-
-
-def _reason(reason: Reason, detail: str) -> str:
-    """With what it says beside; parsers say it in words that change from Python to Python."""
-    return f"{reason.value}: {detail}" if detail and reason is not Reason.DOES_NOT_PARSE else reason.value
-
-
-def _findings(verdict: Verdict) -> list[str]:
-    if verdict.reason is Reason.DOES_NOT_PARSE:
-        return []
-    return [f"   line {found.line}: {found.symbol}: {found.message}" for found in verdict.findings]
-
-
-def difference(before: str, after: str) -> str:
-    """A unified diff of two texts without names; line ends are in it when they are not all the same."""
-    texts = [split_lines(text) for text in (before, after)]
-    ends = {end for _, found in texts for end in found if end}
-    if len(ends) < 2:
-        texts = [(lines, ["\n" if end else "" for end in found]) for lines, found in texts]
-    old, new = ([line + end for line, end in zip(*text, strict=True) if line + end] for text in texts)
-    changed = list(difflib.unified_diff(old, new))[2:]
-    return "".join(
-        line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in changed
     )

@@ -67,7 +67,7 @@ CORE_LAYERS = {
 }
 LAYERS = CORE_LAYERS | {
     "libraries": ("backends", "globs", "linters", "notebooks", "patches"),
-    "stages": ("cases", "recorder", "synthesis", "weights"),
+    "stages": ("cases", "described", "recorder", "synthesis", "weights"),
     "assembly": ("doctor", "runtime"),
     "agents": ("hooks",),
     "protocol": ("lsp",),
