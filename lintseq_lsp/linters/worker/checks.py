@@ -164,7 +164,7 @@ class Session:
             self._modules.track(name)
             depends = self._modules.read_since(searched)
             self._modules.forget(name)
-        if one_pass.is_off:
+        if one_pass.is_off and not findings:
             return check_syntax(text, path)
         unknown = one_pass.unknown
         if self._setup.origin == "script" and (lines := package_lines(text)):

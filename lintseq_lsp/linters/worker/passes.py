@@ -66,7 +66,7 @@ class Pass:
 
     @property
     def is_off(self) -> bool:
-        """Whether the last text, or the configuration, had nothing looked at by pylint."""
+        """Whether pylint looked at nothing of the last text, if it found nothing there."""
         if self._linter._ignore_file:
             return True
         enabled = self._linter.is_message_enabled
