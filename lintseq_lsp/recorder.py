@@ -26,6 +26,7 @@ from lintseq_lsp.generation import Ended, Step
 from lintseq_lsp.indenting import to_four
 from lintseq_lsp.linters.base import Check, Linter, Report
 from lintseq_lsp.reasons import Reason
+from lintseq_lsp.recent import RecentEdit
 from lintseq_lsp.settings import Certainty, Settings
 from lintseq_lsp.suggestions import Memory, Outcome
 from lintseq_lsp.text import Document, split_lines
@@ -161,6 +162,7 @@ class RecordingEngine(Engine):
         document: Document,
         offset: int,
         *,
+        recent: tuple[RecentEdit, ...] = (),
         certainty: float = 0.0,
         on_clean: Callable[[Outcome, Document], None] = lambda *_: None,
         cancelled: Callable[[], bool] = lambda: False,
@@ -173,7 +175,7 @@ class RecordingEngine(Engine):
 
         with self._recording(document, "next-edit", (offset,), Options(certainty=certainty)) as recording:
             recording.result = outcome = super().next_edit(
-                document, offset, certainty=certainty, on_clean=note, cancelled=cancelled
+                document, offset, recent=recent, certainty=certainty, on_clean=note, cancelled=cancelled
             )
             recording.judged = None
         return outcome

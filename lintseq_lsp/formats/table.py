@@ -28,7 +28,7 @@ def detect(has: Callable[[Special], bool], name: str, wanted: str = "") -> Promp
             f"{name} wants the prompt format {wanted!r}, which this release does not know: update lintseq-lsp"
         )
     candidates = [FORMATS[wanted]] if wanted else _FORMATS
-    found = next((each for each in candidates if each.fits(has, name)), None)
+    found = next((each for each in candidates if each.fits(has, "" if wanted else name)), None)
     if found is None:
         raise TokenizerError(
             f"no prompt format fits the vocabulary of {name}: without the token <|diff|> it is no "
