@@ -512,5 +512,5 @@ def test_a_next_edit_is_made_with_what_the_user_changed_lately(client):
     client.tell("textDocument/didClose", {"textDocument": {"uri": OTHER}})
     client.change(URI, 4, insert(0, 4, "9"))
     next_edits(client, URI, 0, textDocument={"uri": URI, "version": 4})
-    wait_for_log(client, "('x = 9100',)")
+    wait_for_log(client, "recent /project/a.py 0 ('x = 1',) ('x = 9100',)")
     assert client.stderr.decode().count("recent /project/b.py") == 1
