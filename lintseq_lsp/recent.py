@@ -147,7 +147,7 @@ def _place(lines: Sequence[str], edit: RecentEdit) -> int | None:
         if not "".join(wanted).strip():
             continue
         for start in range(len(lines) - len(wanted) + 1):
-            if tuple(lines[start : start + len(wanted)]) == wanted:
+            if lines[start] == wanted[0] and tuple(lines[start : start + len(wanted)]) == wanted:
                 return start + len(above)
     return None
 

@@ -50,6 +50,8 @@ _SIZES = {"context_length": 2**31 - 1, "embedding_length": 2**31 - 1, "block_cou
 
 _TURNS_ALL = {"llama", "olmo", "qwen2", "qwen3"}  # architectures with rotary positions in all of a head
 
+_NAMES = ("name", "basename", "finetune")
+
 CONTROL, USER_DEFINED = 3, 4  # token types (llama.h, enum llama_token_type)
 
 
@@ -71,7 +73,13 @@ class Header:
     def prompt_format(self) -> PromptFormat:
         """How the model is asked. Raises `ModelFileError` or `TokenizerError` when that is not known."""
         wanted = self.metadata.get("lintseq.prompt_format", "")
-        return detect(lambda special: self.id_of(special) is not None, str(self.path), wanted)
+        names = [self.path.stem, *(self.metadata.get(f"general.{key}", "") for key in _NAMES)]
+        return detect(
+            lambda special: self.id_of(special) is not None,
+            str(self.path),
+            wanted,
+            known_as=" ".join(str(name) for name in names if name),
+        )
 
 
 def verify(path: Path, sha256: str | None = None) -> Header:
