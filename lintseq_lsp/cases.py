@@ -19,7 +19,7 @@
 `▮` is the cursor, or stands on the first and last line that the request is about. A document or answer whose
 last line has no line end is written as in patches, with `\\ No newline at end of file` below it. What
 would not survive a mail or an editor stands there `escaped`, as in Python's strings; with `crlf` all
-lines end in carriage return and line feed. Deliberately absent: asking, and replaying (recorder.py).
+lines end in carriage return and line feed. recorder.py makes them, replay.py asks again.
 """
 
 import json

@@ -23,6 +23,7 @@ from lintseq_lsp.actions import Action, ActionKind
 from lintseq_lsp.backends.base import Backend, Stop
 from lintseq_lsp.backends.scripted import Answer, ScriptedBackend
 from lintseq_lsp.cases import MARK, PLACES, Case, Options, expected, read_case, write_case
+from lintseq_lsp.described import difference
 from lintseq_lsp.errors import Cancelled, CaseError
 from lintseq_lsp.formats.lintseq import DIFF, Layout, LintSeq
 from lintseq_lsp.gate import Gate
@@ -30,7 +31,8 @@ from lintseq_lsp.generation import Ended
 from lintseq_lsp.linters.base import Check, Report
 from lintseq_lsp.linters.syntax import check_syntax
 from lintseq_lsp.reasons import Reason
-from lintseq_lsp.recorder import RecordingEngine, difference, replay
+from lintseq_lsp.recorder import RecordingEngine
+from lintseq_lsp.replay import replay
 from lintseq_lsp.runtime import open_gate
 from lintseq_lsp.settings import Certainty, Settings
 from lintseq_lsp.text import Document

@@ -1,7 +1,4 @@
-"""One client's session: its documents, what is at work on them, and what came of each request.
-
-Deliberately absent: the methods of the protocol, which have a module each.
-"""
+"""One client's session: its documents, what is at work on them, and what came of each request."""
 
 import asyncio
 import contextlib

@@ -2,7 +2,7 @@
 
 Extension modules, module `__getattr__`, `globals()` that is written to, `setattr` in metaclasses and
 decorators, star imports of such modules. That something is missing there is not known to be true.
-Recognised in astroid's trees; nothing is run. Deliberately absent: which findings that concerns.
+Recognised in astroid's trees; nothing is run.
 """
 
 import contextlib
