@@ -168,7 +168,10 @@ class RecordingEngine(Engine):
             recording.result, recording.judged = outcome, next(accepted) + len(outcome.rejected)
             on_clean(outcome, state)
 
-        with self._recording(document, "next-edit", (offset,), Options(certainty=certainty)) as recording:
+        # What depends on time and on other documents is not asked again by a case.
+        own = tuple(replace(edit, path="", time=0.0) for edit in recent if edit.path == document.path)
+        options = Options(certainty=certainty, recent=own)
+        with self._recording(document, "next-edit", (offset,), options) as recording:
             recording.result = outcome = super().next_edit(
                 document, offset, recent=recent, certainty=certainty, on_clean=note, cancelled=cancelled
             )

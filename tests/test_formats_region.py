@@ -12,6 +12,7 @@ from strategies import lines, texts
 
 from lintseq_lsp.backends.base import Ending, Part, Special, Stop
 from lintseq_lsp.backends.scripted import Answer, ScriptedBackend
+from lintseq_lsp.cases import read_case, write_case
 from lintseq_lsp.edits import apply
 from lintseq_lsp.engine import Engine
 from lintseq_lsp.errors import PromptError
@@ -21,7 +22,10 @@ from lintseq_lsp.formats.zeta import block_bounds
 from lintseq_lsp.linters.base import Report, Tier
 from lintseq_lsp.reasons import Reason
 from lintseq_lsp.recent import RecentEdit, edits_between
-from lintseq_lsp.settings import Settings
+from lintseq_lsp.recorder import RecordingEngine
+from lintseq_lsp.replay import replay
+from lintseq_lsp.settings import Certainty, Settings
+from lintseq_lsp.suggestions import Outcome
 from lintseq_lsp.text import Document, split_lines
 
 SWEEP = Special("<|file_sep|>")
@@ -784,6 +788,30 @@ def test_an_edit_counts_as_probable_as_its_own_lines() -> None:
     for certainty, count in ((0.1, 2), (0.2, 1), (0.5, 0)):
         outcome = engine_of("zeta-2", answer).next_edit(document, 0, certainty=certainty)
         assert len(outcome.suggestions) == count
+
+
+def test_a_recorded_answer_means_the_same_with_the_recent_edits() -> None:
+    """Of which the first line of a window depends, that the prompt gives."""
+    new = [*NOW.split("\n")[4:8], "    return 0"]
+    engine = RecordingEngine(
+        ScriptedBackend([Answer("\n".join(new) + "\n", SWEEP, 30)], context=20_000),
+        python_gate(),
+        prompt_format=FORMATS["sweep-2"],
+        settings=Settings(),
+        certainty=Certainty(),
+    )
+    document = Document(NOW, None, PATH)
+    recent = (*edits("a = 1\n", "a = 2\n", "/o/secret.py"), *edits(BEFORE, NOW))
+    outcome = engine.next_edit(document, document.offset(4, 0), recent=recent)
+    expected = NOW.replace("    return width * height * depth", "    return 0")
+    assert [suggestion.text for suggestion in outcome.suggestions] == [expected]
+    case = engine.recorded(PATH)
+    assert case is not None
+    text = write_case(case)
+    assert "a = 2" not in text
+    again, _ = replay(read_case(text), python_gate())
+    assert isinstance(again, Outcome)
+    assert [suggestion.text for suggestion in again.suggestions] == [expected]
 
 
 def test_recent_edits_reach_the_prompt() -> None:
