@@ -22,6 +22,7 @@ from lintseq_lsp.formats.base import PromptFormat
 from lintseq_lsp.gate import Gate
 from lintseq_lsp.generation import Ended, Step
 from lintseq_lsp.indenting import to_four
+from lintseq_lsp.recent import RecentEdit
 from lintseq_lsp.settings import Certainty, Settings
 from lintseq_lsp.suggestions import Memory, Outcome
 from lintseq_lsp.text import Document
@@ -156,6 +157,7 @@ class RecordingEngine(Engine):
         document: Document,
         offset: int,
         *,
+        recent: tuple[RecentEdit, ...] = (),
         certainty: float = 0.0,
         on_clean: Callable[[Outcome, Document], None] = lambda *_: None,
         cancelled: Callable[[], bool] = lambda: False,
@@ -166,9 +168,12 @@ class RecordingEngine(Engine):
             recording.result, recording.judged = outcome, next(accepted) + len(outcome.rejected)
             on_clean(outcome, state)
 
-        with self._recording(document, "next-edit", (offset,), Options(certainty=certainty)) as recording:
+        # What depends on time and on other documents is not asked again by a case.
+        own = tuple(replace(edit, path="", time=0.0) for edit in recent if edit.path == document.path)
+        options = Options(certainty=certainty, recent=own)
+        with self._recording(document, "next-edit", (offset,), options) as recording:
             recording.result = outcome = super().next_edit(
-                document, offset, certainty=certainty, on_clean=note, cancelled=cancelled
+                document, offset, recent=recent, certainty=certainty, on_clean=note, cancelled=cancelled
             )
             recording.judged = None
         return outcome

@@ -56,7 +56,7 @@ def _asked(engine: Engine, case: Case, document: Document) -> Outcome | list[Ste
                 document, places[0], candidates=options.candidates, certainty=options.certainty
             )
         case "next-edit":
-            return engine.next_edit(document, places[0], certainty=options.certainty)
+            return engine.next_edit(document, places[0], recent=options.recent, certainty=options.certainty)
         case "edit":
             asked = (lines[0], lines[-1]) if lines else None
             return list(engine.edit(document, options.instruction, lines=asked))

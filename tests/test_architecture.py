@@ -44,6 +44,7 @@ CORE_LAYERS = {
         "indenting",
         "linters.base",
         "reasons",
+        "recent",
         "repetition",
         "settings",
         "text",
