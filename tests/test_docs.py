@@ -95,7 +95,7 @@ NO_NAMES = {
     "<|diff|>", "\\n", "\\r", "\\r\\n", "▮",  # in texts
     "apply_patch", "textDocument/inlineCompletion", "lintseq/record",  # in protocols
     "check", "complete", "edit", "explain", "fix", "next-edit",  # ways of asking, commands
-    "def", "pass", "scripted:FILE", "lintseq.prompt_format", "prompt_format",
+    "def", "pass", "setattr", "scripted:FILE", "lintseq.prompt_format", "prompt_format",
 }  # fmt: skip
 """What stands there as code and is no name of ours. Command lines have a space, and are not looked at."""
 
