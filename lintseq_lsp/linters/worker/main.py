@@ -113,7 +113,7 @@ def _answer(report: Report) -> dict[str, Any]:
         "tier": report.tier,
         "parsed": report.parsed,
         "failure": report.failure,
-        "unknown": report.unknown,
+        "unknown": [dataclasses.asdict(each) for each in report.unknown],
         "newer": report.newer,
         "files": report.dependencies.files,
         "read": list(report.dependencies.texts),
