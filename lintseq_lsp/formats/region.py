@@ -283,9 +283,7 @@ def _begins_alike(old: Sequence[str], new: Sequence[str]) -> bool:
     if len(old) <= _LONG:
         return True
     quarter = len(old) // 4
-    firsts, written = (
-        [line[:_COMPARED] for line in lines if line.strip()][:quarter] for lines in (old, new)
-    )
+    firsts, written = ([line[:_COMPARED] for line in lines if line.strip()][:quarter] for lines in (old, new))
     return any(SequenceMatcher(None, one, other).ratio() > _ALIKE for one in written for other in firsts)
 
 
