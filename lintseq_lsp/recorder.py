@@ -1,30 +1,28 @@
-"""An engine that can say, as a case file, what it was asked last; and such files asked again.
+"""An engine that can say, as a case file, what it was asked last.
 
-Kept in memory only, for a few documents. Deliberately absent: the form of the file (cases.py).
+Kept in memory only, for a few documents. The form of the file is in cases.py.
 """
 
 import itertools
 import sys
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, wait
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 from lintseq_lsp import __version__
-from lintseq_lsp.actions import Action, ActionKind
+from lintseq_lsp.actions import Action
 from lintseq_lsp.backends.base import Ability, Backend, Piece, Prompt, Request, Sampling, Special, Usage
-from lintseq_lsp.backends.scripted import Answer, ScriptedBackend
+from lintseq_lsp.backends.scripted import Answer
 from lintseq_lsp.cases import Case, Options
 from lintseq_lsp.described import described
 from lintseq_lsp.engine import Engine
 from lintseq_lsp.errors import Cancelled
 from lintseq_lsp.formats.base import PromptFormat
-from lintseq_lsp.formats.table import detect
 from lintseq_lsp.gate import Gate
 from lintseq_lsp.generation import Ended, Step
 from lintseq_lsp.indenting import to_four
-from lintseq_lsp.linters.base import Check, Linter, Report
+from lintseq_lsp.recent import RecentEdit
 from lintseq_lsp.settings import Certainty, Settings
 from lintseq_lsp.suggestions import Memory, Outcome
 from lintseq_lsp.text import Document
@@ -159,6 +157,7 @@ class RecordingEngine(Engine):
         document: Document,
         offset: int,
         *,
+        recent: tuple[RecentEdit, ...] = (),
         certainty: float = 0.0,
         on_clean: Callable[[Outcome, Document], None] = lambda *_: None,
         cancelled: Callable[[], bool] = lambda: False,
@@ -169,9 +168,12 @@ class RecordingEngine(Engine):
             recording.result, recording.judged = outcome, next(accepted) + len(outcome.rejected)
             on_clean(outcome, state)
 
-        with self._recording(document, "next-edit", (offset,), Options(certainty=certainty)) as recording:
+        # What depends on time and on other documents is not asked again by a case.
+        own = tuple(replace(edit, path="", time=0.0) for edit in recent if edit.path == document.path)
+        options = Options(certainty=certainty, recent=own)
+        with self._recording(document, "next-edit", (offset,), options) as recording:
             recording.result = outcome = super().next_edit(
-                document, offset, certainty=certainty, on_clean=note, cancelled=cancelled
+                document, offset, recent=recent, certainty=certainty, on_clean=note, cancelled=cancelled
             )
             recording.judged = None
         return outcome
@@ -238,7 +240,7 @@ class RecordingEngine(Engine):
         assert result is not None
         counts = [
             self._recorder.counted(line) or self._recorder.counted(told) or 0
-            for line, told in zip(document.lines, _told(document), strict=True)
+            for line, told in zip(document.lines, as_shown(document), strict=True)
         ]
         is_shown_whole = len(document.text) <= _SHOWN_WHOLE
         expect, edits = described(recording.way, document, result)
@@ -256,78 +258,13 @@ class RecordingEngine(Engine):
         )
 
 
-def replay(case: Case, gate: Gate) -> tuple[Outcome | list[Step | Ended], Case]:
-    """What comes of the request when the model writes the same again, also as a case.
-
-    The verdicts are waited for one by one, so that each answer is one for the same state as then.
-    """
-    options = case.options
-    document = Document(case.document)
-    counts = {
-        text: count
-        for texts in (document.lines, _told(document))
-        for text, count in zip(texts, options.tokens, strict=False)
-        if count
-    }
-    settings = Settings(
-        max_lines=options.max_lines, tries=options.tries, strings_and_comments=options.strings_and_comments
-    )
-    backend = ScriptedBackend(case.answers, context=options.context, tokens=counts)
-    engine = RecordingEngine(
-        backend,
-        replace(gate, linter=_AtOnce(gate.linter)),
-        prompt_format=detect(backend.has, "the recorded model", options.format),
-        settings=settings,
-        certainty=Certainty(*options.measured),
-    )
-    result = _asked(engine, case, document)
-    again = engine.recorded(document.path)
-    assert again is not None  # the memory is empty: nothing is known before
-    return result, again
-
-
-def _asked(engine: Engine, case: Case, document: Document) -> Outcome | list[Step | Ended]:
-    options, places = case.options, case.places
-    lines = [document.position(place)[0] for place in places]
-    match case.way:
-        case "complete":
-            return engine.complete(
-                document, places[0], candidates=options.candidates, certainty=options.certainty
-            )
-        case "next-edit":
-            return engine.next_edit(document, places[0], certainty=options.certainty)
-        case "edit":
-            asked = (lines[0], lines[-1]) if lines else None
-            return list(engine.edit(document, options.instruction, lines=asked))
-        case kind:
-            return engine.resolve(
-                document,
-                Action(ActionKind(kind), lines[0], lines[-1], "", options.symbol, options.message),
-            )
-
-
-@dataclass(frozen=True, slots=True)
-class _AtOnce:
-    """A linter that has always answered already."""
-
-    _linter: Linter
-
-    def submit(self, check: Check) -> Future[Report]:
-        report = self._linter.submit(check)
-        wait([report])
-        return report
-
-    def close(self) -> None:
-        self._linter.close()
-
-
 def _places(document: Document, first: int, last: int) -> tuple[int, ...]:
     """Where the first and the last line begin."""
     starts = [document.starts[min(line, len(document.lines) - 1)] for line in (first, last)]
     return tuple(sorted(set(starts)))
 
 
-def _told(document: Document) -> list[str]:
+def as_shown(document: Document) -> list[str]:
     """The lines as a model may be shown them: in blocks of four spaces."""
     return [to_four(line, document.indent) for line in document.lines]
 

@@ -54,6 +54,8 @@ _TURNS_ALL = {"llama", "olmo", "qwen2", "qwen3"}  # architectures with rotary po
 SPLIT = re.compile(r"-\d{5}-of-(\d{5})\.gguf$")
 """What the names of a model's parts end with. Group 1: how many there are."""
 
+_NAMES = ("name", "basename", "finetune")
+
 CONTROL, USER_DEFINED = 3, 4  # token types (llama.h, enum llama_token_type)
 
 
@@ -75,7 +77,13 @@ class Header:
     def prompt_format(self) -> PromptFormat:
         """How the model is asked. Raises `ModelFileError` or `TokenizerError` when that is not known."""
         wanted = self.metadata.get("lintseq.prompt_format", "")
-        return detect(lambda special: self.id_of(special) is not None, str(self.path), wanted)
+        names = [self.path.stem, *(self.metadata.get(f"general.{key}", "") for key in _NAMES)]
+        return detect(
+            lambda special: self.id_of(special) is not None,
+            str(self.path),
+            wanted,
+            known_as=" ".join(str(name) for name in names if name),
+        )
 
 
 def verify(path: Path, sha256: str | None = None) -> Header:
