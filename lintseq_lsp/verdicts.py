@@ -1,7 +1,6 @@
 """Verdicts: which findings are new, and what follows from that. Pure functions over reports.
 
-It fails closed: whatever cannot be judged is rejected, with the reason. Deliberately absent: how
-findings are found (linters/), and what the text before an edit has (gate.py).
+It fails closed: whatever cannot be judged is rejected, with the reason.
 """
 
 import re

@@ -1,4 +1,4 @@
-"""What the gate asks of a linter. Deliberately absent: anything of pylint, and any policy."""
+"""What the gate asks of a linter."""
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future

@@ -1,7 +1,4 @@
-"""A linter's process as the pool sees it: started, asked, listened to, ended.
-
-Deliberately absent: when it is started again, and what a failure means.
-"""
+"""A linter's process as the pool sees it: started, asked, listened to, ended."""
 
 import contextlib
 import dataclasses

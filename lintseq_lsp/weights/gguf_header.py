@@ -7,6 +7,7 @@ takes a second for a large vocabulary.
 import hashlib
 import math
 import mmap
+import re
 import struct
 from dataclasses import dataclass
 from enum import Enum
@@ -50,7 +51,23 @@ _SIZES = {"context_length": 2**31 - 1, "embedding_length": 2**31 - 1, "block_cou
 
 _TURNS_ALL = {"llama", "olmo", "qwen2", "qwen3"}  # architectures with rotary positions in all of a head
 
+SPLIT = re.compile(r"-\d{5}-of-(\d{5})\.gguf$")
+"""What the names of a model's parts end with. Group 1: how many there are."""
+
+_NAMES = ("name", "basename", "finetune")
+
 CONTROL, USER_DEFINED = 3, 4  # token types (llama.h, enum llama_token_type)
+
+_ALWAYS_SPECIAL = frozenset(
+    (
+        *("<|fim_prefix|>", "<|fim_suffix|>", "<|fim_middle|>", "<|repo_name|>", "<|file_sep|>"),
+        *("<fim_prefix>", "<fim_suffix>", "<fim_middle>", "<fim-prefix>", "<fim-suffix>", "<fim-middle>"),
+        *("<｜fim▁begin｜>", "<｜fim▁hole｜>", "<｜fim▁end｜>", "▁<PRE>", "▁<SUF>", "▁<MID>"),
+        *("<|code_prefix|>", "<|code_suffix|>", "<|code_middle|>"),
+        *("<|prefix|>", "<|suffix|>", "<|middle|>"),
+    )
+)
+"""What llama.cpp takes for control tokens, whatever type the file gives them (llama-vocab.cpp)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,13 +82,27 @@ class Header:
     def id_of(self, special: Special) -> int | None:
         """The id of a special token; None when there is none, or it is only text."""
         tokens, types = (self.metadata[f"tokenizer.ggml.{key}"] for key in ("tokens", "token_type"))
-        ids = [number for number, token in enumerate(tokens) if token == special.text]
-        return ids[0] if len(ids) == 1 and types[ids[0]] in (CONTROL, USER_DEFINED) else None
+        try:
+            id_ = tokens.index(special.text)
+        except ValueError:
+            named = self.metadata.get(f"tokenizer.ggml.{special.text}_token_id")
+            return named if isinstance(named, int) and named < len(tokens) else None
+        is_special = types[id_] in (CONTROL, USER_DEFINED) or special.text in _ALWAYS_SPECIAL
+        return id_ if is_special and tokens.count(special.text) == 1 else None
 
-    def prompt_format(self) -> PromptFormat:
-        """How the model is asked. Raises `ModelFileError` or `TokenizerError` when that is not known."""
-        wanted = self.metadata.get("lintseq.prompt_format", "")
-        return detect(lambda special: self.id_of(special) is not None, str(self.path), wanted)
+    def prompt_format(self, wanted: str = "") -> PromptFormat:
+        """How the model is asked: as is `wanted`, or else as the file says, its names, or its vocabulary.
+
+        Raises `ModelFileError` or `TokenizerError` when that is not known.
+        """
+        wanted = wanted or self.metadata.get("lintseq.prompt_format", "")
+        names = [self.path.stem, *(self.metadata.get(f"general.{key}", "") for key in _NAMES)]
+        return detect(
+            lambda special: self.id_of(special) is not None,
+            str(self.path),
+            wanted,
+            known_as=" ".join(str(name) for name in names if name),
+        )
 
 
 def verify(path: Path, sha256: str | None = None) -> Header:
@@ -105,6 +136,7 @@ def checksum(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+_LONGEST = 32 * 2**20  # bytes of a header; the largest vocabularies take 20
 _MEND = "it was changed or damaged; pull, convert or install it again"
 
 
@@ -113,6 +145,8 @@ def _header(path: Path, metadata: dict[str, Any]) -> Header:
     types = metadata.get("tokenizer.ggml.token_type")
     if not isinstance(tokens, list) or not isinstance(types, list) or len(tokens) != len(types):
         raise TokenizerError(f"{path} holds no tokenizer: convert it again with `lintseq-lsp model convert`")
+    if len(set(tokens)) < len(tokens):  # llama.cpp asserts it, and would end the whole process
+        raise TokenizerError(f"{path} has a token twice: convert it again")
     architecture = str(metadata.get("general.architecture", ""))
     for name, most in _SIZES.items():
         size = metadata.get(f"{architecture}.{name}")
@@ -148,19 +182,21 @@ def _check_attention(path: Path, architecture: str, metadata: dict[str, Any]) ->
 
 def _metadata(path: Path, data: mmap.mmap) -> dict[str, Any]:
     """All keys and values. Raises `ModelFileError` when the file ends before its last tensor does."""
-    offset = 4
+    offset, most = 4, min(len(data), _LONGEST)
 
     def scalar(code: str) -> Any:
         nonlocal offset
         (value,) = struct.unpack_from(f"<{code}", data, offset)
         offset += struct.calcsize(f"<{code}")
+        if offset > most:
+            raise struct.error("the header is too long")
         return value
 
     def text() -> str:
         nonlocal offset
         (length,) = struct.unpack_from("<Q", data, offset)
         offset += 8 + length
-        if offset > len(data):
+        if offset > most:
             raise struct.error("a text reaches past the end")
         return data[offset - length : offset].decode("utf-8", "replace")
 
@@ -171,7 +207,7 @@ def _metadata(path: Path, data: mmap.mmap) -> dict[str, Any]:
         if kind != _ARRAY:
             return scalar(_SCALARS[kind])
         of, count = scalar("I"), scalar("Q")
-        if count > len(data):
+        if count > most:
             raise struct.error("an array is longer than the file")
         if of == _STRING:
             return [text() for _ in range(count)]

@@ -71,7 +71,7 @@ class Child(Base):
 """
 
 
-class Session:
+class WarmPylint:
     """One PyLinter per tier, reused for all checks."""
 
     def __init__(self, setup: Setup, standard: Sequence[str], own: Sequence[str], library: Library) -> None:

@@ -1,6 +1,6 @@
 """Which of pylint's findings are not known to be true: what they rest on cannot be known here.
 
-Each doubt is a reason for people. Deliberately absent: how pylint comes to a finding.
+Each doubt is a reason for people.
 """
 
 from collections.abc import Iterable, Sequence

@@ -3,7 +3,7 @@
 Extension modules, module `__getattr__`, `globals()` that is written to, `setattr` in metaclasses and
 decorators, star imports of such modules. That something is missing there is not known to be true.
 Recognised in astroid's trees; nothing is run. Each answer is the code that is the reason, which may be in
-the text that is checked. Deliberately absent: which findings that concerns.
+the text that is checked.
 """
 
 import contextlib
