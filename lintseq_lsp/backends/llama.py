@@ -53,15 +53,19 @@ class LlamaBackend:
 
     `context` can lower what the model was trained for, never raise it. `threads` read prompts, half as
     many write, since writing waits for memory and the linter runs meanwhile; a small model has one. The
-    default is half of the processors that the system counts: at least two, at most four.
+    default is half of the processors that the system counts: at least two, at most four. `gpu_layers`
+    are computed by a GPU, if there is one that llama.cpp was built for.
     """
 
     abilities = EVERYTHING
 
-    def __init__(self, path: Path, *, threads: int | None = None, context: int | None = None) -> None:
+    def __init__(
+        self, path: Path, *, threads: int | None = None, context: int | None = None, gpu_layers: int = 0
+    ) -> None:
         self.name = path.name
         self.usage = Usage()
-        self._model: llama_cpp.llama_model_p | None = load(path)
+        self._gpu = gpu_layers > 0
+        self._model: llama_cpp.llama_model_p | None = load(path, gpu_layers)
         self._context: llama_cpp.llama_context_p | None = None
         try:
             self._tokenizer = Tokenizer(self._model, self.name)
@@ -88,7 +92,7 @@ class LlamaBackend:
         params.kv_unified = True
         # Flash attention sums in half precision: logits would depend on how a prompt was cut in pieces.
         params.flash_attn_type = llama_cpp.LLAMA_FLASH_ATTN_TYPE_DISABLED
-        params.offload_kqv = params.op_offload = False
+        params.offload_kqv = params.op_offload = self._gpu
         params.no_perf = True
         begin_call()
         self._context = llama_cpp.llama_init_from_model(self._model, params)
