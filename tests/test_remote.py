@@ -513,7 +513,11 @@ def test_another_model_may_be_there_after_it_was_away(
     server.as_llama(streams(*writes("y")))
     server.routes["/props"] = answers(PROPS | {"model_alias": "other.gguf"})
     clock.now += 1
+    assert model.name == "tiny.gguf", "what was there last, as long as nothing else is known"
+    with pytest.raises(ServerError, match="another model"):
+        list(model.write(Request(PROMPT[:2]), never))
     assert model.name == "other.gguf"
+    assert text_of(list(model.write(Request(PROMPT[:2]), never))) == "y"
 
 
 def test_nobody_waits_long_for_what_it_is(server: ModelServer) -> None:

@@ -19,7 +19,7 @@ from lintseq_lsp.backends.pretokens import cut_apart, last_word
 from lintseq_lsp.errors import ModelError, ServerError
 
 _TEXTS = 4096  # whose tokens are remembered
-_LIKELY = 10  # tokens that the server tells of while what is given is written
+_LIKELY = 16  # tokens that the server tells of while what is given is written
 _EXTRA_EVENTS = 64  # beyond a token each, that a server may send
 
 _PLAIN = {
@@ -44,8 +44,9 @@ def never() -> bool:
 class LlamaServer:
     """One server as `props` describe it; see `base.Backend`.
 
-    Log-probabilities are the model's own. Of a token that is held back by the server, since a character is
-    not complete, none is told, and it does not count.
+    Log-probabilities are the model's own. Those of tokens that write what is typed are estimates, since the
+    server tells of the likeliest alone. Of a token that it holds back, since a character is not complete,
+    none is told, and it does not count.
     """
 
     kind = "llama-server"

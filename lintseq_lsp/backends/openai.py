@@ -170,7 +170,11 @@ def _joined(prompt: Prompt) -> str:
 
 def _logprobs(choice: Body) -> list[float]:
     logprobs = choice.get("logprobs")
-    values = logprobs.get("token_logprobs") if isinstance(logprobs, dict) else None
+    if not isinstance(logprobs, dict):
+        return []
+    values = logprobs.get("token_logprobs")
+    if values is None and isinstance(content := logprobs.get("content"), list):  # as llama.cpp has them
+        values = [token.get("logprob") for token in content if isinstance(token, dict)]
     if not isinstance(values, list):
         return []
     return [

@@ -49,6 +49,7 @@ class RemoteBackend:
         self._assumed = assumed
         self._patience = patience
         self._server: Server | None = None
+        self._last: Server | None = None
         self._asking: Future[Server] | None = None
         self._failure = ""
         self._next_try, self._wait = 0.0, 0.0
@@ -60,19 +61,19 @@ class RemoteBackend:
 
     @property
     def kind(self) -> str:
-        return self.server().kind
+        return self._known().kind
 
     @property
     def name(self) -> str:
-        return self.server().name
+        return self._known().name
 
     @property
     def context(self) -> int:
-        return self.server().context
+        return self._known().context
 
     @property
     def abilities(self) -> Ability:
-        return self.server().abilities
+        return self._known().abilities
 
     def has(self, special: Special) -> bool:
         server = self.server()
@@ -80,10 +81,13 @@ class RemoteBackend:
             return server.has(special)
 
     def count(self, text: str) -> int:
-        return self.server().count(text)
+        return self._known().count(text)
 
     def write(self, request: Request, cancelled: Callable[[], bool]) -> Iterator[Piece]:
+        before = self._last
         server = self.server(cancelled)
+        if before is not None and server.name != before.name:  # the request was made for that one
+            raise ServerError(f"{self.url} has another model now: {server.name}")
         with self._noticing():
             try:
                 yield from server.write(request, cancelled)
@@ -94,6 +98,10 @@ class RemoteBackend:
     def close(self) -> None:
         self._server = self._asking = None
         self._http.close()
+
+    def _known(self) -> Server:
+        """What answered last, also while it is away: the memory of answers needs no server."""
+        return self._last or self.server()
 
     def server(self, cancelled: Callable[[], bool] = never) -> Server:
         """What answers at the endpoint. Waits a moment for it to say so. May raise `ServerError`."""
@@ -110,7 +118,7 @@ class RemoteBackend:
                 wait([asking], _POLL)
             self._asking = None
             with self._noticing():
-                self._server = asking.result()
+                self._server = self._last = asking.result()
         return self._server
 
     @contextmanager
