@@ -160,11 +160,16 @@ def open_backend(settings: Settings, folder: Path | None = None) -> tuple[Backen
     return backend, prompt_format, model.certainty
 
 
-def open_endpoint(settings: Settings) -> tuple["RemoteBackend", PromptFormat, Certainty]:
-    """The model of a server. Nothing is sent to it before something is asked."""
+def open_endpoint(
+    settings: Settings, *, patience: float = 2.0
+) -> tuple["RemoteBackend", PromptFormat, Certainty]:
+    """The model of a server. Nothing is sent to it before something is asked.
+
+    It has `patience` seconds to say what it is.
+    """
     from lintseq_lsp.backends.remote import RemoteBackend
     from lintseq_lsp.formats.late import LateFormat
     from lintseq_lsp.formats.table import detect
 
-    remote = RemoteBackend(settings.endpoint, model=settings.model)
+    remote = RemoteBackend(settings.endpoint, model=settings.model, patience=patience)
     return remote, LateFormat(lambda: remote.name, lambda name: detect(remote.has, name)), UNMEASURED

@@ -27,7 +27,6 @@ KEY = "LINTSEQ_API_KEY"
 """The environment variable with the key. A settings file is no place for one."""
 
 _FIRST, _LONGEST = 1.0, 60.0  # seconds to the next try, twice as many after each
-_PATIENCE = 2.0  # seconds that a caller waits for the server to say what it is
 _POLL = 0.02  # seconds between two looks at whether the answer is still wanted
 _OF_ONE_REQUEST = (400, 413, 422)  # HTTP's statuses that say nothing of others
 
@@ -37,12 +36,13 @@ Server = LlamaServer | OpenAIServer
 class RemoteBackend:
     """See `base.Backend`. All but `close` may raise `ServerError`, and goes on when the server is back.
 
-    `model` is the name of one of the server's models, empty for its only one. With `assumed`, a server
+    `model` is the name of one of the server's models, empty for its only one. A caller waits `patience`
+    seconds for the server to say what it is. With `assumed`, a server
     that cannot be asked is taken to know every special token.
     """
 
     def __init__(
-        self, endpoint: str, *, model: str = "", assumed: bool = False, patience: float = _PATIENCE
+        self, endpoint: str, *, model: str = "", assumed: bool = False, patience: float = 2.0
     ) -> None:
         self._http = Http(endpoint)
         self._model = model
@@ -94,6 +94,14 @@ class RemoteBackend:
             finally:
                 self.usage = server.usage
         self._wait = 0.0
+
+    def round_trip(self) -> float:
+        """Seconds of a small request on a connection that is open already."""
+        with self._noticing():
+            for _ in range(2):
+                began = time.monotonic()
+                self._http.wait(lambda: self._http.json("/v1/models"), never)
+        return time.monotonic() - began
 
     def close(self) -> None:
         self._server = self._asking = None
