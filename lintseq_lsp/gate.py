@@ -79,7 +79,8 @@ def _there_before(damaged: Known, last: Known, line: str, *, decided: bool) -> K
         for finding in missing
         if finding.symbol not in _ELSEWHERE and not (decided and names.isdisjoint(_quoted(finding.message)))
     }
-    return replace(damaged, findings=[finding for finding in damaged.findings if id(finding) not in caused])
+    left = [finding for finding in damaged.findings if id(finding) not in caused]
+    return replace(damaged, findings=left, unknown=())
 
 
 def _quoted(message: str) -> set[str]:
@@ -151,7 +152,7 @@ class Gate:
             if report.parsed:
                 # What `pass` has where the line is being typed, that line has: it keeps its own text.
                 own = document.with_text(text) if number == 2 else document
-                known = Known(own, report.findings, report.dependencies)
+                known = Known(own, report.findings, report.dependencies, report.unknown)
                 if number == 0:
                     self._remember(self._parsed, document.path, text)
                 elif line is not None:
@@ -200,7 +201,7 @@ class Gate:
         if text is None:
             return Known()
         report = self._report(text, document, tier, wait)
-        return Known(document.with_text(text), report.findings, report.dependencies)
+        return Known(document.with_text(text), report.findings, report.dependencies, report.unknown)
 
     def _report(self, text: str, document: Document, tier: Tier, wait: "_Wait") -> Report:
         """On `text`, which stands for `document` or is an earlier one. The check may be under way."""
@@ -305,7 +306,7 @@ class Bar:
         elif error := done.exception():  # against the protocol; a verdict that never comes would be a hang
             verdict.set_result(Verdict(Reason.LINTER_FAILED, detail=f"{type(error).__name__}: {error}"))
         else:
-            verdict.set_result(judge(self.known, candidate, done.result()))
+            verdict.set_result(judge(self.known, candidate, done.result(), self.document))
 
 
 _Wait = Callable[[Future[Report]], Report]

@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -152,7 +152,8 @@ def _files(gate: Gate, sources: Sequence[_Source], against: Path | None) -> Iter
             continue
         if against is None:
             # Nothing is known of before, so all findings count, and pragmas that are there were there.
-            yield _judge(source.name, document, gate.against(document.with_text("")).at(document))
+            bar = gate.against(document.with_text(""))
+            yield _judge(source.name, document, replace(bar, document=document))
         else:
             before = document.with_text(read_document(against).text)
             yield _judge(source.name, document, gate.against(before))
