@@ -37,17 +37,16 @@ class TokenizerError(ModelError):
     pass
 
 
-<<<<<<< ours
 class ServerError(ModelError):
     """`status` is HTTP's, 0 where there was no answer with one."""
 
     def __init__(self, message: str, status: int = 0) -> None:
         super().__init__(message)
         self.status = status
-=======
+
+
 class PromptError(LintSeqError):
     pass
->>>>>>> theirs
 
 
 class LinterError(LintSeqError):

@@ -21,7 +21,7 @@ from lintseq_lsp.backends.http import base_url
 from lintseq_lsp.backends.llama_server import grammar
 from lintseq_lsp.backends.pretokens import last_word
 from lintseq_lsp.backends.remote import KEY, RemoteBackend
-from lintseq_lsp.errors import Cancelled, ModelError, ServerError
+from lintseq_lsp.errors import Cancelled, ModelError, PromptError, ServerError
 from lintseq_lsp.formats.late import LateFormat
 from lintseq_lsp.formats.table import detect
 
@@ -290,10 +290,10 @@ def test_a_document_with_a_special_tokens_text_is_refused(
     server: ModelServer, open_ai: RemoteBackend
 ) -> None:
     server.as_openai(streams(choice("y", "stop")))
-    with pytest.raises(ModelError, match=r"contains <\|diff\|>"):
+    with pytest.raises(PromptError, match=r"contains <\|diff\|>"):
         list(open_ai.write(Request(("a", DIFF, 'print("<|diff|>")')), never))
     open_ai.has(USER)  # whatever the format may use
-    with pytest.raises(ModelError, match=r"contains <\|user\|>"):
+    with pytest.raises(PromptError, match=r"contains <\|user\|>"):
         list(open_ai.write(Request(("# <|user|>",)), never))
     assert server.bodies("/v1/completions") == []
 

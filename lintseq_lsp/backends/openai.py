@@ -12,7 +12,7 @@ from typing import Any
 from lintseq_lsp.backends.base import Ability, Ending, Piece, Prompt, Request, Special, Stop, Usage
 from lintseq_lsp.backends.decoding import TextStops
 from lintseq_lsp.backends.http import Body, Http
-from lintseq_lsp.errors import ModelError, ServerError
+from lintseq_lsp.errors import ModelError, PromptError, ServerError
 
 _STOPS = 4  # most that a request may have
 _CONTEXT = 2048  # where the server does not say it
@@ -72,14 +72,14 @@ class OpenAIServer:
         """Connections are `http`'s."""
 
     def _text(self, request: Request) -> str:
-        """The prompt as a string. Raises `ModelError` when it would not be read as it is meant."""
+        """The prompt as a string. Raises `PromptError` when it would not be read as it is meant."""
         prompt = request.prompt
         special = {part.text for part in (*prompt, *request.stops) if isinstance(part, Special)}
         special |= self._special
         for part in prompt:
             found = next((text for text in special if isinstance(part, str) and text in part), None)
             if found is not None:
-                raise ModelError(f"the document contains {found}, which this server would take for a token")
+                raise PromptError(f"the document contains {found}, which this server would take for a token")
         return _joined(prompt)
 
     def _body(self, request: Request, prompt: str, stops: Sequence[str]) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from lintseq_lsp.backends.http import Http
 from lintseq_lsp.backends.llama import LlamaBackend
 from lintseq_lsp.backends.openai import OpenAIServer
 from lintseq_lsp.backends.remote import KEY, RemoteBackend
-from lintseq_lsp.errors import ModelError, ServerError
+from lintseq_lsp.errors import ModelError, PromptError, ServerError
 from lintseq_lsp.formats.lintseq import DIFF, next_headers
 from lintseq_lsp.runtime import open_engine
 from lintseq_lsp.settings import Settings
@@ -154,7 +154,7 @@ def test_by_the_other_way_of_asking(server: LlamaServer, here: LlamaBackend) -> 
         # llama-server writes no special tokens there, and so goes on behind a stop that is one.
         assert text_of(theirs).startswith(text_of(mine))
         assert Ability.LOGPROBS in backend.abilities
-        with pytest.raises(ModelError, match="contains"):
+        with pytest.raises(PromptError, match="contains"):
             list(backend.write(of(['+print("<|diff|>")']), never))
 
 
