@@ -3,7 +3,8 @@
 LintSeqError
 ├── ModelError            a model file that cannot be used, or a backend that failed
 │   ├── ModelFileError    not there, truncated, not GGUF, wrong checksum
-│   └── TokenizerError    no vocabulary, or one that no format of prompts fits
+│   ├── TokenizerError    no vocabulary, or one that no format of prompts fits
+│   └── ServerError       a model's server that is away, or answers what it should not
 ├── PromptError           a document that cannot be shown in a model's format of prompts
 ├── LinterError           the linter could not be started at all (a failed check is data, not this)
 ├── HookError             what a coding agent's hook was given, or a state folder that cannot be used
@@ -34,6 +35,14 @@ class ModelFileError(ModelError):
 
 class TokenizerError(ModelError):
     pass
+
+
+class ServerError(ModelError):
+    """`status` is HTTP's, 0 where there was no answer with one."""
+
+    def __init__(self, message: str, status: int = 0) -> None:
+        super().__init__(message)
+        self.status = status
 
 
 class PromptError(LintSeqError):

@@ -105,7 +105,7 @@ IMPORTERS = {
     "attrs": ("lintseq_lsp.lsp.",),
     "cattrs": ("lintseq_lsp.lsp.",),
     "gguf": ("lintseq_lsp.weights.",),
-    "httpx2": ("lintseq_lsp.weights.fetch",),
+    "httpx2": ("lintseq_lsp.weights.fetch", "lintseq_lsp.backends.http"),
     "huggingface_hub": ("lintseq_lsp.weights.fetch",),
     "llama_cpp": (
         "lintseq_lsp.backends.llama",
@@ -122,7 +122,7 @@ IMPORTERS = {
 }
 
 # Imported where it is there, for what only it can do.
-OPTIONAL = {"torch"}
+OPTIONAL = {"keyring", "torch"}
 
 
 @cache
