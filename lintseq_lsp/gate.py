@@ -266,16 +266,17 @@ class Bar:
         """The bar for edits of `state`, which came about by edits of the document."""
         return replace(self, before=state)
 
-    def submit(self, candidate: Document, *, early: bool = True) -> Future[Verdict]:
+    def submit(self, candidate: Document, *, early: bool = True, pragmas: bool = False) -> Future[Verdict]:
         """Judges `candidate` while the caller goes on.
 
         `early` lets the syntax check reject; without it a rejection lists all that the linter finds.
+        `pragmas` lets the candidate silence linters, which is for people to decide.
         """
         verdict: Future[Verdict] = Future()
         before = self.before or self.document
         if self.failure:
             verdict.set_result(Verdict(Reason.LINTER_FAILED, detail=self.failure))
-        elif silences_more(before.text, candidate.text, self.stand_in):
+        elif not pragmas and silences_more(before.text, candidate.text, self.stand_in):
             verdict.set_result(Verdict(Reason.PRAGMA))
         elif early and (broken := self._broken(candidate)) is not None:
             verdict.set_result(broken)

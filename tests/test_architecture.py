@@ -66,8 +66,8 @@ CORE_LAYERS = {
     "engine": ("engine",),
 }
 LAYERS = CORE_LAYERS | {
-    "libraries": ("backends", "globs", "linters", "notebooks", "patches"),
-    "stages": ("cases", "recorder", "synthesis", "weights"),
+    "libraries": ("backends", "git", "globs", "linters", "notebooks", "patches"),
+    "stages": ("cases", "recorder", "review", "synthesis", "weights"),
     "assembly": ("doctor", "runtime"),
     "agents": ("hooks",),
     "protocol": ("lsp",),
