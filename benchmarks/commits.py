@@ -77,7 +77,7 @@ class Replay:
 
 
 def judged(replay: Replay, commit: str, linter: Any, pool: ProcessPoolExecutor) -> dict[str, Any]:
-    from lintseq_lsp.commands.check import _of_git
+    from lintseq_lsp.commands.changes import of_git
     from lintseq_lsp.gate import Gate, GatePolicy
     from lintseq_lsp.linters.syntax import check_syntax
     from lintseq_lsp.review import Change, review
@@ -85,7 +85,7 @@ def judged(replay: Replay, commit: str, linter: Any, pool: ProcessPoolExecutor) 
 
     replay.check_out(commit)
     changes = [
-        change for change in _of_git(f"{commit}^", replay.after, (), IGNORED) if isinstance(change, Change)
+        change for change in of_git(f"{commit}^", replay.after, (), IGNORED) if isinstance(change, Change)
     ]
     policy = GatePolicy(timeout=60, baseline_timeout=60)
     gate = Gate(linter, check_syntax, replace(policy, pylint_lines=policy.names_lines))

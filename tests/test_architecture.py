@@ -113,6 +113,7 @@ IMPORTERS = {
         "lintseq_lsp.weights.convert",
     ),
     "lsprotocol": ("lintseq_lsp.lsp.",),
+    "mcp": ("lintseq_lsp.commands.mcp",),
     "packaging": ("lintseq_lsp.linters.requires",),
     "pyflakes": ("lintseq_lsp.linters.syntax",),
     "pygls": ("lintseq_lsp.lsp.",),
@@ -121,7 +122,7 @@ IMPORTERS = {
 }
 
 # Imported where it is there, for what only it can do.
-OPTIONAL = {"torch"}
+OPTIONAL = {"mcp", "torch"}
 
 
 @cache

@@ -1,8 +1,7 @@
 """`lintseq-lsp check`: the gate alone, for files, folders, a patch of any origin, or what git knows of."""
 
-import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
@@ -10,10 +9,10 @@ from typing import Annotated
 import typer
 
 from lintseq_lsp.commands import reports
+from lintseq_lsp.commands.changes import Skipped, of_git, of_patch
 from lintseq_lsp.commands.files import python_files, read_document, read_standard_input
 from lintseq_lsp.commands.reports import Entry, Format, Judged, Unread
 from lintseq_lsp.commands.terminal import PATIENCE, clear_errors, console, errors, print_json, show_error
-from lintseq_lsp.encoding import decode
 from lintseq_lsp.errors import LintSeqError, PatchError
 from lintseq_lsp.gate import Bar, Gate
 from lintseq_lsp.globs import matches_any
@@ -69,16 +68,21 @@ def check(
         settings = Settings(python=python, gate_timeout=PATIENCE)
         root = Path.cwd()
         sources, changes, judged = list[_Source](), list[Change](), list[Entry]()
+        found: Iterable[Change | Skipped | Unread] = ()
         if patch is not None:
-            changes = _of_patch(patch, root)
+            found = of_patch(_read_patch(patch), root)
         elif by_git:
-            for found in _of_git(since, root, files or (), settings.ignore):
-                if isinstance(found, Unread):
-                    judged.append(found)
-                else:
-                    changes.append(found)
+            found = of_git(since, root, files or (), settings.ignore)
         else:
             sources = _sources(files or (), stdin_filename, settings.ignore)
+        for change in found:
+            match change:
+                case Change():
+                    changes.append(change)
+                case Unread():
+                    judged.append(change)
+                case Skipped():
+                    _skip(change.name, change.why)
         first = sources[0].file if sources and sources[0].file else root / "untitled.py"
         gate = open_gate(settings, tuple if sources else lambda: (root,), str(first.resolve()))
         # Nobody is typing.
@@ -158,56 +162,11 @@ def _files(gate: Gate, sources: Sequence[_Source], against: Path | None) -> Iter
             yield _judge(source.name, document, gate.against(before))
 
 
-def _of_patch(patch: str, root: Path) -> list[Change]:
-    from lintseq_lsp.patches.applying import changes
-    from lintseq_lsp.patches.reading import decode_patch
-
+def _read_patch(patch: str) -> bytes:
     try:
-        data = sys.stdin.buffer.read() if patch == "-" else Path(patch).read_bytes()
+        return sys.stdin.buffer.read() if patch == "-" else Path(patch).read_bytes()
     except OSError as error:
         raise PatchError(f"{patch} cannot be read: {error.strerror}") from error
-    found = []
-    for change in changes(decode_patch(data), root):
-        if change.skipped:
-            _skip(change.path, change.skipped)
-        else:
-            old, new = root / (change.moved_from or change.path), root / change.path
-            found.append(Change(change.path, str(old), str(new), change.before, change.after))
-    return found
-
-
-def _of_git(
-    since: str | None, root: Path, files: Sequence[Path], ignored: Sequence[str]
-) -> Iterator[Change | Unread]:
-    """What has changed since a revision, or (None) what is staged; of that, what is in `files`, if any."""
-    from lintseq_lsp.git import changed_files
-
-    wanted = [file.resolve() for file in files]
-    for change in changed_files(root, since):
-        name = os.path.relpath(change.path, root)
-        counts = not wanted or any(change.path.is_relative_to(file) for file in wanted)
-        if matches_any(change.path.as_posix(), ignored):
-            if counts:
-                _skip(name, "ignored")
-            continue
-        try:
-            error, after = change.error, None if change.after is None else decode(change.after)
-        except SyntaxError as problem:
-            error, after = f"{name} cannot be read as text: {problem.msg}", None
-        if not error:
-            old, before = str(change.moved_from or change.path), _decoded(change.before)
-            is_new = change.moved_from is not None or before != after
-            yield Change(name, old, str(change.path), before, after, counts and is_new)
-        elif counts:
-            yield Unread(name, error)
-
-
-def _decoded(data: bytes | None) -> str | None:
-    """Of a text that cannot be decoded no finding is known, so none is forgiven."""
-    try:
-        return None if data is None else decode(data)
-    except SyntaxError:
-        return ""
 
 
 def _skip(name: str, why: str) -> None:
