@@ -1,6 +1,6 @@
 """Edits that a user asks for at a place: what is possible there, and what the model then has to write.
 
-Pure, and of microseconds until one is chosen. Deliberately absent: running the model (engine.py).
+Pure, and of microseconds until one is chosen. Deliberately absent: running the model (asking/resolve.py).
 """
 
 import ast

@@ -1,7 +1,4 @@
-"""Which line of a text each line of an edited text was.
-
-Deliberately absent: what is to be known of a line, and offsets (edits.py).
-"""
+"""Which line of a text each line of an edited text was."""
 
 from collections import defaultdict, deque
 from collections.abc import Sequence

@@ -19,7 +19,7 @@
 `▮` is the cursor, or stands on the first and last line that the request is about. A document or answer whose
 last line has no line end is written as in patches, with `\\ No newline at end of file` below it. What
 would not survive a mail or an editor stands there `escaped`, as in Python's strings; with `crlf` all
-lines end in carriage return and line feed. Deliberately absent: asking, and replaying (recorder.py).
+lines end in carriage return and line feed. recorder.py makes them, replay.py asks again.
 """
 
 import json
@@ -33,6 +33,7 @@ from lintseq_lsp.actions import ActionKind
 from lintseq_lsp.backends.base import Ending, Special, Stop
 from lintseq_lsp.backends.scripted import Answer
 from lintseq_lsp.errors import CaseError
+from lintseq_lsp.recent import RecentEdit
 
 MARK = "▮"
 
@@ -55,7 +56,8 @@ class Options:
     """What else was asked, by what the server was set to, and of which model.
 
     `measured` is what a `certainty` of -1 stands for: of half-typed lines, new lines, next edits. `tokens`
-    has the number of tokens of each of the document's lines, 0 where it is not known.
+    has the number of tokens of each of the document's lines, 0 where it is not known. `recent` are the
+    edits of the document by the user, before the request.
     """
 
     instruction: str = ""
@@ -70,6 +72,7 @@ class Options:
     format: str = "paper-1"
     context: int = 1024
     tokens: tuple[int, ...] = ()
+    recent: tuple[RecentEdit, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,7 +282,8 @@ def _written_options(options: Options) -> Iterator[str]:
     for field in fields(Options):
         value = getattr(options, field.name)
         if value != field.default:
-            yield f"{field.name.replace('_', '-')}: {_written_value(value)}\n"
+            written = _written_edits(value) if field.name == "recent" else _written_value(value)
+            yield f"{field.name.replace('_', '-')}: {written}\n"
 
 
 def _read_options(body: str) -> Options:
@@ -291,8 +295,26 @@ def _read_options(body: str) -> Options:
             raise CaseError(f"a request has no option {name}")
         field = kinds[name]
         example = {"measured": (0.0,), "tokens": (0,)}.get(name, field.default)
-        values[field.name] = _read_value(name, value.strip(), example)
+        is_edits = name == "recent"
+        values[field.name] = _read_edits(value) if is_edits else _read_value(name, value.strip(), example)
     return Options(**values)
+
+
+def _written_edits(edits: Sequence[RecentEdit]) -> str:
+    return json.dumps([[edit.above, edit.old, edit.new, edit.before, edit.behind] for edit in edits])
+
+
+def _read_edits(text: str) -> tuple[RecentEdit, ...]:
+    """They are of the case's document, which has no path."""
+
+    def edit(above: int, *sides: Sequence[str]) -> RecentEdit:
+        old, new, before, behind = (tuple(map(str, lines)) for lines in sides)
+        return RecentEdit("", int(above), old, new, before=before, behind=behind)
+
+    try:
+        return tuple(edit(*values) for values in json.loads(text))
+    except (ValueError, TypeError):
+        raise CaseError(f"recent cannot be {text.strip() or 'nothing'}") from None
 
 
 def _written_value(value: Any) -> str:

@@ -1,7 +1,6 @@
 """What is wanted at a cursor, and how an answer joins the text around it.
 
-Pure functions over one document. Deliberately absent: the model, the gate, and clients' rules for
-how an item must look (lsp/).
+Pure functions over one document.
 """
 
 import re

@@ -2,8 +2,7 @@
 
 Each part is tried, not only looked for: llama.cpp in a process of its own, since a build for another
 processor dies at its first instruction; the linter on a text with a known finding; the whole on a
-completion, where something must be offered. Nothing raises. Deliberately absent: printing, and changing
-anything.
+completion, where something must be offered. Nothing raises. Nothing is changed.
 """
 
 import json

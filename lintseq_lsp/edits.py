@@ -1,7 +1,4 @@
-"""Edits as values: replacements in code-point offsets of one text, and what can be done with them.
-
-Deliberately absent: documents' lines, diffs, and protocol positions.
-"""
+"""Edits as values: replacements in code-point offsets of one text, and what can be done with them."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass

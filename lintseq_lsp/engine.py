@@ -17,10 +17,12 @@ from lintseq_lsp.asking.next_edit import next_edit
 from lintseq_lsp.asking.resolve import resolve
 from lintseq_lsp.backends.base import Backend, Sampling
 from lintseq_lsp.completion import cursor_at
+from lintseq_lsp.errors import PromptError
 from lintseq_lsp.formats.base import PromptFormat, Task
 from lintseq_lsp.gate import Gate
 from lintseq_lsp.generation import Ended, Step
 from lintseq_lsp.reasons import Reason
+from lintseq_lsp.recent import RecentEdit
 from lintseq_lsp.settings import UNMEASURED, Certainty, Settings
 from lintseq_lsp.suggestions import Memory, Outcome, Suggestion
 from lintseq_lsp.text import Document
@@ -119,6 +121,7 @@ class Engine:
         document: Document,
         offset: int,
         *,
+        recent: tuple[RecentEdit, ...] = (),
         certainty: float = 0.0,
         on_clean: Callable[[Outcome, Document], None] = lambda *_: None,
         cancelled: Cancelled = lambda: False,
@@ -126,9 +129,10 @@ class Engine:
         """The edits that the model would make next, in sequence order.
 
         The document is clean after the first, after the first two, and so on; all are in offsets of
-        `document` and none overlap. What is further along waits in the memory. Each edit, location
-        included, has a probability of at least `certainty ** lines`; -1 for what was measured for the
-        model. `on_clean` gets the answer so far and the latest state, whenever one more is clean.
+        `document` and none overlap. What is further along waits in the memory. `recent` is what the user
+        changed lately, the newest last. Each edit, location included, has a probability of at least
+        `certainty ** lines`; -1 for what was measured for the model. `on_clean` gets the answer so far and
+        the latest state, whenever one more is clean.
         """
         self.gate.workspace.modules(document.path)
         known = self.memory.recall_next(document)
@@ -142,7 +146,7 @@ class Engine:
             Task.NEXT,
             None,
             cancelled,
-            lambda job: next_edit(job, offset, known, floor=floor, on_clean=on_clean),
+            lambda job: next_edit(job, offset, known, recent=recent, floor=floor, on_clean=on_clean),
         )
 
     # On demand
@@ -199,7 +203,10 @@ class Engine:
             return Outcome(reason=Reason.UNSUPPORTED)
         job = self._job(document, line, cancelled)
         failure = job.bar.failure
-        outcome = job.outcome(Reason.LINTER_FAILED, detail=failure) if failure else ask(job)
+        try:
+            outcome = job.outcome(Reason.LINTER_FAILED, detail=failure) if failure else ask(job)
+        except PromptError as error:
+            outcome = job.outcome(Reason.UNSUPPORTED, detail=str(error))
         return replace(outcome, milliseconds=job.clock.milliseconds)
 
     def _job(self, document: Document, line: int | None, cancelled: Cancelled) -> Job:

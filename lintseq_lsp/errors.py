@@ -4,6 +4,7 @@ LintSeqError
 ├── ModelError            a model file that cannot be used, or a backend that failed
 │   ├── ModelFileError    not there, truncated, not GGUF, wrong checksum
 │   └── TokenizerError    no vocabulary, or one that no format of prompts fits
+├── PromptError           a document that cannot be shown in a model's format of prompts
 ├── LinterError           the linter could not be started at all (a failed check is data, not this)
 ├── HookError             what a coding agent's hook was given, or a state folder that cannot be used
 ├── EditError             replacements that overlap or lie outside of the text
@@ -33,6 +34,10 @@ class ModelFileError(ModelError):
 
 
 class TokenizerError(ModelError):
+    pass
+
+
+class PromptError(LintSeqError):
     pass
 
 

@@ -11,7 +11,7 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 
 from lintseq_lsp.backends.base import Ability, Backend, Ending, Piece, Request, Sampling, Stop
-from lintseq_lsp.edits import apply
+from lintseq_lsp.edits import Replacement, apply
 from lintseq_lsp.formats.base import Edit, Malformed, Question, changed_lines
 from lintseq_lsp.gate import Bar, wait
 from lintseq_lsp.reasons import Reason
@@ -25,7 +25,7 @@ RESAMPLING = Sampling(temperature=0.7, top_p=0.95, min_p=0.02)
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Bounds of one sequence: steps accepted, and rejections in a row."""
+    """Bounds of one sequence: steps accepted, before no more is asked, and rejections in a row."""
 
     steps: int = 8
     tries: int = 4
@@ -88,6 +88,11 @@ class Proposal:
     def logprob_through(self, line: int) -> float:
         """The sum up to the end of a line of the answer (from 0), or of the last one that there is."""
         return self.line_logprobs[min(line, len(self.line_logprobs) - 1)]
+
+    def logprob_of(self, lines: range) -> float:
+        """The sum over these lines of the answer."""
+        before = self.logprob_through(lines.start - 1) if lines.start > 0 else 0.0
+        return self.logprob_through(lines.stop - 1) - before
 
     @property
     def confidence(self) -> float:
@@ -237,7 +242,7 @@ class _Sequence:
             if self._pending is not None:
                 yield self._settle(self._pending, wait(self._pending.verdict, cancelled))
             if self._rejected == rejected:  # else it follows a state that is none
-                yield from self._take(proposal)
+                yield from self._take(proposal, cancelled)
         yield Ended(self._ended, self._document, self._accepted, self._rejected)
 
     def _answer(
@@ -273,7 +278,7 @@ class _Sequence:
             self._refuse(verdict.reason)
         return self._step(pending.proposal, pending.edit, before, pending.document, verdict)
 
-    def _take(self, proposal: Proposal | None) -> Iterator[Step]:
+    def _take(self, proposal: Proposal | None, cancelled: Callable[[], bool]) -> Iterator[Step]:
         """Submits an answer to the last accepted state; yields a step if it is none."""
         if proposal is None:
             self._ended = Reason.LIMIT
@@ -283,6 +288,8 @@ class _Sequence:
         if reason is not None:
             self._refuse(Reason.MALFORMED)
             yield self._step(proposal, reason, self._document, self._document, malformed(reason))
+        elif isinstance(edit, Edit) and edit.lines:
+            yield from self._take_apart(proposal, edit, cancelled)
         elif isinstance(edit, Edit) and edit.changes:
             after = self._document.with_text(apply(self._document.text, edit.changes))
             verdict = self._bar.at(self._document).submit(after)
@@ -292,8 +299,50 @@ class _Sequence:
             if self._question() is None:
                 self._ended = Reason.COMPLETE
 
+    def _take_apart(self, proposal: Proposal, edit: Edit, cancelled: Callable[[], bool]) -> Iterator[Step]:
+        """A step for each change of an answer, from the top: judged with those that were accepted before it.
+
+        A change that is rejected may be right together with a later one, which uses what it imports: it is
+        tried again with each of those, before that one is tried alone. The answer is refused when nothing
+        of it was accepted.
+        """
+        taken: list[Replacement] = []
+        waiting: list[tuple[Replacement, range]] = []
+        reason = Reason.ACCEPTED
+        for change in zip(edit.changes, edit.lines, strict=True):
+            waiting.append(change)
+            for together in [waiting, [change]] if len(waiting) > 1 else [waiting]:
+                changes = tuple(_behind(replacement, taken) for replacement, _ in together)
+                logprob = sum(proposal.logprob_of(lines) for _, lines in together)
+                step = self._judged(replace(proposal, logprob=logprob), Edit(changes), cancelled)
+                yield step
+                reason = step.verdict.reason
+                if step.verdict.accepted:
+                    self._document = step.document
+                    self._accepted += 1
+                    taken += [replacement for replacement, _ in together]
+                    waiting = [each for each in waiting if each not in together]
+                    break
+            if reason is Reason.LINTER_FAILED:
+                break
+        if not taken:
+            self._refuse(reason)
+            return
+        self._question = edit.after
+        if self._question() is None:
+            self._ended = Reason.COMPLETE
+
+    def _judged(self, proposal: Proposal, edit: Edit, cancelled: Callable[[], bool]) -> Step:
+        """The step that `edit` is from the last accepted state on."""
+        before = self._document
+        repetition = _repetition(before, edit)
+        if repetition is not None:
+            return self._step(proposal, repetition, before, before, malformed(repetition))
+        after = before.with_text(apply(before.text, edit.changes))
+        verdict = wait(self._bar.at(before).submit(after), cancelled)
+        return self._step(proposal, edit, before, after, verdict)
+
     def _refuse(self, reason: Reason) -> None:
-        self._rejected += 1
         self._tries += 1
         if reason is Reason.LINTER_FAILED or self._tries >= self._limits.tries:
             self._ended = reason
@@ -307,6 +356,7 @@ class _Sequence:
         verdict: Verdict,
     ) -> Step:
         self._number += 1
+        self._rejected += not verdict.accepted
         written, logprob, tokens = proposal.written, proposal.logprob, proposal.tokens
         return Step(self._number, edit, written, before, document, verdict, logprob, tokens)
 
@@ -318,6 +368,12 @@ def _sampling(sampling: Sampling, tries: int, steps: int) -> Sampling:
     if sampling.temperature <= 0:
         return sampling
     return replace(sampling, seed=sampling.seed + 1000 * tries + steps)
+
+
+def _behind(change: Replacement, earlier: Sequence[Replacement]) -> Replacement:
+    """A change in offsets of the text that `earlier` ones, which are apart from it, lead to."""
+    shift = sum(len(each.text) - (each.end - each.start) for each in earlier if each.start < change.start)
+    return Replacement(change.start + shift, change.end + shift, change.text)
 
 
 def _added(document: Document, edit: Edit) -> list[str]:

@@ -1,8 +1,8 @@
 """LintSeq (Piterbarg et al., 2024): programs taken apart into lint-clean edits, and the edits written out.
 
 Lines are given without their ends and named by zero-based index into the whole program, so a state is
-a set of indices and a diff follows from two of them. Deliberately absent: any linter (it is passed in),
-processes, files, and the reading of diffs (see diffs.py).
+a set of indices and a diff follows from two of them. Deliberately absent: the reading of diffs
+(diffs.py).
 """
 
 import re

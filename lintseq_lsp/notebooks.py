@@ -4,11 +4,13 @@ IPython's input transformer recognises the commands; nothing is run. It is impor
 have one. Deliberately absent: which cells there are (lsp/documents.py).
 """
 
+import contextlib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from keyword import iskeyword
+from typing import Any
 
 from lintseq_lsp.text import split_lines
 
@@ -154,7 +156,7 @@ def _replace_once(lines: list[str]) -> bool:
         return False
     is_changed = False
     for tokens in statements:
-        found = [command for kind in kinds if (command := kind.find([tokens])) is not None]
+        found = list(filter(None, (_found(kind, tokens) for kind in kinds)))
         for command in sorted(found, key=ipython.TokenTransformBase.sortby):
             start, last = command.start_line, tokens[-1].end[0] - 1
             length = sum(map(len, lines[start : last + 1]))
@@ -173,6 +175,13 @@ def _replace_once(lines: list[str]) -> bool:
     return is_changed
 
 
+def _found(kind: Any, tokens: Sequence[Any]) -> Any:
+    """What IPython finds in a statement. It looks behind the end of one that is half typed."""
+    with contextlib.suppress(IndexError):
+        return kind.find([tokens])
+    return None
+
+
 def _replace_command(lines: list[str], first: int, column: int, end: int) -> None:
     """Of the command that stands from `column` of the line `first` up to the line `end`, code stays."""
     line = lines[first]
@@ -189,9 +198,9 @@ def _replace_command(lines: list[str], first: int, column: int, end: int) -> Non
 
 def _code_behind(command: str) -> int | None:
     """Where code begins in a line of a magic, behind its options; None where there is none."""
-    words = list(re.finditer(r"\S+", command))
-    name = words[0][0].lstrip("%")
-    if name not in _LINE_CODE or not command.startswith("%"):
+    words = list(re.finditer(r"\S+", command)) if command.startswith("%") else []
+    name = words[0][0].lstrip("%") if words else ""
+    if name not in _LINE_CODE:
         return None
     number = 1
     while number < len(words) and words[number][0].startswith("-"):

@@ -1,35 +1,31 @@
-"""An engine that can say, as a case file, what it was asked last; and such files asked again.
+"""An engine that can say, as a case file, what it was asked last.
 
-Kept in memory only, for a few documents. Deliberately absent: the form of the file (cases.py).
+Kept in memory only, for a few documents. The form of the file is in cases.py.
 """
 
-import difflib
 import itertools
 import sys
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, wait
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 from lintseq_lsp import __version__
-from lintseq_lsp.actions import Action, ActionKind
+from lintseq_lsp.actions import Action
 from lintseq_lsp.backends.base import Ability, Backend, Piece, Prompt, Request, Sampling, Special, Usage
-from lintseq_lsp.backends.scripted import Answer, ScriptedBackend
+from lintseq_lsp.backends.scripted import Answer
 from lintseq_lsp.cases import Case, Options
+from lintseq_lsp.described import described
 from lintseq_lsp.engine import Engine
 from lintseq_lsp.errors import Cancelled
 from lintseq_lsp.formats.base import PromptFormat
-from lintseq_lsp.formats.table import detect
 from lintseq_lsp.gate import Gate
 from lintseq_lsp.generation import Ended, Step
 from lintseq_lsp.indenting import to_four
-from lintseq_lsp.linters.base import Check, Linter, Report
-from lintseq_lsp.reasons import Reason
+from lintseq_lsp.recent import RecentEdit
 from lintseq_lsp.settings import Certainty, Settings
 from lintseq_lsp.suggestions import Memory, Outcome
-from lintseq_lsp.text import Document, split_lines
-from lintseq_lsp.verdicts import Verdict
+from lintseq_lsp.text import Document
 
 _DOCUMENTS = 16
 _COUNTS = 16384
@@ -161,6 +157,7 @@ class RecordingEngine(Engine):
         document: Document,
         offset: int,
         *,
+        recent: tuple[RecentEdit, ...] = (),
         certainty: float = 0.0,
         on_clean: Callable[[Outcome, Document], None] = lambda *_: None,
         cancelled: Callable[[], bool] = lambda: False,
@@ -171,9 +168,12 @@ class RecordingEngine(Engine):
             recording.result, recording.judged = outcome, next(accepted) + len(outcome.rejected)
             on_clean(outcome, state)
 
-        with self._recording(document, "next-edit", (offset,), Options(certainty=certainty)) as recording:
+        # What depends on time and on other documents is not asked again by a case.
+        own = tuple(replace(edit, path="", time=0.0) for edit in recent if edit.path == document.path)
+        options = Options(certainty=certainty, recent=own)
+        with self._recording(document, "next-edit", (offset,), options) as recording:
             recording.result = outcome = super().next_edit(
-                document, offset, certainty=certainty, on_clean=note, cancelled=cancelled
+                document, offset, recent=recent, certainty=certainty, on_clean=note, cancelled=cancelled
             )
             recording.judged = None
         return outcome
@@ -240,10 +240,10 @@ class RecordingEngine(Engine):
         assert result is not None
         counts = [
             self._recorder.counted(line) or self._recorder.counted(told) or 0
-            for line, told in zip(document.lines, _told(document), strict=True)
+            for line, told in zip(document.lines, as_shown(document), strict=True)
         ]
         is_shown_whole = len(document.text) <= _SHOWN_WHOLE
-        expect, edits = _described(recording.way, document, result)
+        expect, edits = described(recording.way, document, result)
         return Case(
             recording.way,
             document.text,
@@ -258,78 +258,13 @@ class RecordingEngine(Engine):
         )
 
 
-def replay(case: Case, gate: Gate) -> tuple[Outcome | list[Step | Ended], Case]:
-    """What comes of the request when the model writes the same again, also as a case.
-
-    The verdicts are waited for one by one, so that each answer is one for the same state as then.
-    """
-    options = case.options
-    document = Document(case.document)
-    counts = {
-        text: count
-        for texts in (document.lines, _told(document))
-        for text, count in zip(texts, options.tokens, strict=False)
-        if count
-    }
-    settings = Settings(
-        max_lines=options.max_lines, tries=options.tries, strings_and_comments=options.strings_and_comments
-    )
-    backend = ScriptedBackend(case.answers, context=options.context, tokens=counts)
-    engine = RecordingEngine(
-        backend,
-        replace(gate, linter=_AtOnce(gate.linter)),
-        prompt_format=detect(backend.has, "the recorded model", options.format),
-        settings=settings,
-        certainty=Certainty(*options.measured),
-    )
-    result = _asked(engine, case, document)
-    again = engine.recorded(document.path)
-    assert again is not None  # the memory is empty: nothing is known before
-    return result, again
-
-
-def _asked(engine: Engine, case: Case, document: Document) -> Outcome | list[Step | Ended]:
-    options, places = case.options, case.places
-    lines = [document.position(place)[0] for place in places]
-    match case.way:
-        case "complete":
-            return engine.complete(
-                document, places[0], candidates=options.candidates, certainty=options.certainty
-            )
-        case "next-edit":
-            return engine.next_edit(document, places[0], certainty=options.certainty)
-        case "edit":
-            asked = (lines[0], lines[-1]) if lines else None
-            return list(engine.edit(document, options.instruction, lines=asked))
-        case kind:
-            return engine.resolve(
-                document,
-                Action(ActionKind(kind), lines[0], lines[-1], "", options.symbol, options.message),
-            )
-
-
-@dataclass(frozen=True, slots=True)
-class _AtOnce:
-    """A linter that has always answered already."""
-
-    _linter: Linter
-
-    def submit(self, check: Check) -> Future[Report]:
-        report = self._linter.submit(check)
-        wait([report])
-        return report
-
-    def close(self) -> None:
-        self._linter.close()
-
-
 def _places(document: Document, first: int, last: int) -> tuple[int, ...]:
     """Where the first and the last line begin."""
     starts = [document.starts[min(line, len(document.lines) - 1)] for line in (first, last)]
     return tuple(sorted(set(starts)))
 
 
-def _told(document: Document) -> list[str]:
+def as_shown(document: Document) -> list[str]:
     """The lines as a model may be shown them: in blocks of four spaces."""
     return [to_four(line, document.indent) for line in document.lines]
 
@@ -362,57 +297,4 @@ def _answer(pieces: Sequence[Piece]) -> Answer:
         pieces[-1].stop,
         sum(piece.tokens for piece in pieces),
         tuple(round(logprob, 4) or 0.0 for logprob in logprobs),
-    )
-
-
-# What is expected
-
-
-def _described(
-    way: str, document: Document, result: Outcome | list[Step | Ended]
-) -> tuple[str, tuple[str, ...]]:
-    """The sections `expect` and `edit`."""
-    lines: list[str] = []
-    texts = [document.text]
-    if isinstance(result, Outcome):
-        for verdict in result.rejected:
-            lines += ["rejected: " + _reason(verdict.reason, verdict.detail), *_findings(verdict)]
-        lines.append("answer: " + _reason(result.reason, result.detail))
-        texts += [suggestion.text for suggestion in result.suggestions]
-    else:
-        for item in result:
-            if isinstance(item, Step):
-                verdict = item.verdict
-                lines += [f"{item.number}. " + _reason(verdict.reason, verdict.detail), *_findings(verdict)]
-            else:
-                counts = f"{item.accepted} accepted, {item.rejected} rejected"
-                lines.append(f"stop: {item.reason.value}, {counts}")
-                texts.append(item.document.text)
-    # Alternatives are changes of the document, all others of what was there before them.
-    before = itertools.repeat(document.text) if way == "complete" else texts
-    changes = [difference(old, new) for old, new in zip(before, texts[1:], strict=False)]
-    return "".join(f"{line}\n" for line in lines), tuple(filter(None, changes))
-
-
-def _reason(reason: Reason, detail: str) -> str:
-    """With what it says beside; parsers say it in words that change from Python to Python."""
-    return f"{reason.value}: {detail}" if detail and reason is not Reason.DOES_NOT_PARSE else reason.value
-
-
-def _findings(verdict: Verdict) -> list[str]:
-    if verdict.reason is Reason.DOES_NOT_PARSE:
-        return []
-    return [f"   line {found.line}: {found.symbol}: {found.message}" for found in verdict.findings]
-
-
-def difference(before: str, after: str) -> str:
-    """A unified diff of two texts without names; line ends are in it when they are not all the same."""
-    texts = [split_lines(text) for text in (before, after)]
-    ends = {end for _, found in texts for end in found if end}
-    if len(ends) < 2:
-        texts = [(lines, ["\n" if end else "" for end in found]) for lines, found in texts]
-    old, new = ([line + end for line, end in zip(*text, strict=True) if line + end] for text in texts)
-    changed = list(difflib.unified_diff(old, new))[2:]
-    return "".join(
-        line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in changed
     )

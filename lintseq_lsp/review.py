@@ -27,11 +27,11 @@ class Change:
     counts: bool = True
 
 
-def review(gate: Gate, changes: Sequence[Change], *, pragmas: bool) -> Iterator[tuple[Change, Verdict]]:
+def review(gate: Gate, changes: Sequence[Change], *, lenient: bool) -> Iterator[tuple[Change, Verdict]]:
     """The verdict on each text after, in order.
 
-    Whatever the files hold now, other files of the review are what they were before, and after. With
-    `pragmas` they may silence linters as they like. From then on, the gate's workspace is that after.
+    Whatever the files hold now, other files of the review are what they were before, and after. `lenient` is
+    for what people wrote: see `Bar.submit`. From then on, the gate's workspace is that after.
     """
     # What a module imports depends on its place.
     absent: dict[str, str | None] = dict.fromkeys(
@@ -43,4 +43,4 @@ def review(gate: Gate, changes: Sequence[Change], *, pragmas: bool) -> Iterator[
     gate.workspace = GivenWorkspace(absent | {change.new: change.after for change in changes})
     for change, bar in zip(judged, bars, strict=True):
         after = Document(change.after or "", None, change.new)
-        yield change, bar.submit(after, early=False, pragmas=pragmas).result()
+        yield change, bar.submit(after, early=False, lenient=lenient).result()

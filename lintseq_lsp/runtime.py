@@ -44,19 +44,7 @@ def open_engine(
         from lintseq_lsp.linters.workspace import EditorWorkspace
 
         gate.workspace = EditorWorkspace(opened)
-    try:
-        backend, prompt_format, certainty = open_backend(settings, model_folder)
-    except BaseException:
-        gate.linter.close()
-        raise
-    return RecordingEngine(
-        backend,
-        gate,
-        prompt_format=prompt_format,
-        settings=settings,
-        certainty=certainty,
-        memory=memory,
-    )
+    return _with_model(gate, settings, memory, model_folder)
 
 
 def reopen(
@@ -71,12 +59,19 @@ def reopen(
 
     Raises `ModelError` when the model cannot be used: then all of it is closed.
     """
-    gate, backend = engine.gate, engine.backend
+    gate = engine.gate
     if Part.LINTER in parts:
         gate.replace_linter(open_linter(settings, folders), GatePolicy(timeout=settings.gate_timeout))
     if Part.MODEL not in parts:
         return engine
-    backend.close()  # there may not be room for two
+    engine.backend.close()  # there may not be room for two
+    return _with_model(gate, settings, engine.memory, model_folder)
+
+
+def _with_model(
+    gate: Gate, settings: Settings, memory: Memory | None, model_folder: Path | None
+) -> RecordingEngine:
+    """An engine of this gate and the model that is set. The gate is closed when that cannot be used."""
     try:
         backend, prompt_format, certainty = open_backend(settings, model_folder)
     except BaseException:
@@ -88,7 +83,7 @@ def reopen(
         prompt_format=prompt_format,
         settings=settings,
         certainty=certainty,
-        memory=engine.memory,
+        memory=memory,
     )
 
 

@@ -1,7 +1,4 @@
-"""What can be said of a line that is still being typed, and does not parse yet.
-
-Deliberately absent: the text around it (gate.py).
-"""
+"""What can be said of a line that is still being typed, and does not parse yet."""
 
 import io
 import keyword

@@ -1,7 +1,6 @@
 """Verdicts: which findings are new, and what follows from that. Pure functions over reports.
 
-It fails closed: whatever cannot be judged is rejected, with the reason. Deliberately absent: how
-findings are found (linters/), and what the text before an edit has (gate.py).
+It fails closed: whatever cannot be judged is rejected, with the reason.
 """
 
 import re
@@ -11,7 +10,7 @@ from dataclasses import dataclass, field, replace
 
 from lintseq_lsp.alignment import origins
 from lintseq_lsp.formats.base import Malformed
-from lintseq_lsp.linters.base import Dependencies, Finding, Report, Tier
+from lintseq_lsp.linters.base import Dependencies, Doubted, Finding, Report, Tier
 from lintseq_lsp.reasons import Reason
 from lintseq_lsp.text import Document
 
@@ -42,11 +41,12 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """Findings, the text that has them, and what else they depend on."""
+    """Findings, the text that has them, and what else they depend on; `unknown` as in `Report`."""
 
     document: Document = field(default_factory=lambda: Document(""))
     findings: Sequence[Finding] = ()
     dependencies: Dependencies = field(default_factory=Dependencies)
+    unknown: Sequence[Doubted] = ()
 
 
 _NUMBERS = re.compile(r"\bline \d+")
@@ -104,8 +104,26 @@ def beyond(known: Known, lint: Callable[[str], Report]) -> Callable[[str], Repor
     return differential
 
 
-def judge(known: Known, candidate: Document, report: Report) -> Verdict:
-    """The verdict on `candidate`, which `report` is about; `known` is what the text before had."""
+def unfounded(doubts: Sequence[Doubted], before: Document, after: Document) -> list[Finding]:
+    """Those findings of `after` that would be known to be true, but for what is new in it.
+
+    An edit is no reason to doubt what it brings in: what is new is its `setattr`, or the guard around it.
+    """
+    own = [doubt for doubt in doubts if doubt.causes]
+    was = origins(before.lines, after.lines) if own else []
+
+    def stood(line: int) -> bool:
+        origin = was[line - 1]
+        return origin is not None and before.lines[origin].strip() == after.lines[line - 1].strip()
+
+    return [doubt.finding for doubt in own if not any(all(map(stood, cause)) for cause in doubt.causes)]
+
+
+def judge(known: Known, candidate: Document, report: Report, before: Document | None = None) -> Verdict:
+    """The verdict on `candidate`, which `report` is about; `known` is what the text before had.
+
+    `before` is that text, where that of `known` only stands for it.
+    """
     if report.failure:
         return Verdict(Reason.LINTER_FAILED, (), report.tier, report.milliseconds, report.failure)
     if not report.parsed:
@@ -113,6 +131,9 @@ def judge(known: Known, candidate: Document, report: Report) -> Verdict:
         reason = Reason.NEWER_SYNTAX if report.newer else Reason.DOES_NOT_PARSE
         return Verdict(reason, report.findings, report.tier, report.milliseconds, detail)
     new = new_findings(known, candidate, report.findings)
+    if doubtful := unfounded(report.unknown, before or known.document, candidate):
+        maybe = (*known.findings, *(doubt.finding for doubt in known.unknown))
+        new += new_findings(replace(known, findings=maybe), candidate, doubtful)
     depends = (known.dependencies, report.dependencies)
     return Verdict(
         Reason.NEW_FINDINGS if new else Reason.ACCEPTED,
@@ -122,7 +143,7 @@ def judge(known: Known, candidate: Document, report: Report) -> Verdict:
         before=len(known.findings),
         after=len(report.findings),
         dependencies=depends[:1] if depends[0] == depends[1] else depends,
-        unknown=report.unknown,
+        unknown=tuple(dict.fromkeys(map(str, report.unknown))),
     )
 
 

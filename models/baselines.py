@@ -1,6 +1,6 @@
 """What a critic would ask for beside a model: n-grams of the same corpus, and copies of similar lines.
 
-Both are told how many lines are wanted, which no model is. Deliberately absent: scores.
+Both are told how many lines are wanted, which no model is.
 """
 
 import bisect

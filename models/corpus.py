@@ -6,7 +6,7 @@
     python models/corpus.py list  --wheels .work/wheels         # writes models/corpus.txt anew
 With `--sample 40` both `download` and `build` take so many packages of the training split only.
 
-Needs `ruff` (one layout for all files). Deliberately absent: tokens and prompts (see sequences.py).
+Needs `ruff` (one layout for all files).
 Each record of a JSONL file is one module: {"package", "path", "text"}.
 """
 # ruff: noqa: T201 - a script that speaks to a terminal

@@ -3,7 +3,7 @@
     python models/examples.py models/MODEL.gguf --data .work --out models/examples.md
 
 The fifth mode is an edit by instruction: a function of a held-out module is taken out, and its docstring's
-first line is the instruction. Deliberately absent: scores.
+first line is the instruction.
 """
 
 import argparse

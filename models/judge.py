@@ -1,7 +1,4 @@
-"""What is measured of an answer: the gate's verdict, and a second linter's findings.
-
-Deliberately absent: models (systems.py), and tables (evaluate.py).
-"""
+"""What is measured of an answer: the gate's verdict, and a second linter's findings."""
 
 import difflib
 import time

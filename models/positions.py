@@ -1,7 +1,7 @@
 """Places in held-out modules where a model is asked for what was taken out: the same ones for every system.
 
 Each position follows from the seed, its task and its number alone. Blocks are taken out as the server
-does it, by LintSeq's own backward step with the gate's linter. Deliberately absent: models, answers, scores.
+does it, by LintSeq's own backward step with the gate's linter.
 """
 
 import functools

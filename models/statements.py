@@ -2,7 +2,7 @@
 
 Training data leaves lines out of modules such that the rest stays clean. Which lines go together is read off
 the syntax tree here: a statement, and whatever uses a name that only it bound. That is a much faster stand-in
-for the linter of `lintseq_lsp.lintseq`. Deliberately absent: prompts and sequences (samples.py).
+for the linter of `lintseq_lsp.lintseq`.
 """
 
 import ast

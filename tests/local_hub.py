@@ -20,6 +20,10 @@ class Hub:
 
     def __init__(self, folder: Path) -> None:
         self.files = {path.name: path.read_bytes() for path in folder.iterdir()}
+        self.card = {"license": "apache-2.0"}
+        self.gated: bool | str = False
+        self.redirection = "/cdn/"
+        """Where files are, in place of the Hub's own paths."""
         self.asked: list[tuple[str, str | None]] = []
         self.authorised = False
         self.cuts: list[int] = []
@@ -40,10 +44,8 @@ class Hub:
                 digest = hashlib.sha256(data).hexdigest()
                 sibling["lfs"] = {"sha256": digest, "size": len(data), "pointerSize": 134}
             siblings.append(sibling)
-        card = {"license": "apache-2.0"}
-        return json.dumps(
-            {"id": REPOSITORY, "sha": REVISION, "siblings": siblings, "cardData": card}
-        ).encode()
+        listing = {"id": REPOSITORY, "sha": REVISION, "siblings": siblings}
+        return json.dumps(listing | {"cardData": self.card, "gated": self.gated}).encode()
 
     def ranges(self, name: str) -> list[str | None]:
         return [wanted for path, wanted in self.asked if path == f"/cdn/{name}"]
@@ -57,12 +59,12 @@ class Handler(BaseHTTPRequestHandler):
         path, wanted = self.path.partition("?")[0], self.headers["Range"]
         hub.asked.append((path, wanted))
         hub.authorised |= "Authorization" in self.headers
-        name = path.rpartition("/")[2]
+        name = path.removeprefix("/cdn/").removeprefix(f"/{REPOSITORY}/resolve/{REVISION}/")
         if path == f"/api/models/{REPOSITORY}":
             status, body, code = hub.answer or (200, hub.listing(), "")
             self._answer(status, body, headers={"X-Error-Code": code} if code else {})
         elif path == f"/{REPOSITORY}/resolve/{REVISION}/{name}" and name in hub.files:
-            self._answer(302, b"", headers={"Location": f"/cdn/{name}"})
+            self._answer(302, b"", headers={"Location": f"{hub.redirection}{name}"})
         elif path != f"/cdn/{name}" or name not in hub.files:
             self._answer(404, b"")
         else:

@@ -29,6 +29,7 @@ from lintseq_lsp.generation import Ended, Step
 from lintseq_lsp.linters.base import Tier
 from lintseq_lsp.lsp.engine import Engine
 from lintseq_lsp.reasons import Reason
+from lintseq_lsp.recent import RecentEdit
 from lintseq_lsp.settings import Part, Settings
 from lintseq_lsp.suggestions import Evidence, Memory, Outcome, Suggestion
 from lintseq_lsp.text import Document
@@ -98,11 +99,14 @@ class FakeEngine:
         document: Document,
         offset: int,
         *,
+        recent: tuple[RecentEdit, ...],
         certainty: float,
         on_clean: Callable[[Outcome, Document], None],
         cancelled: Callable[[], bool],
     ) -> Outcome:
         log(f"next_edit {document.path} {offset} {certainty}")
+        for edit in recent:
+            log(f"recent {edit.path} {edit.above} {edit.old} {edit.new}")
         self._obey(document, cancelled)
         found: list[Suggestion] = []
         state = document

@@ -44,6 +44,7 @@ CORE_LAYERS = {
         "indenting",
         "linters.base",
         "reasons",
+        "recent",
         "repetition",
         "settings",
         "text",
@@ -67,7 +68,7 @@ CORE_LAYERS = {
 }
 LAYERS = CORE_LAYERS | {
     "libraries": ("backends", "git", "globs", "linters", "notebooks", "patches"),
-    "stages": ("cases", "recorder", "review", "synthesis", "weights"),
+    "stages": ("cases", "described", "recorder", "replay", "review", "synthesis", "weights"),
     "assembly": ("doctor", "runtime"),
     "agents": ("hooks",),
     "protocol": ("lsp",),

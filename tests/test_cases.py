@@ -23,6 +23,7 @@ from lintseq_lsp.actions import Action, ActionKind
 from lintseq_lsp.backends.base import Backend, Stop
 from lintseq_lsp.backends.scripted import Answer, ScriptedBackend
 from lintseq_lsp.cases import MARK, PLACES, Case, Options, expected, read_case, write_case
+from lintseq_lsp.described import difference
 from lintseq_lsp.errors import Cancelled, CaseError
 from lintseq_lsp.formats.lintseq import DIFF, Layout, LintSeq
 from lintseq_lsp.gate import Gate
@@ -30,7 +31,9 @@ from lintseq_lsp.generation import Ended
 from lintseq_lsp.linters.base import Check, Report
 from lintseq_lsp.linters.syntax import check_syntax
 from lintseq_lsp.reasons import Reason
-from lintseq_lsp.recorder import RecordingEngine, difference, replay
+from lintseq_lsp.recent import edits_between
+from lintseq_lsp.recorder import RecordingEngine
+from lintseq_lsp.replay import replay
 from lintseq_lsp.runtime import open_gate
 from lintseq_lsp.settings import Certainty, Settings
 from lintseq_lsp.text import Document
@@ -95,6 +98,7 @@ options = st.builds(
     measured=st.lists(floats, max_size=3).map(tuple),
     strings_and_comments=st.booleans(),
     tokens=st.lists(st.integers(0, 99), max_size=3).map(tuple),
+    recent=st.builds(lambda *texts: edits_between(*map(Document, texts)), bodies, bodies),
 )
 
 
@@ -179,6 +183,8 @@ def test_a_document_is_as_it_stands(text: str, mark: int, shown: str) -> None:
         ("== request edit\ntemperature: 1\n", "no option temperature"),
         ("== request edit\ncandidates: many\n", "candidates cannot be many"),
         ("== request edit\nstrings-and-comments: True\n", "cannot be True"),
+        ("== request edit\nrecent: [[1, [], []]]\n", "recent cannot be"),
+        ("== request edit\nrecent:\n", "recent cannot be nothing"),
         ("== request edit\n== document utf-8\n", "not utf-8"),
         ("== request edit\n== answer\n", "not nothing"),
         ("== request edit\n== answer end colour\n", "not colour"),

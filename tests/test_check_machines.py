@@ -79,12 +79,16 @@ def test_what_is_staged_is_judged_among_what_is_staged(repository: Path) -> None
     assert check("--staged")[0] == 0, "prices.py is still what the index has"
 
 
-def test_comments_that_silence_are_for_people_to_write(repository: Path) -> None:
+def test_comments_and_guards_that_silence_are_for_people_to_write(repository: Path) -> None:
     git("reset", "--quiet", "--hard")
     (repository / "shop/prices.py").write_text("new()  # pylint: disable=undefined-variable\n")
     assert check("--since", "HEAD")[0] == 0
     code, output = check("--since", "HEAD", "--strict")
     assert (code, output) == (1, "shop/prices.py: pragma\n")
+    guarded = "import sys\n\nif sys.platform == 'nowhere':\n    import nothing_there\n"
+    (repository / "shop/prices.py").write_text(guarded)
+    assert check("--since", "HEAD")[0] == 0, "whoever writes a guard may"
+    assert check("--since", "HEAD", "--strict")[0] == 1
 
 
 @pytest.mark.parametrize(

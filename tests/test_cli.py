@@ -371,6 +371,23 @@ def test_check_takes_files_and_folders(tmp_path: Path, monkeypatch: pytest.Monke
     assert run("check", "pkg/my_secret.py")[0] == 0
 
 
+def test_check_of_a_folder_takes_files_alone(tmp_path: Path) -> None:
+    make(tmp_path, {"a.py": "x = 1\n"})
+    os.mkfifo(tmp_path / "pipe.py")
+    (tmp_path / ".#a.py").symlink_to("somebody@somewhere.123")
+    (tmp_path / "folder.py").mkdir()
+    assert run("check", str(tmp_path)) == (0, f"{tmp_path / 'a.py'}: no new findings (pylint)\n")
+
+
+@pytest.mark.parametrize("indent", ["  ", "   ", "\t"])
+def test_check_goes_by_the_indentation_of_the_file(tmp_path: Path, indent: str) -> None:
+    file = tmp_path / "a.py"
+    file.write_text(f"def f(x):\n{indent}if x:\n{indent * 2}return 1\n{indent}return 2\n")
+    assert run("check", str(file))[0] == 0
+    file.write_text(file.read_text() + f"\n\ndef g():\n{indent * 2}return 1\n")
+    assert "W0311" in run("check", str(file))[1]
+
+
 def test_check_reads_standard_input_as_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     make(
         tmp_path,

@@ -48,6 +48,7 @@ def test_the_settings_are_the_servers() -> None:
     if os.environ.get("UPDATE_DOCS"):
         manifest["contributes"]["configuration"]["properties"] = wanted
         MANIFEST.write_text(json.dumps(manifest, indent=2, ensure_ascii=False) + "\n", "utf-8")
+        properties = wanted
     assert properties == wanted, (
         "run UPDATE_DOCS=1 pytest tests/test_extension.py and commit vscode-extension/package.json"
     )

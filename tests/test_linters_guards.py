@@ -7,7 +7,7 @@ import astroid
 import pytest
 from astroid import nodes
 
-from lintseq_lsp.linters.worker.guards import is_off
+from lintseq_lsp.linters.worker.guards import guards_of
 
 PLATFORM, NAME = repr(sys.platform), repr(os.name)
 
@@ -60,7 +60,7 @@ ON = [
 def off(text: str, python: tuple[int, int] = (3, 11)) -> bool:
     module = astroid.parse(f"import os, platform, sys\n{text}\n")
     (node,) = (name for name in module.nodes_of_class(nodes.Name) if name.name == "here")
-    return is_off(node, python)
+    return bool(guards_of(node, python))
 
 
 @pytest.mark.parametrize("text", OFF)

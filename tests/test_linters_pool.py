@@ -1023,6 +1023,13 @@ def test_where_pylint_is_switched_off_it_did_not_look(pool: PylintPool, pragma: 
     assert report_of(pool, "def f():\n    # pylint: disable=E\n    pass\n\n\nx = 1\n").tier is Tier.PYLINT
 
 
+def test_where_pylint_looked_at_some_lines_what_it_found_counts(pool: PylintPool) -> None:
+    ends = "import os  # pylint: disable=E\n{}print(os)  # pylint: disable=E\n"
+    assert found_in(pool, ends.format("os.nothing()\n")) == ["2 E1101 Module 'os' has no 'nothing' member"]
+    text = "# pylint: disable=E\nimport os\n# pylint: enable=E\nos.nothing()\n# pylint: disable=E\nprint()\n"
+    assert found_in(pool, text) == ["4 E1101 Module 'os' has no 'nothing' member"]
+
+
 def test_a_configuration_may_switch_pylint_off(workspace: Path, start: Start) -> None:
     (workspace / ".pylintrc").write_text("[MESSAGES CONTROL]\ndisable=all\n")
     pool = start(find_environment(workspace, environ={}), trusted=True, configuration_folder=workspace)

@@ -10,7 +10,7 @@ import pytest
 from lintseq_lsp.linters.base import Check, Report
 from lintseq_lsp.linters.environment import Environment, read_environment
 from lintseq_lsp.linters.project import Project, project_of, script_block
-from lintseq_lsp.linters.requires import has_packages, oldest, project_python, script_python
+from lintseq_lsp.linters.requires import oldest, package_lines, project_python, script_python
 from lintseq_lsp.linters.router import Router
 
 PAGE = Path(__file__).parent.parent / "docs" / "projects.md"
@@ -313,9 +313,9 @@ def test_a_project_that_cannot_be_read_says_nothing(tmp_path: Path) -> None:
 def test_a_scripts_block() -> None:
     text = "#!/usr/bin/env python\r\n# /// script\r\n# requires-python = '>=3.12'\r\n#\r\n# ///\r\nx = 1\r\n"
     assert script_python(text) == (3, 12)
-    assert not has_packages(text)
-    assert has_packages("# /// script\n# dependencies = ['a']\n# ///\n")
-    assert has_packages("# /// script\n# dependencies = [\n# ///\n")
+    assert not package_lines(text)
+    assert package_lines("# /// script\n# dependencies = ['a']\n# ///\n")
+    assert package_lines("# /// script\n# dependencies = [\n# ///\n")
     for none in (
         "",
         "# /// script\n",

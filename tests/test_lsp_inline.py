@@ -493,3 +493,24 @@ def test_a_cell_of_another_language_is_left_alone(client):
     client.tell("notebookDocument/didOpen", {"notebookDocument": opened, "cellTextDocuments": items})
     assert ask_inline(client, cell, 2, 0) == []
     assert client.ask("lintseq/explain", {"textDocument": {"uri": cell}})["reason"] == "ignored"
+
+
+def test_a_next_edit_is_made_with_what_the_user_changed_lately(client):
+    secret = "file:///project/.env.py"
+    client.open(URI, "x = 1\ny = 2\n")
+    client.open(OTHER, "a = 1\n")
+    client.open(secret, "key = 1\n")
+    client.change(OTHER, 2, insert(0, 5, "0"))
+    client.change(secret, 2, insert(0, 7, "0"))
+    client.change(URI, 2, insert(0, 5, "0"))
+    client.change(URI, 3, insert(0, 6, "0"))
+    next_edits(client, URI, 0, textDocument={"uri": URI, "version": 3})
+    wait_for_log(client, "recent /project/a.py 0 ('x = 1',) ('x = 100',)")
+    log = client.stderr.decode()
+    assert "recent /project/b.py 0 ('a = 1',) ('a = 10',)\nfake: recent /project/a.py" in log
+    assert ".env.py 0 ('key" not in log
+    client.tell("textDocument/didClose", {"textDocument": {"uri": OTHER}})
+    client.change(URI, 4, insert(0, 4, "9"))
+    next_edits(client, URI, 0, textDocument={"uri": URI, "version": 4})
+    wait_for_log(client, "recent /project/a.py 0 ('x = 1',) ('x = 9100',)")
+    assert client.stderr.decode().count("recent /project/b.py") == 1

@@ -4,7 +4,7 @@ import subprocess
 import sys
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from lintseq_lsp.linters.syntax import check_syntax
@@ -100,9 +100,12 @@ def test_names_that_magics_bind_are_known(cell: str, names: tuple[str, ...]) -> 
 
 
 PIECES = [*"%!?\\ \t\n\n\r(['\"#;,/=1", "%%", "%time ", "x", "if x:", "    ", "...", "\x0c", "\u2028", "é"]
+PIECES += ["'''", "x = %", "%%bash", "# ", "\r\n", "😀"]
 
 
 @given(st.lists(st.sampled_from(PIECES), max_size=12).map("".join))
+@example("x = %'''a")  # half typed: IPython looks behind its end
+@example("?\\\n# \\\n;")
 def test_any_text_has_its_length_and_what_is_done_is_done(cell: str) -> None:
     python = as_python(cell)
     if python.is_code:

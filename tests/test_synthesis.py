@@ -23,7 +23,7 @@ from lintseq_lsp.linters.environment import Environment
 from lintseq_lsp.linters.pool import PylintPool
 from lintseq_lsp.synthesis import commands, sources, workers
 from lintseq_lsp.synthesis.output import Output
-from lintseq_lsp.synthesis.programs import Outcome, Program, Recipe, synthesize
+from lintseq_lsp.synthesis.programs import Program, ProgramOutcome, Recipe, synthesize
 from lintseq_lsp.synthesis.sources import BadInput, Source
 
 LOOP = (
@@ -393,7 +393,7 @@ def test_closing_early_ends_what_runs() -> None:
 
     programs = [program(LOOP, index) for index in range(40)]
     running = workers.outcomes(programs, Recipe(), [InlineLinter(lint=block)])
-    taken: list[Outcome] = []
+    taken: list[ProgramOutcome] = []
     consumer = threading.Thread(target=lambda: taken.append(next(running)))
     consumer.start()
     assert started.wait(timeout=30)

@@ -40,7 +40,7 @@ def hub(checkpoint: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
 
 
 def pull(kind: Type = Type.Q8_0) -> registry.ModelFile:
-    return fetch.pull(NAME, kind=kind, announce=lambda _: None)
+    return fetch.pull(NAME, kind=kind, announce=lambda _: None, agree=lambda _: True)
 
 
 def test_pull_converts_verifies_and_registers(hub: Hub, tmp_path: Path) -> None:
@@ -129,9 +129,9 @@ def test_pytorch_files_are_not_fetched_without_torch(hub: Hub, monkeypatch: pyte
 @pytest.mark.usefixtures("hub")
 def test_a_repository_that_is_not_there_or_a_name_that_is_unknown() -> None:
     with pytest.raises(ModelFileError, match=r"could not fetch upiter/TinyCodeLM-400M.* check the network"):
-        fetch.pull("tinycodelm-400m-lintseq", announce=lambda _: None)
-    with pytest.raises(ModelFileError, match="there are tinycodelm-150m-lintseq"):
-        fetch.pull("gpt-5", announce=lambda _: None)
+        fetch.pull("tinycodelm-400m-lintseq", announce=lambda _: None, agree=lambda _: True)
+    with pytest.raises(ModelFileError, match=r"one of .*tinycodelm-150m-lintseq"):
+        fetch.pull("gpt-5", announce=lambda _: None, agree=lambda _: True)
 
 
 @pytest.mark.parametrize(("status", "code"), [(401, "RepoNotFound"), (403, "GatedRepo")])

@@ -23,7 +23,7 @@ from lintseq_lsp.formats.lintseq import Layout, LintSeq
 from lintseq_lsp.weights import registry
 from lintseq_lsp.weights.commands import app
 from lintseq_lsp.weights.convert import convert
-from lintseq_lsp.weights.gguf_header import checksum, verify
+from lintseq_lsp.weights.gguf_header import Header, checksum, verify
 
 pytest_plugins = ["model_places"]
 pytestmark = pytest.mark.usefixtures("places")
@@ -97,6 +97,32 @@ def test_a_choice_whose_file_was_changed_or_removed_is_refused(model: Path, tmp_
     copy.unlink()
     with pytest.raises(ModelFileError, match="is not there"):
         registry.resolve_model(None)
+
+
+def test_a_file_is_read_for_its_checksum_only_when_it_may_have_changed(
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy = Path(shutil.copy(model, tmp_path / "copy.gguf"))
+    registry.choose(str(copy))
+    compared: list[str | None] = []
+    real = registry.verify
+
+    def noted(path: Path, sha256: str | None = None) -> Header:
+        compared.append(sha256)
+        return real(path, sha256)
+
+    monkeypatch.setattr(registry, "verify", noted)
+    registry.resolve_model(None)
+    assert compared == [None]
+    os.utime(copy, (1, 1))
+    registry.resolve_model(None)
+    assert compared[1:] == [checksum(model)]
+    with registry.changing() as data:
+        del data["models"][0]["stamp"]  # as earlier releases wrote it
+    registry.resolve_model(None)
+    assert compared[2:] == [checksum(model)]
+    registry.resolve_model(registry.embedded()[0].name)
+    assert compared[3:] == [registry.embedded()[0].sha256]
 
 
 def test_unknown_name_says_how_to_see_the_names() -> None:

@@ -9,6 +9,7 @@ from lintseq_lsp.edits import at_line_start, replacement_between, unmap
 from lintseq_lsp.formats.base import Task, View
 from lintseq_lsp.generation import Ended, Limits, Step
 from lintseq_lsp.reasons import Reason
+from lintseq_lsp.recent import RecentEdit
 from lintseq_lsp.suggestions import Evidence, Outcome, Suggestion
 from lintseq_lsp.text import Document
 
@@ -18,12 +19,14 @@ def next_edit(
     offset: int,
     known: Suggestion | None,
     *,
+    recent: tuple[RecentEdit, ...] = (),
     floor: float,
     on_clean: Callable[[Outcome, Document], None],
 ) -> Outcome:
     """A chain of edits; or `known`, which was judged with other modules, if it is clean with these.
 
-    No edit has a lower log-probability than `floor` for each of its lines. `on_clean` gets the outcome so
+    `recent` is what the user changed lately. No edit has a lower log-probability than `floor` for each of
+    its lines. `on_clean` gets the outcome so
     far and the latest state, whenever one more is clean.
     """
     document, memory = job.document, job.memory
@@ -36,7 +39,7 @@ def next_edit(
             return job.outcome(Reason.ACCEPTED, (suggestion,))
         memory.forget_next(document)
     limits = Limits(steps=3, tries=job.settings.tries)
-    question = job.ask(View(document, offset), Task.NEXT, job.settings.max_lines, EDIT_TOKENS)
+    question = job.ask(View(document, offset, recent=recent), Task.NEXT, job.settings.max_lines, EDIT_TOKENS)
     chain = _Chain(document)
     reason = Reason.COMPLETE
     for item in job.steps(question, document, limits):
@@ -45,7 +48,7 @@ def next_edit(
             break
         if not item.verdict.accepted:
             continue
-        if item.logprob < floor * len(item.added):
+        if item.logprob < floor * max(1, len(item.added)):
             reason = Reason.UNSURE
             break
         change = chain.after(item, job.evidence(item.verdict))

@@ -43,7 +43,7 @@ def check(
         typer.Option(
             "--strict",
             help="Fail also for Python that is too new to be judged, and, with --since and --staged, "
-            "for new comments that silence linters.",
+            "for new comments and guards that silence the linter.",
         ),
     ] = False,
 ) -> None:
@@ -94,7 +94,7 @@ def check(
             for entry in (
                 _files(gate, sources, against)
                 if sources
-                else _changes(gate, changes, pragmas=by_git and not strict)
+                else _changes(gate, changes, lenient=by_git and not strict)
             ):
                 judged.append(entry)
                 if form is Format.TEXT:
@@ -156,7 +156,8 @@ def _files(gate: Gate, sources: Sequence[_Source], against: Path | None) -> Iter
             continue
         if against is None:
             # Nothing is known of before, so all findings count, and pragmas that are there were there.
-            yield _judge(source.name, document, gate.against(document.with_text("")).at(document))
+            bar = gate.against(document.with_text(""))
+            yield _judge(source.name, document, replace(bar, document=document))
         else:
             before = document.with_text(read_document(against).text)
             yield _judge(source.name, document, gate.against(before))
@@ -173,8 +174,8 @@ def _skip(name: str, why: str) -> None:
     errors.print(f"{name}: not judged, {why}", markup=False, soft_wrap=True)
 
 
-def _changes(gate: Gate, changes: Sequence[Change], *, pragmas: bool) -> Iterator[Judged]:
-    for change, verdict in review(gate, changes, pragmas=pragmas):
+def _changes(gate: Gate, changes: Sequence[Change], *, lenient: bool) -> Iterator[Judged]:
+    for change, verdict in review(gate, changes, lenient=lenient):
         yield Judged(change.name, verdict)
 
 

@@ -88,7 +88,8 @@ def python_files(paths: Iterable[Path]) -> Iterator[Path]:
 def _below(top: Path) -> Iterator[Path]:
     for folder, folders, files in os.walk(top):
         folders[:] = sorted(name for name in folders if not _is_left_out(Path(folder, name)))
-        yield from (Path(folder, name) for name in sorted(files) if name.endswith((".py", ".pyw")))
+        found = (Path(folder, name) for name in sorted(files) if name.endswith((".py", ".pyw")))
+        yield from filter(Path.is_file, found)  # no pipes, and no editor's locks
 
 
 def _is_left_out(folder: Path) -> bool:

@@ -119,7 +119,7 @@ def server(gate: Gate, root: Path, ignored: Sequence[str]) -> "MCPServer[Any]":
                 against, changes = _of_file(root / path, path, text, ignored)
             # What a gate has seen counts as long as the files around it stay, which nobody promises here.
             fresh = Gate(gate.linter, gate.syntax, gate.policy)
-            files = [_found(change, verdict) for change, verdict in review(fresh, changes, pragmas=True)]
+            files = [_found(change, verdict) for change, verdict in review(fresh, changes, lenient=True)]
         except LintSeqError as error:
             raise ToolError(str(error)) from None
         return Answer(new_findings=sum(len(file.findings) for file in files), against=against, files=files)

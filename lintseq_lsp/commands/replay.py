@@ -23,7 +23,7 @@ from lintseq_lsp.text import Document
 def replay(case: Path) -> None:
     """Replay what a model once wrote. Exit status 1 when something else comes of it than CASE expects."""
     from lintseq_lsp.cases import expected, read_case
-    from lintseq_lsp.recorder import replay as asked_again
+    from lintseq_lsp.replay import replay as asked_again
     from lintseq_lsp.runtime import open_gate
     from lintseq_lsp.settings import Settings
 

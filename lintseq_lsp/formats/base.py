@@ -11,6 +11,7 @@ from typing import Protocol
 
 from lintseq_lsp.backends.base import Ending, Request, Sampling, Special
 from lintseq_lsp.edits import Replacement
+from lintseq_lsp.recent import RecentEdit
 from lintseq_lsp.text import Document, split_lines
 
 TOKENS_A_LINE = 24
@@ -35,7 +36,8 @@ class View:
 
     `offset` is the cursor's (code points). With `typed`, new lines are wanted that begin with it: above the
     line that begins at `offset`, or else below the line that `offset` is in. `lines` (zero-based, inclusive)
-    are those that an instruction is about.
+    are those that an instruction is about. `recent` is what the user changed lately, the newest last, in
+    this document and in others.
     """
 
     document: Document
@@ -43,6 +45,7 @@ class View:
     typed: str | None = None
     instruction: str = ""
     lines: tuple[int, int] | None = None
+    recent: tuple[RecentEdit, ...] = ()
 
     @property
     def above(self) -> int:
@@ -76,11 +79,14 @@ class Malformed:
 class Edit:
     """An answer: replacements of the view's document, ascending and apart. None: nothing is changed.
 
-    `after` is the question that follows when the edit is made; none when the model is done.
+    All changes together are one step, unless there are `lines`: then each is a step of its own, which rests
+    on these lines of the answer's own text. `after` is the question that follows when the edit is made;
+    none when the model is done.
     """
 
     changes: tuple[Replacement, ...] = ()
     after: Callable[[], "Question | None"] = field(default=lambda: None, compare=False, repr=False)
+    lines: tuple[range, ...] = ()
 
 
 class Reader(Protocol):
@@ -119,11 +125,17 @@ class PromptFormat(Protocol):
     def tasks(self) -> frozenset[Task]: ...
 
     def fits(self, has: Callable[[Special], bool], name: str) -> bool:
-        """Whether it is that of a model of this name, whose vocabulary `has` tokens."""
+        """Whether it is that of a model of this name, whose vocabulary `has` tokens.
+
+        The name is empty where only the vocabulary counts: the format was chosen by a setting or the file.
+        """
         ...
 
     def ask(self, view: View, task: Task, count: Callable[[str], int], room: Room) -> Question | None:
-        """None when the question does not fit the room. `count` has the tokens of a text."""
+        """None when the question does not fit the room. `count` has the tokens of a text.
+
+        Raises `PromptError` for a document that cannot be shown in this format.
+        """
         ...
 
 

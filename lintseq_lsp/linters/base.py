@@ -1,4 +1,4 @@
-"""What the gate asks of a linter. Deliberately absent: anything of pylint, and any policy."""
+"""What the gate asks of a linter."""
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
@@ -87,13 +87,29 @@ class Dependencies:
 
 
 @dataclass(frozen=True, slots=True)
+class Doubted:
+    """A finding that is not known to be true, and why.
+
+    Where that is for what the text itself says, `causes` has the lines (one-based) of each part of it that
+    is a reason by itself.
+    """
+
+    finding: Finding
+    reason: str
+    causes: Sequence[Sequence[int]] = ()
+
+    def __str__(self) -> str:
+        return f"{self.finding.message}: {self.reason}"
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """What a check found. With `failure` set nothing else is to be believed: the gate rejects.
 
     `parsed` says whether the text is valid Python for this interpreter; when it is not, `findings`
     holds the syntax error and nothing more is known, or `newer` says why it may be right all the same:
     it seems to be Python that the server's own does not know. `unknown` has what would be findings if that
-    were known to be true, each with the reason why it is not.
+    were known to be true.
     """
 
     findings: Sequence[Finding] = ()
@@ -102,7 +118,7 @@ class Report:
     failure: str | None = None
     milliseconds: float = 0.0
     dependencies: Dependencies = field(default_factory=Dependencies)
-    unknown: Sequence[str] = ()
+    unknown: Sequence[Doubted] = ()
     newer: str = ""
 
 

@@ -2,7 +2,7 @@
 
 `search_for` only looks at what is there, and says where an environment may be; `read_environment` reads
 it, within limits, and what cannot be read is a warning. Deliberately absent: `import` lines of .pth
-files, which are code, and which file belongs to which folders (project.py).
+files, which are code.
 """
 
 import ast

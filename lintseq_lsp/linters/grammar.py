@@ -1,7 +1,7 @@
 """Grammars of other Pythons than the one that the server runs on.
 
 What is newer its parser stops at: a guess from that line. What is older it takes more than: by
-`feature_version`, and here what that lets pass. Deliberately absent: parsing.
+`feature_version`, and here what that lets pass.
 """
 
 import ast

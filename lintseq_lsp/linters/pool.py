@@ -1,7 +1,6 @@
 """The linter of one environment: a queue of checks, and one or two processes with pylint that serve it.
 
-Whatever goes wrong there is a `failure` report. Deliberately absent: pylint, the choice of tiers, and which
-file is of which environment (router.py).
+Whatever goes wrong there is a `failure` report.
 """
 
 import dataclasses

@@ -1,7 +1,4 @@
-"""A linter's process as the pool sees it: started, asked, listened to, ended.
-
-Deliberately absent: when it is started again, and what a failure means.
-"""
+"""A linter's process as the pool sees it: started, asked, listened to, ended."""
 
 import contextlib
 import dataclasses
@@ -19,7 +16,7 @@ from typing import Any
 
 import psutil
 
-from lintseq_lsp.linters.base import Check, Dependencies, Finding, Report, Tier
+from lintseq_lsp.linters.base import Check, Dependencies, Doubted, Finding, Report, Tier
 from lintseq_lsp.linters.environment import server_site_packages
 from lintseq_lsp.linters.protocol import Setup, read_message, write_message
 
@@ -134,7 +131,10 @@ class WorkerProcess:
                 tier=Tier(answer["tier"]),
                 parsed=answer["parsed"],
                 failure=answer["failure"],
-                unknown=tuple(answer["unknown"]),
+                unknown=tuple(
+                    Doubted(Finding(**each["finding"]), each["reason"], each["causes"])
+                    for each in answer["unknown"]
+                ),
                 newer=answer["newer"],
                 dependencies=self._read_of(check, answer["files"], answer["read"]),
             )

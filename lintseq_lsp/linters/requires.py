@@ -32,10 +32,15 @@ def script_python(text: str) -> Version | None:
     return oldest(str(_script(text).get("requires-python", "")))
 
 
-def has_packages(text: str) -> bool:
-    """Whether a script's block says that it needs packages, or cannot be read."""
-    script = _script(text)
-    return bool(script.get("dependencies") or script.get("unreadable"))
+def package_lines(text: str) -> list[int]:
+    """Where a script's block says that it needs packages: all of it (one-based) when it cannot be read."""
+    script, block = _script(text), script_block(text)
+    if block is None or not (script.get("dependencies") or script.get("unreadable")):
+        return []
+    lines = block.split("\n")
+    first = text[: text.index("# /// script")].count("\n") + 1
+    said = [number for number, line in enumerate(lines) if re.match(r"dependencies\s*=", line)]
+    return [first + number for number in ([0, *said] if said else range(len(lines)))]
 
 
 def oldest(required: str) -> Version | None:

@@ -1,7 +1,4 @@
-"""The linter of all files: each check goes to the processes of its file's environment.
-
-Deliberately absent: what an environment is (environment.py), and whose it is (project.py).
-"""
+"""The linter of all files: each check goes to the processes of its file's environment."""
 
 import threading
 import time

@@ -1,7 +1,4 @@
-"""Files as the linter is to see them: the text that somebody gave counts, whatever is on disk.
-
-Deliberately absent: who gives them, and how pylint comes to look here (worker/reading.py).
-"""
+"""Files as the linter is to see them: the text that somebody gave counts, whatever is on disk."""
 
 import os
 from collections.abc import Iterable

@@ -1,7 +1,4 @@
-"""Workspaces in which files do not count as they are: in an editor, and on both sides of a patch.
-
-Deliberately absent: which documents are modules (lsp/), and how the linter gets to read them (sources.py).
-"""
+"""Workspaces in which files do not count as they are: in an editor, and on both sides of a patch."""
 
 from collections.abc import Callable, Mapping
 

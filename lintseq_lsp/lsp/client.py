@@ -1,7 +1,4 @@
-"""The editor at the other end: what it said that it can do, and what it is told and asked.
-
-Deliberately absent: its documents (documents.py), and what its settings mean (configuration.py).
-"""
+"""The editor at the other end: what it said that it can do, and what it is told and asked."""
 
 import asyncio
 import contextlib

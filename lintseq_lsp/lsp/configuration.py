@@ -1,7 +1,4 @@
-"""The settings as the client wants them, and the engine that was opened with them.
-
-Deliberately absent: how values are read (settings.py), and what the settings do.
-"""
+"""The settings as the client wants them, and the engine that was opened with them."""
 
 import asyncio
 import logging

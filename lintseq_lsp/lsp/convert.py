@@ -1,6 +1,6 @@
 """Between the protocol's positions and code-point offsets: the only module that knows UTF-16 and UTF-8.
 
-Also how suggestions look in the protocol. Deliberately absent: state.
+Also how suggestions look in the protocol.
 """
 
 from collections.abc import Sequence

@@ -1,7 +1,4 @@
-"""The documents that are open in the client, as it last said they are, notebooks included.
-
-Deliberately absent: anything of what is suggested for them.
-"""
+"""The documents that are open in the client, as it last said they are, notebooks included."""
 
 import logging
 import os

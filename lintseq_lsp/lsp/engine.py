@@ -6,6 +6,7 @@ Deliberately absent: imports that take time, which only types need.
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Protocol
 
+from lintseq_lsp.recent import RecentEdit
 from lintseq_lsp.settings import Settings
 from lintseq_lsp.suggestions import Outcome, Suggestion
 from lintseq_lsp.text import Document
@@ -44,6 +45,7 @@ class Engine(Protocol):
         document: Document,
         offset: int,
         *,
+        recent: tuple[RecentEdit, ...],
         certainty: float,
         on_clean: Callable[[Outcome, Document], None],
         cancelled: IsCancelled,

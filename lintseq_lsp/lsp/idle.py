@@ -1,7 +1,4 @@
-"""What a pause in typing is for: the document is prepared, and the model may start by itself.
-
-Deliberately absent: what is prepared, and how.
-"""
+"""What a pause in typing is for: the document is prepared, and the model may start by itself."""
 
 import asyncio
 import time

@@ -14,6 +14,7 @@ from lintseq_lsp.lsp.params import InlineEditParams
 from lintseq_lsp.lsp.session import Session
 from lintseq_lsp.lsp.worker import Priority, Worker
 from lintseq_lsp.reasons import Reason
+from lintseq_lsp.recent import RecentEdit
 from lintseq_lsp.suggestions import Memory, Outcome, Suggestion
 from lintseq_lsp.text import Document
 
@@ -62,7 +63,13 @@ class NextEdits:
             return Outcome((known,), Reason.ACCEPTED, cached=True)
         slot = ("next-edit", snapshot.uri)
         self._chains[snapshot.uri] = chain = Chain(
-            session.worker, session.memory, document, cursor, certainty, slot
+            session.worker,
+            session.memory,
+            document,
+            cursor,
+            session.recent.edits_for(snapshot),
+            certainty,
+            slot,
         )
         return await chain.answer()
 
@@ -80,6 +87,7 @@ class Chain:
         memory: Memory,
         document: Document,
         cursor: int,
+        recent: tuple[RecentEdit, ...],
         certainty: float,
         slot: tuple[str, str],
     ) -> None:
@@ -100,7 +108,7 @@ class Chain:
                 loop.call_soon_threadsafe(self._note, outcome, state)
 
             return engine.next_edit(
-                document, cursor, certainty=certainty, on_clean=on_clean, cancelled=is_over
+                document, cursor, recent=recent, certainty=certainty, on_clean=on_clean, cancelled=is_over
             )
 
         self._job = asyncio.ensure_future(

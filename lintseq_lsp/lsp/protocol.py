@@ -76,7 +76,7 @@ class Protocol(LanguageServerProtocol):
             self._handle_notification(method, params)
 
     def _register_builtin_features(self) -> None:
-        """None."""
+        """Leaves out the handlers of pygls: the server has its own for every method."""
 
     def _handle_notification(self, method_name: str, params: Any) -> None:
         is_at_work = self.initialized and not self._shutdown

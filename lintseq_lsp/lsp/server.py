@@ -1,7 +1,6 @@
 """One client's connection: its life, and which handler takes which method.
 
-Until `initialize` is answered nothing heavy is imported. Deliberately absent: what the methods do,
-and how bytes come and go (start.py).
+Until `initialize` is answered nothing heavy is imported.
 """
 
 import asyncio

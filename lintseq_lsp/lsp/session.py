@@ -1,7 +1,4 @@
-"""One client's session: its documents, what is at work on them, and what came of each request.
-
-Deliberately absent: the methods of the protocol, which have a module each.
-"""
+"""One client's session: its documents, what is at work on them, and what came of each request."""
 
 import asyncio
 import contextlib
@@ -21,6 +18,7 @@ from lintseq_lsp.lsp.convert import Json, negotiated
 from lintseq_lsp.lsp.documents import Documents, Snapshot
 from lintseq_lsp.lsp.feedback import Feedback
 from lintseq_lsp.lsp.idle import Pauses
+from lintseq_lsp.lsp.recent import Recent
 from lintseq_lsp.lsp.worker import PATIENCE, NoModel, Priority, Superseded, Worker
 from lintseq_lsp.reasons import Reason
 from lintseq_lsp.settings import Settings
@@ -59,7 +57,8 @@ class Session:
         self.configuration = Configuration(
             self.client, self.worker, self.memory, self._modules, self._show_status
         )
-        self._watchers: list[Watcher] = []
+        self.recent = Recent(lambda snapshot: self.refusal(snapshot) is None)
+        self._watchers: list[Watcher] = [self.recent]
         self._is_busy = False
         self._tasks: set[asyncio.Task[Any]] = set()
 

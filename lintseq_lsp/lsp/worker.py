@@ -1,7 +1,4 @@
-"""The one thread in which the engine is loaded and runs, and the queue in front of it.
-
-Deliberately absent: what the jobs are, and the protocol.
-"""
+"""The one thread in which the engine is loaded and runs, and the queue in front of it."""
 
 import asyncio
 import itertools

@@ -1,7 +1,6 @@
 """Patches over a working tree in which they are applied already or not yet.
 
-What cannot be placed exactly is refused, never guessed. Deliberately absent: writing files, running git,
-and how patches are written (reading.py).
+What cannot be placed exactly is refused, never guessed. Deliberately absent: writing files, running git.
 """
 
 import hashlib

@@ -2,7 +2,6 @@
 
 unidiff reads the hunks. Its silences are errors here: surplus lines of a hunk, damaged hunk headers,
 combined diffs. Git's own headers are read here, since unidiff knows no renames without hunks.
-Deliberately absent: the tree that the patch is about (applying.py).
 """
 
 import codecs

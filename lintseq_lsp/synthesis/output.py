@@ -17,7 +17,7 @@ from typing import Any, Self
 from filelock import FileLock, Timeout
 
 from lintseq_lsp.errors import SettingsError
-from lintseq_lsp.synthesis.programs import Key, Outcome
+from lintseq_lsp.synthesis.programs import Key, ProgramOutcome
 
 _ANOTHER = "choose another output"
 
@@ -60,7 +60,7 @@ class Output:
             self._files = [stack.enter_context(file.open("ab")) for file in (path, failures)]
             self._opened = stack.pop_all()
 
-    def write(self, outcome: Outcome) -> None:
+    def write(self, outcome: ProgramOutcome) -> None:
         for file, records in zip(self._files, (outcome.sequences, outcome.failures), strict=True):
             file.write(_lines(records))
             file.flush()

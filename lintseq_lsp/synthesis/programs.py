@@ -1,7 +1,6 @@
 """One program in, its edit sequences out: a pure function over plain records.
 
-An engine that maps a function over a data set can take `synthesize` as it is. Deliberately absent:
-where programs come from, which linter checks them, processes and files.
+An engine that maps a function over a data set can take `synthesize` as it is.
 """
 
 from collections.abc import Iterable, Sequence
@@ -68,7 +67,7 @@ class FailureRecord(TypedDict):
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class ProgramOutcome:
     """What became of a program: a sequence or a failure for each sample."""
 
     sequences: Sequence[SequenceRecord] = ()
@@ -77,7 +76,7 @@ class Outcome:
 
 def synthesize(
     program: Program, recipe: Recipe, lint: lintseq.Lint, samples: Sequence[int] | None = None
-) -> Outcome:
+) -> ProgramOutcome:
     """The `samples` of `program` with these numbers, by default all. Line ends become `\\n`; else each
     sequence resolves to its code exactly, outer blank lines aside."""
     if samples is None:
@@ -114,7 +113,7 @@ def synthesize(
                 source_response=program.response,
             )
         )
-    return Outcome(sequences, failures)
+    return ProgramOutcome(sequences, failures)
 
 
 def _remembering(lint: lintseq.Lint) -> lintseq.Lint:
@@ -132,9 +131,9 @@ def _remembering(lint: lintseq.Lint) -> lintseq.Lint:
     return remembered
 
 
-def failed(program: Program, samples: Iterable[int], reason: str) -> Outcome:
+def failed(program: Program, samples: Iterable[int], reason: str) -> ProgramOutcome:
     """The `samples` of `program` failed, all for the same reason."""
-    return Outcome(failures=[_failure(program, sample, reason) for sample in samples])
+    return ProgramOutcome(failures=[_failure(program, sample, reason) for sample in samples])
 
 
 def _failure(program: Program, sample: int, reason: str) -> FailureRecord:

@@ -2,8 +2,8 @@
 
 Outcomes come in the programs' order. A known difference from the reference: the gate's linter reports every
 error of `compile()` as E0001, a little more than pylint itself does (a late `from __future__` import,
-`f(a=1, a=2)`, …). Deliberately absent: what is done with outcomes, and any care for linters that hang or
-die, which linters/pool.py has.
+`f(a=1, a=2)`, …). Deliberately absent: any care for linters that hang or die, which
+linters/pool.py has.
 """
 
 import queue
@@ -16,7 +16,7 @@ from pathlib import Path
 
 from lintseq_lsp.linters.base import Check, Linter, Report
 from lintseq_lsp.lintseq import Lint
-from lintseq_lsp.synthesis.programs import Key, Outcome, Program, Recipe, synthesize
+from lintseq_lsp.synthesis.programs import Key, Program, ProgramOutcome, Recipe, synthesize
 from lintseq_lsp.text import Document
 
 # Some messages, such as E1111, are for modules of a .py file only. No folder: nothing to import beside it.
@@ -29,7 +29,7 @@ def outcomes(
     recipe: Recipe,
     linters: Sequence[Linter],
     again: Mapping[Key, Sequence[int]] = {},
-) -> Generator[Outcome]:
+) -> Generator[ProgramOutcome]:
     """What becomes of each program: of its samples in `again`, else of all of them.
 
     At the end it closes the linters: when it is closed early, no check is waited for.
@@ -39,7 +39,7 @@ def outcomes(
         free.put(linter)
     stopped = threading.Event()
 
-    def work(program: Program) -> Outcome:
+    def work(program: Program) -> ProgramOutcome:
         linter = free.get()
         try:
             lint = lint_with(linter, recipe.timeout, stopped, Document(program.code).indent)
@@ -47,7 +47,7 @@ def outcomes(
         finally:
             free.put(linter)
 
-    ahead: deque[Future[Outcome]] = deque()
+    ahead: deque[Future[ProgramOutcome]] = deque()
     threads = ThreadPoolExecutor(len(linters))
     try:
         for program in programs:

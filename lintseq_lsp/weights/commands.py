@@ -1,8 +1,10 @@
 """`lintseq-lsp model …`: what the user may do with models. Only words and exit codes, no work of its own."""
 
+import json
 import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -11,6 +13,7 @@ import typer
 from lintseq_lsp.errors import LintSeqError
 from lintseq_lsp.formats.lintseq import Layout
 from lintseq_lsp.weights import gguf_header, registry
+from lintseq_lsp.weights.catalogue import in_bytes
 from lintseq_lsp.weights.gguf_header import Type
 
 app = typer.Typer(help="List, fetch, convert, verify and choose models.", no_args_is_help=True)
@@ -19,33 +22,66 @@ _Type = Annotated[Type, typer.Option("--type", help="How weights are stored.", c
 
 
 @app.command("list")
-def list_models() -> None:
-    """Show the models that are here, and those that can be pulled."""
-    from lintseq_lsp.weights.fetch import CATALOGUE
+def list_models(
+    as_json: Annotated[
+        bool, typer.Option("--json", help="One JSON list, with paths and sizes in bytes.")
+    ] = False,
+) -> None:
+    """Show the models that are here, those that other programs have fetched, and those that can be pulled."""
+    from lintseq_lsp.weights.inventory import rows
 
     with _errors_shown():
-        embedded, pulled = registry.embedded(), registry.registered()
-        used = registry.chosen() or embedded[0].name
-        for model in (*pulled, *embedded):
-            mark = "*" if model.name == used else " "
-            size = f"{model.path.stat().st_size / 2**20:,.0f} MiB" if model.path.is_file() else "missing"
-            typer.echo(f"{mark} {model.name:28} {size:>9}  context {model.context:<5} {model.description}")
-        here = {model.name for model in pulled}
-        for name, published in CATALOGUE.items():
-            if name not in here:
-                typer.echo(f"  {name:28} {'-':>9}  {published.description}: `lintseq-lsp model pull {name}`")
+        if as_json:
+            found = [asdict(row) | {"path": row.path and str(row.path)} for row in rows()]
+            typer.echo(json.dumps(found, indent=2))
+            return
+        pulled = False
+        for row in rows():
+            if row.path is None and not pulled:
+                pulled = True
+                typer.echo("\nby `lintseq-lsp model pull NAME`:")
+            size = "-" if row.size is None else in_bytes(row.size)
+            line = f"{'*' if row.used else ' '} {row.name:32} {size:>9}  {row.prompt_format or '-':14} "
+            line += f"{row.license or 'unknown':18} "
+            told = row.description if row.path is None else f"{row.where}, {row.path}"
+            typer.echo(f"{line}{told}{f'; cannot be used: {row.problem}' if row.problem else ''}")
 
 
 @app.command()
 def pull(
-    name: Annotated[str, typer.Argument(help="A name that `model list` shows.")], kind: _Type = Type.Q8_0
+    name: Annotated[
+        str, typer.Argument(help="A name that `model list` shows, or OWNER/REPOSITORY/FILE.gguf.")
+    ],
+    kind: _Type = Type.Q8_0,
+    called: Annotated[str, typer.Option("--name", help="What to call it, in place of its file's name.")] = "",
+    yes: Annotated[
+        bool, typer.Option("--yes", "-y", help="Fetch a gigabyte or more without asking.")
+    ] = False,
 ) -> None:
-    """Fetch a published checkpoint, convert, verify and register it."""
+    """Fetch a published model from the Hugging Face Hub, verify and register it; go on after an interruption.
+
+    `--type` is for checkpoints, which are converted; a GGUF file stays as it is.
+    """
     from lintseq_lsp.weights.fetch import pull as pull_model
 
+    def agree(question: str) -> bool:
+        try:
+            return yes or typer.confirm(question, err=True)
+        except typer.Abort:  # nobody is there to answer
+            typer.echo(err=True)
+            return False
+
     with _errors_shown():
-        model = pull_model(name, kind=kind, announce=lambda stage: typer.echo(f"{stage} …", err=True))
-    typer.echo(f"{model.path}\nsha256 {model.sha256}\nuse it: lintseq-lsp model use {model.name}")
+        model = pull_model(
+            name,
+            kind=kind,
+            announce=lambda stage: typer.echo(f"{stage} …", err=True),
+            agree=agree,
+            called=called,
+        )
+    typer.echo(
+        f"{model.path}\nsha256 {model.sha256}\nuse it: lintseq-lsp model use {shlex.quote(model.name)}"
+    )
 
 
 @app.command()
@@ -85,7 +121,9 @@ def verify(file: Annotated[str, typer.Argument(help="A GGUF file, or a model's n
 
 
 @app.command()
-def use(name: Annotated[str, typer.Argument(help="A model's name, or a GGUF file to register.")]) -> None:
+def use(
+    name: Annotated[str, typer.Argument(help="A name that `model list` shows, or a GGUF file to register.")],
+) -> None:
     """Choose the model that is used where no setting names one."""
     with _errors_shown():
         model = registry.choose(name)

@@ -7,6 +7,7 @@ takes a second for a large vocabulary.
 import hashlib
 import math
 import mmap
+import re
 import struct
 from dataclasses import dataclass
 from enum import Enum
@@ -50,6 +51,11 @@ _SIZES = {"context_length": 2**31 - 1, "embedding_length": 2**31 - 1, "block_cou
 
 _TURNS_ALL = {"llama", "olmo", "qwen2", "qwen3"}  # architectures with rotary positions in all of a head
 
+SPLIT = re.compile(r"-\d{5}-of-(\d{5})\.gguf$")
+"""What the names of a model's parts end with. Group 1: how many there are."""
+
+_NAMES = ("name", "basename", "finetune")
+
 CONTROL, USER_DEFINED = 3, 4  # token types (llama.h, enum llama_token_type)
 
 
@@ -71,7 +77,13 @@ class Header:
     def prompt_format(self) -> PromptFormat:
         """How the model is asked. Raises `ModelFileError` or `TokenizerError` when that is not known."""
         wanted = self.metadata.get("lintseq.prompt_format", "")
-        return detect(lambda special: self.id_of(special) is not None, str(self.path), wanted)
+        names = [self.path.stem, *(self.metadata.get(f"general.{key}", "") for key in _NAMES)]
+        return detect(
+            lambda special: self.id_of(special) is not None,
+            str(self.path),
+            wanted,
+            known_as=" ".join(str(name) for name in names if name),
+        )
 
 
 def verify(path: Path, sha256: str | None = None) -> Header:
@@ -105,6 +117,7 @@ def checksum(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+_LONGEST = 32 * 2**20  # bytes of a header; the largest vocabularies take 20
 _MEND = "it was changed or damaged; pull, convert or install it again"
 
 
@@ -148,19 +161,21 @@ def _check_attention(path: Path, architecture: str, metadata: dict[str, Any]) ->
 
 def _metadata(path: Path, data: mmap.mmap) -> dict[str, Any]:
     """All keys and values. Raises `ModelFileError` when the file ends before its last tensor does."""
-    offset = 4
+    offset, most = 4, min(len(data), _LONGEST)
 
     def scalar(code: str) -> Any:
         nonlocal offset
         (value,) = struct.unpack_from(f"<{code}", data, offset)
         offset += struct.calcsize(f"<{code}")
+        if offset > most:
+            raise struct.error("the header is too long")
         return value
 
     def text() -> str:
         nonlocal offset
         (length,) = struct.unpack_from("<Q", data, offset)
         offset += 8 + length
-        if offset > len(data):
+        if offset > most:
             raise struct.error("a text reaches past the end")
         return data[offset - length : offset].decode("utf-8", "replace")
 
@@ -171,7 +186,7 @@ def _metadata(path: Path, data: mmap.mmap) -> dict[str, Any]:
         if kind != _ARRAY:
             return scalar(_SCALARS[kind])
         of, count = scalar("I"), scalar("Q")
-        if count > len(data):
+        if count > most:
             raise struct.error("an array is longer than the file")
         if of == _STRING:
             return [text() for _ in range(count)]

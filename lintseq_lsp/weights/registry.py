@@ -20,6 +20,7 @@ from lintseq_lsp.errors import ModelFileError
 from lintseq_lsp.formats.base import PromptFormat
 from lintseq_lsp.formats.table import FORMATS
 from lintseq_lsp.settings import UNMEASURED, Certainty
+from lintseq_lsp.weights import elsewhere
 from lintseq_lsp.weights.gguf_header import checksum, verify
 
 _log = logging.getLogger(__name__)
@@ -29,7 +30,8 @@ _log = logging.getLogger(__name__)
 class ModelFile:
     """A GGUF file and how to use it. `context` is in tokens; `sha256` is None for a bare path.
 
-    `certainty` was measured for the model that ships.
+    `certainty` was measured for the model that ships. `stamp` is the size and time that the file had when it
+    had that checksum; it is empty where those are not recorded.
     """
 
     name: str
@@ -40,13 +42,15 @@ class ModelFile:
     license: str = ""
     description: str = ""
     certainty: Certainty = UNMEASURED
+    stamp: str = ""
 
 
 def resolve_model(setting: str | None, folder: Path | None = None) -> ModelFile:
     """The verified model of a setting (a name or a path), else the chosen one, else the embedded one.
 
     A relative path begins at `folder`, else at the current one. A registry that cannot be read counts as
-    empty, with a warning. Raises `ModelFileError` or `TokenizerError`, with what mends it.
+    empty, with a warning. A file that has its recorded size and time is not read for its checksum: large
+    ones take seconds. Raises `ModelFileError` or `TokenizerError`, with what mends it.
     """
     try:
         name, others = setting or chosen(), registered()
@@ -64,7 +68,7 @@ def resolve_model(setting: str | None, folder: Path | None = None) -> ModelFile:
         if shipped is None:
             return _described(path)
         model = shipped
-    verify(model.path, model.sha256)
+    verify(model.path, None if model.stamp and model.stamp == _stamp(model.path) else model.sha256)
     return model
 
 
@@ -105,10 +109,26 @@ def chosen() -> str | None:
     return name if isinstance(name, str) else None
 
 
-def register(path: Path, *, name: str, license: str = "", description: str = "") -> ModelFile:  # noqa: A002
-    """Verifies the file and records it with its checksum, in place of an earlier one of that name."""
+def register(
+    path: Path,
+    *,
+    name: str,
+    license: str = "",  # noqa: A002
+    description: str = "",
+    sha256: str | None = None,
+) -> ModelFile:
+    """Verifies the file and records it with its checksum, in place of an earlier one of that name.
+
+    `sha256` is the checksum where the caller has just computed it.
+    """
+    stamp = _stamp(path)
     model = replace(
-        _described(path.resolve()), name=name, sha256=checksum(path), license=license, description=description
+        _described(path.absolute()),
+        name=name,
+        sha256=sha256 or checksum(path),
+        license=license,
+        description=description,
+        stamp=stamp,
     )
     with changing() as data:
         others = [entry for entry in data.get("models", []) if _named(entry) != name]
@@ -117,17 +137,24 @@ def register(path: Path, *, name: str, license: str = "", description: str = "")
 
 
 def choose(name: str) -> ModelFile:
-    """Records the model that is used where no setting names one: a name, or a file, which is registered."""
-    if (model := find(name)) is None:
-        path = file_at(name).resolve()
-        if (other := find(path.stem)) is not None and other.path.resolve() != path:
+    """Records the model that is used where no setting names one.
+
+    A name, also that of another program's file (`elsewhere`), or a file: these are registered where they are.
+    """
+    if (model := find(name)) is not None:
+        verify(model.path, model.sha256)
+    elif (other_program := elsewhere.find(name)) is not None:
+        model = register(
+            other_program.path, name=name, description=f"used where {other_program.program} has it"
+        )
+    else:
+        path = file_at(name).absolute()
+        if (other := find(path.stem)) is not None and other.path.resolve() != path.resolve():
             raise ModelFileError(
                 f"{path.stem!r} is the name of {other.path} already: give {path} another name, "
                 "or leave it unregistered and set lintseq.model to its path"
             )
         model = register(path, name=path.stem)
-    else:
-        verify(model.path, model.sha256)
     with changing() as data:
         data["chosen"] = model.name
     return model
@@ -152,7 +179,9 @@ def changing() -> Iterator[dict[str, Any]]:
 
 
 def file_at(name: str, folder: Path | None = None) -> Path:
-    """The path of a file that is there. Raises `ModelFileError` for any other text."""
+    """The path of a file, or of another program's by its name (`elsewhere`). Raises `ModelFileError`."""
+    if (found := elsewhere.find(name)) is not None:
+        return found.path
     try:
         path = (folder or Path()) / Path(name).expanduser()
         path.stat()
@@ -169,6 +198,15 @@ def _described(path: Path) -> ModelFile:
     return ModelFile(path.stem, path, None, header.context, header.prompt_format())
 
 
+def _stamp(path: Path) -> str:
+    """What changes when a file does; empty when there is none."""
+    try:
+        status = path.stat()
+    except OSError:
+        return ""
+    return f"{status.st_size} {status.st_mtime_ns}"
+
+
 def _registry() -> Path:
     return data_folder() / "registry.json"
 
@@ -176,7 +214,7 @@ def _registry() -> Path:
 def _entry(model: ModelFile) -> dict[str, Any]:
     entry = asdict(model)
     path = entry.pop("path")
-    entry["file"] = path.name if path.parent == data_folder().resolve() else str(path)
+    entry["file"] = path.name if path.parent == data_folder().absolute() else str(path)
     entry["size"] = path.stat().st_size
     entry["prompt_format"] = model.prompt_format.name
     return entry
@@ -200,6 +238,7 @@ def _models(data: dict[str, Any], folder: Path) -> list[ModelFile]:
                     license=entry["license"],
                     description=entry["description"],
                     certainty=Certainty(**entry.get("certainty", {})),
+                    stamp=entry.get("stamp", ""),
                 )
             )
         except (KeyError, TypeError, ValueError) as error:

@@ -131,7 +131,9 @@ def test_pull_of_a_checkpoint_like_the_papers(places: Path, monkeypatch: pytest.
     state = {name: torch.tensor(matrix).bfloat16() for name, matrix in weights(PAPER_150M).items()}
     torch.save(state, folder / "pytorch_model.bin")
     with serving(folder, monkeypatch):
-        model = fetch.pull("tinycodelm-150m-lintseq", kind=Type.F32, announce=lambda _: None)
+        model = fetch.pull(
+            "tinycodelm-150m-lintseq", kind=Type.F32, announce=lambda _: None, agree=lambda _: True
+        )
     assert verify(model.path, model.sha256).id_of(DIFF) == 50281
     reference = OlmoForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
     tokens = [*np.random.default_rng(3).integers(0, 50280, 20).tolist(), 50281]

@@ -13,11 +13,21 @@ from astroid.exceptions import AstroidError, AstroidSyntaxError
 from astroid.interpreter._import import spec
 
 from lintseq_lsp.encoding import encode
-from lintseq_lsp.linters.base import Check, Dependencies, Finding, Report, Stamp, Surroundings, Texts, Tier
+from lintseq_lsp.linters.base import (
+    Check,
+    Dependencies,
+    Doubted,
+    Finding,
+    Report,
+    Stamp,
+    Surroundings,
+    Texts,
+    Tier,
+)
 from lintseq_lsp.linters.environment import MOST_NAMES, Version
 from lintseq_lsp.linters.files import names_in
 from lintseq_lsp.linters.protocol import Setup, stamp
-from lintseq_lsp.linters.requires import FILES, has_packages, project_python, script_python
+from lintseq_lsp.linters.requires import FILES, package_lines, project_python, script_python
 from lintseq_lsp.linters.syntax import check_syntax, parse, syntax_finding, why_newer
 from lintseq_lsp.linters.worker.doubts import Doubts
 from lintseq_lsp.linters.worker.freshness import Modules
@@ -61,7 +71,7 @@ class Child(Base):
 """
 
 
-class Session:
+class WarmPylint:
     """One PyLinter per tier, reused for all checks."""
 
     def __init__(self, setup: Setup, standard: Sequence[str], own: Sequence[str], library: Library) -> None:
@@ -154,13 +164,13 @@ class Session:
             self._modules.track(name)
             depends = self._modules.read_since(searched)
             self._modules.forget(name)
-        if one_pass.is_off:
+        if one_pass.is_off and not findings:
             return check_syntax(text, path)
         unknown = one_pass.unknown
-        if self._setup.origin == "script" and has_packages(text):
+        if self._setup.origin == "script" and (lines := package_lines(text)):
             own = [finding for finding in findings if _misses_a_package(finding, folders)]
             findings = tuple(finding for finding in findings if finding not in own)
-            unknown = (*unknown, *(f"{finding.message}: {_OWN_PACKAGES}" for finding in own))
+            unknown = (*unknown, *(Doubted(finding, _OWN_PACKAGES, [lines]) for finding in own))
         return Report((*findings, *broken), tier, dependencies=depends, unknown=unknown)
 
     def _required_python(self, text: str, projects: Sequence[str]) -> Version | None:

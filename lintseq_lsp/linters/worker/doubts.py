@@ -1,16 +1,17 @@
 """Which of pylint's findings are not known to be true: what they rest on cannot be known here.
 
-Each doubt is a reason for people. Deliberately absent: how pylint comes to a finding.
+Each doubt is a reason for people.
 """
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from astroid import bases, nodes
 from astroid.exceptions import AstroidError
 
 from lintseq_lsp.linters.worker import unseen
-from lintseq_lsp.linters.worker.guards import is_off
+from lintseq_lsp.linters.worker.guards import guards_of
 from lintseq_lsp.linters.worker.library import Library
 from lintseq_lsp.linters.worker.reading import MANAGER
 
@@ -46,86 +47,114 @@ _DYNAMIC = "names may be made while it runs"
 _GUARDED = "that does not run on this machine and Python"
 
 
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """Why a finding is not known to be true. Each of `causes` is code that is a reason by itself."""
+
+    reason: str
+    causes: Sequence[Sequence[nodes.NodeNG]] = ()
+
+    def lines(self, module: nodes.Module) -> tuple[tuple[int, ...], ...]:
+        """Those of the module's own text that each cause is made of; nothing where one lies elsewhere."""
+        if any(code.root() is not module for cause in self.causes for code in cause):
+            return ()
+        return tuple(
+            tuple(sorted({line for code in cause for line in _lines(code)})) for cause in self.causes
+        )
+
+
 class Doubts:
     """Those about the findings of checks with one environment."""
 
     def __init__(self, library: Library) -> None:
         self._library = library
 
-    def about(self, symbol: str, node: nodes.NodeNG, args: Any) -> str | None:
+    def about(self, symbol: str, node: nodes.NodeNG, args: Any) -> Doubt | None:
         """Why the finding is not known to be true; None when it is."""
         try:
-            return self._about(symbol, node, args)
+            doubt = self._of_what_it_is_about(symbol, node, args)
+            if symbol not in (_MEMBERS, *_IMPORTED) or (doubt and not doubt.lines(node.root())):
+                return doubt
+            guards = guards_of(node, self._library.python)
+            return Doubt(_GUARDED, [*guards, *(doubt.causes if doubt else ())]) if guards else doubt
         except (AstroidError, RecursionError):
             return None
 
-    def _about(self, symbol: str, node: nodes.NodeNG, args: Any) -> str | None:
-        if symbol in (_MEMBERS, *_IMPORTED) and is_off(node, self._library.python):
-            return _GUARDED
+    def _of_what_it_is_about(self, symbol: str, node: nodes.NodeNG, args: Any) -> Doubt | None:
         if symbol == _OF_COMPILED:
-            return _DYNAMIC
+            return Doubt(_DYNAMIC)
         if symbol == _MEMBERS:
             return self._of_values(unseen.infer(node.expr), node.attrname)
         if symbol == "no-name-in-module":
             name, origin = args
-            if isinstance(node, nodes.Import) and unseen.registers_modules(origin):
-                return _DYNAMIC
+            if isinstance(node, nodes.Import) and (causes := unseen.registers_modules(origin)):
+                return _dynamic(causes)
             return self._of_module(MANAGER.astroid_cache.get(origin), name)
         if symbol == "import-error":
             return self._of_import(str(args).strip("'\""))
         if symbol in _UNDEFINED:
             name = args[0] if isinstance(args, tuple) else args
             if self._library.is_newer_builtin(name):
-                return self._library.unread
-            return _DYNAMIC if unseen.star_is_open(node.root(), name) else None
+                return self._unread
+            return _dynamic(unseen.open_stars(node.root(), name))
         if symbol in _ARGUMENTS:
             return self._of_call(unseen.infer(node.func)) if isinstance(node, nodes.Call) else None
         return self._of_values(
             [value for each in _parts(node) for value in unseen.infer(each)], _ABILITIES[symbol]
         )
 
-    def _of_module(self, module: nodes.Module | None, name: str) -> str | None:
-        if module is None or unseen.may_have(module, name):
-            return _DYNAMIC
-        parts = (module, *unseen.stars(module))
-        return self._library.unread if any(map(self._library.is_unread, parts)) else None
+    @property
+    def _unread(self) -> Doubt:
+        return Doubt(self._library.unread)
 
-    def _of_import(self, name: str) -> str | None:
+    def _of_module(self, module: nodes.Module | None, name: str) -> Doubt | None:
+        if module is None:
+            return Doubt(_DYNAMIC)
+        if causes := unseen.may_have(module, name):
+            return _dynamic(causes)
+        parts = (module, *unseen.stars(module))
+        return self._unread if any(map(self._library.is_unread, parts)) else None
+
+    def _of_import(self, name: str) -> Doubt | None:
         if self._library.is_unknown(name):
-            return self._library.unread
+            return self._unread
         parts = name.split(".")
         parents = (".".join(parts[:count]) for count in range(1, len(parts)))
-        return _DYNAMIC if any(unseen.registers_modules(parent) for parent in parents) else None
+        return _dynamic([code for parent in parents for code in unseen.registers_modules(parent)])
 
-    def _of_values(self, values: Iterable[Any], name: str) -> str | None:
+    def _of_values(self, values: Iterable[Any], name: str) -> Doubt | None:
         for value in values:
             if isinstance(value, nodes.Module):
                 if (doubt := self._of_module(value, name)) is not None:
                     return doubt
-            elif unseen.may_have(value, name):
-                return _DYNAMIC
-            elif (cls := _class_of(value)) is not None and self._library.is_unread_member(
-                [cls, *unseen.ancestors(cls)], name
-            ):
-                return self._library.unread
+            elif causes := unseen.may_have(value, name):
+                return _dynamic(causes)
+            elif (cls := unseen.class_of(value)) is not None:
+                if unseen.is_of_the_library(cls, name):
+                    return Doubt(_DYNAMIC)
+                if self._library.is_unread_member([cls, *unseen.ancestors(cls)], name):
+                    return self._unread
         return None
 
-    def _of_call(self, called: Sequence[Any]) -> str | None:
+    def _of_call(self, called: Sequence[Any]) -> Doubt | None:
         for value in called:
             code = value._proxied if isinstance(value, bases.Proxy) else value
             while isinstance(code, bases.Proxy):
                 code = code._proxied
-            if isinstance(code, nodes.ClassDef) and unseen.may_have(code, "__init__"):
-                return _DYNAMIC
+            if isinstance(code, nodes.ClassDef) and (causes := unseen.may_have(code, "__init__")):
+                return _dynamic(causes)
             if isinstance(code, nodes.NodeNG) and self._library.is_unread(code.root()):
-                return self._library.unread
+                return self._unread
         return None
 
 
-def _class_of(value: Any) -> nodes.ClassDef | None:
-    if isinstance(value, bases.Instance):
-        value = value._proxied
-    return value if isinstance(value, nodes.ClassDef) else None
+def _dynamic(causes: Sequence[nodes.NodeNG]) -> Doubt | None:
+    return Doubt(_DYNAMIC, [[code] for code in causes]) if causes else None
+
+
+def _lines(code: nodes.NodeNG) -> range:
+    """Of a statement with a block, those of its header."""
+    return range(code.fromlineno, getattr(code, "blockstart_tolineno", code.tolineno) + 1)
 
 
 def _parts(node: nodes.NodeNG) -> list[nodes.NodeNG]:

@@ -4,7 +4,6 @@ Values as type checkers know them: `sys.platform`, `os.name`, `platform.system()
 what is made of them by comparison, `not`, `and` and `or`, also by way of a name.
 """
 
-import math
 import operator
 import os
 import platform
@@ -28,6 +27,7 @@ _COMPARE: dict[str, Callable[[Any, Any], bool]] = {
     "not in": lambda value, values: value not in values,
 }
 _FIELDS = ("major", "minor", "micro")
+_MOST_NAMES = 20  # that are followed from a test
 _ENDS = (nodes.Return, nodes.Raise, nodes.Continue, nodes.Break)
 
 
@@ -43,23 +43,27 @@ class UnclearError(Exception):
         self.machine = machine
 
 
-def is_off(node: nodes.NodeNG, python: Version) -> bool:
-    """Whether `node` is behind a guard that is false here, or cannot be said to be true."""
+def guards_of(node: nodes.NodeNG, python: Version) -> list[list[nodes.NodeNG]]:
+    """Those that `node` is behind which are false here, or cannot be said to be true: the code of each."""
+    found = []
     child, parent = node, node.parent
     while parent is not None:
         if isinstance(parent, nodes.If | nodes.IfExp | nodes.While):
             if child is not parent.test:
                 is_body = child in parent.body if isinstance(parent.body, list) else child is parent.body
                 if _truth(parent.test, python) in (not is_body, None):
-                    return True
+                    found.append(_with_names(parent.test))
         elif isinstance(parent, nodes.BoolOp):
             before = parent.values[: parent.values.index(child)]
-            if any(_truth(value, python) in (parent.op == "or", None) for value in before):
-                return True
-        if child.is_statement and _has_ended(child, python):
-            return True
+            off = (value for value in before if _truth(value, python) in (parent.op == "or", None))
+            found += map(_with_names, off)
+        if child.is_statement:
+            field, _ = parent.locate_child(child)
+            end = _end_of(parent, field, python)
+            if end and child.fromlineno > end[0].tolineno:
+                found.append([*_with_names(end[0].test), *end[1:]])
         child, parent = parent, parent.parent
-    return False
+    return found
 
 
 def forget() -> None:
@@ -67,29 +71,32 @@ def forget() -> None:
     _end_of.cache_clear()
 
 
-def _has_ended(statement: nodes.NodeNG, python: Version) -> bool:
-    """Whether a guard in front of the statement, in the same block, has left it."""
-    field, _ = statement.parent.locate_child(statement)
-    return bool(statement.fromlineno > _end_of(statement.parent, field, python))
+def _with_names(test: nodes.NodeNG) -> list[nodes.NodeNG]:
+    """A test, and what gives their values to the names in it."""
+    found = [test]
+    for part in found:  # which grows
+        for name in part.nodes_of_class(nodes.Name):
+            _, places = name.lookup(name.name)
+            given = places[0].parent if len(places) == 1 else None
+            if isinstance(given, nodes.Assign) and given not in found and len(found) < _MOST_NAMES:
+                found.append(given)
+    return found
 
 
 @lru_cache(maxsize=4096)
-def _end_of(parent: nodes.NodeNG, field: str, python: Version) -> float:
-    """The line of a block behind which nothing runs; there may be none."""
+def _end_of(parent: nodes.NodeNG, field: str, python: Version) -> tuple[nodes.NodeNG, ...]:
+    """The statement of a block behind which nothing runs, and what in it leaves; there may be none."""
     block = getattr(parent, field)
     for each in block if isinstance(block, list) else ():
-        if isinstance(each, nodes.Assert):
-            ends = _truth(each.test, python) in (False, None)
-        elif isinstance(each, nodes.If) and (_leaves(each.body) or _leaves(each.orelse)):
+        if isinstance(each, nodes.Assert) and _truth(each.test, python) in (False, None):
+            return (each,)
+        if isinstance(each, nodes.If) and (_leaves(each.body) or _leaves(each.orelse)):
             truth = _truth(each.test, python)
-            ends = (_leaves(each.body) and truth in (True, None)) or (
-                _leaves(each.orelse) and truth in (False, None)
-            )
-        else:
-            continue
-        if ends:
-            return float(each.tolineno)
-    return math.inf
+            if _leaves(each.body) and truth in (True, None):
+                return each, each.body[-1]
+            if _leaves(each.orelse) and truth in (False, None):
+                return each, each.orelse[-1]
+    return ()
 
 
 def _leaves(block: Sequence[nodes.NodeNG]) -> bool:

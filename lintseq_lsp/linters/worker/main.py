@@ -2,7 +2,7 @@
 
 Nothing of the user's is executed here, and nothing because the user's text names it: astroid finds
 modules and reads them as text (reading.py), and the process imports nothing after its start; only a
-trusted workspace's pylint configuration may import more. Deliberately absent: policy, and time limits.
+trusted workspace's pylint configuration may import more.
 """
 
 import ctypes
@@ -23,7 +23,7 @@ from lintseq_lsp.linters.environment import Environment, Search, read_environmen
 from lintseq_lsp.linters.files import Opener
 from lintseq_lsp.linters.imports import Imports
 from lintseq_lsp.linters.protocol import Setup, read_message, stamp, write_message
-from lintseq_lsp.linters.worker.checks import Session
+from lintseq_lsp.linters.worker.checks import WarmPylint
 from lintseq_lsp.linters.worker.library import Library
 from lintseq_lsp.linters.worker.reading import MOST_SOURCE, confine, look_through_sources
 
@@ -73,8 +73,8 @@ def main(standard: Sequence[str], own: Sequence[str]) -> None:
     opener = Opener(MOST_SOURCE)
     confine(opener)
     look_through_sources(library)
-    session = Session(setup, standard, own, library)
-    failure = session.warm()
+    pylint = WarmPylint(setup, standard, own, library)
+    failure = pylint.warm()
     if not trusted:
         imports.close()
     told = [*(environment.warnings if environment else ()), *opener.take_refused()]
@@ -85,7 +85,7 @@ def main(standard: Sequence[str], own: Sequence[str]) -> None:
         try:
             asked = checks.get(block=not ahead)
         except queue.Empty:
-            session.preload(ahead.pop())
+            pylint.preload(ahead.pop())
             if not ahead:
                 gc.collect()
                 gc.freeze()  # else every full collection walks the standard library's trees
@@ -96,13 +96,13 @@ def main(standard: Sequence[str], own: Sequence[str]) -> None:
                 write_message(answers, {"outdated": True})  # the pool starts another worker
                 continue
             environment = found
-            session.forget_packages()
-        session.learn(asked["modules"], asked["dropped"])
+            pylint.forget_packages()
+        pylint.learn(asked["modules"], asked["dropped"])
         around = asked["around"] and Surroundings(*map(tuple, asked["around"]))
         check = Check(
             asked["text"], asked["path"], Tier(asked["tier"]), indent=asked["indent"], around=around
         )
-        report = session.check(check)
+        report = pylint.check(check)
         write_message(answers, {**_answer(report), "warnings": opener.take_refused()})
 
 
@@ -113,7 +113,7 @@ def _answer(report: Report) -> dict[str, Any]:
         "tier": report.tier,
         "parsed": report.parsed,
         "failure": report.failure,
-        "unknown": report.unknown,
+        "unknown": [dataclasses.asdict(each) for each in report.unknown],
         "newer": report.newer,
         "files": report.dependencies.files,
         "read": list(report.dependencies.texts),

@@ -13,13 +13,14 @@ from pylint.checkers.format import FormatChecker
 from pylint.config.config_initialization import _config_initialization
 from pylint.config.find_default_config_files import find_default_config_files
 from pylint.lint import PyLinter
+from pylint.message import Message
 from pylint.reporters import CollectingReporter
 from pylint.utils import ASTWalker, FileState, LinterStats
 
 from lintseq_lsp.errors import LinterError
-from lintseq_lsp.linters.base import Finding, Tier
+from lintseq_lsp.linters.base import Doubted, Finding, Tier
 from lintseq_lsp.linters.protocol import Setup
-from lintseq_lsp.linters.worker.doubts import DOUBTED, Doubts
+from lintseq_lsp.linters.worker.doubts import DOUBTED, Doubt, Doubts
 
 EXTRA_MESSAGES = frozenset({"W0311", "W0231"})
 NAMES_MESSAGES = frozenset({"E0001", "E0601", "E0602", "E0603", "E0606"})
@@ -55,13 +56,17 @@ class Pass:
             self._walker.add_checker(checker)
 
     @property
-    def unknown(self) -> tuple[str, ...]:
+    def unknown(self) -> tuple[Doubted, ...]:
         """What the last run would have found, if that were known to be true, with the reasons."""
-        return tuple(dict.fromkeys(self._linter.withheld))
+        return tuple(
+            Doubted(_finding(message), doubt.reason, doubt.lines(module))
+            for message, doubt, module in self._linter.doubted
+            if message.msg_id in self._messages
+        )
 
     @property
     def is_off(self) -> bool:
-        """Whether the last text, or the configuration, had nothing looked at by pylint."""
+        """Whether pylint looked at nothing of the last text, if it found nothing there."""
         if self._linter._ignore_file:
             return True
         enabled = self._linter.is_message_enabled
@@ -75,7 +80,7 @@ class Pass:
         """The findings; what is in `unknown` is none of them."""
         linter = self._linter
         linter.reporter.messages = []
-        linter.withheld = []
+        linter.doubted = []
         self._ends = [node.fromlineno for node in (*module.body[:1], *module.body[-1:])] or [1]
         linter.stats = LinterStats()
         linter._by_id_managed_msgs.clear()
@@ -96,9 +101,7 @@ class Pass:
         for checker in reversed(self._checkers):
             checker.close()
         found = tuple(
-            Finding(message.symbol, message.msg_id, message.msg, max(message.line, 1), max(message.column, 0))
-            for message in linter.reporter.messages
-            if message.msg_id in self._messages
+            map(_finding, (each for each in linter.reporter.messages if each.msg_id in self._messages))
         )
         linter.reporter.messages = []
         return found
@@ -109,7 +112,7 @@ class _Linter(PyLinter):
 
     wanted: frozenset[str] = frozenset()
     doubts: Doubts | None = None
-    withheld: Sequence[str] = ()
+    doubted: Sequence[tuple[Message, Doubt, nodes.Module]] = ()
 
     def add_message(
         self,
@@ -121,14 +124,17 @@ class _Linter(PyLinter):
         **options: Any,
     ) -> None:
         """Keeps back what is not known to be true, with the reason."""
+        doubt = None
         if self.doubts is not None and msgid in DOUBTED and node is not None:
             doubt = self.doubts.about(msgid, node, args)
-            if doubt is not None:
-                msgid = "no-member" if msgid == "c-extension-no-member" else msgid  # without its advice
-                message = self.msgs_store.get_message_definitions(msgid)[0].msg
-                self.withheld = [*self.withheld, f"{message % args if args else message}: {doubt}"]
-                return
+        if doubt is not None and msgid == "c-extension-no-member":
+            msgid = "no-member"  # without its advice
+        count = len(self.reporter.messages)
         super().add_message(msgid, line, node, args, *rest, **options)
+        if doubt is not None and node is not None:
+            messages = self.reporter.messages
+            self.doubted = [*self.doubted, *((message, doubt, node.root()) for message in messages[count:])]
+            del messages[count:]
 
     def process_tokens(self, tokens: list[tokenize.TokenInfo]) -> None:
         super().process_tokens([_pragma_alone(token) for token in tokens])
@@ -195,6 +201,10 @@ class _Indentation(FormatChecker):
 
     def check_indent_level(self, string: str, expected: int, line_num: int) -> None:
         super().check_indent_level(string[: self._DEEPEST], expected, line_num)
+
+
+def _finding(message: Message) -> Finding:
+    return Finding(message.symbol, message.msg_id, message.msg, max(message.line, 1), max(message.column, 0))
 
 
 def forget_builtins(names: Iterable[str]) -> None:

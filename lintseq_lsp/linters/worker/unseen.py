@@ -2,12 +2,13 @@
 
 Extension modules, module `__getattr__`, `globals()` that is written to, `setattr` in metaclasses and
 decorators, star imports of such modules. That something is missing there is not known to be true.
-Recognised in astroid's trees; nothing is run. Deliberately absent: which findings that concerns.
+Recognised in astroid's trees; nothing is run. Each answer is the code that is the reason, which may be in
+the text that is checked.
 """
 
 import contextlib
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -30,22 +31,23 @@ _READING = (
     nodes.Return,
     nodes.Dict,
 )
+_MODULES = "sys.modules"
 _STARS = 20  # star imports that are followed
 
 
 @dataclass(slots=True)
 class Names:
-    """What something may have beside what is written there: some names, or any."""
+    """What something may have beside what is written there: names, None for any, and what makes them."""
 
-    any: bool = False
-    names: set[str] = field(default_factory=set)
+    made: list[tuple[str | None, nodes.NodeNG]] = field(default_factory=list)
 
-    def __contains__(self, name: str) -> bool:
-        return self.any or name in self.names
+    def by(self, name: str | None = None) -> list[nodes.NodeNG]:
+        """The code that makes the name, or any name."""
+        return [code for each, code in self.made if each is None or each == name]
 
-    def add(self, other: "Names") -> None:
-        self.any |= other.any
-        self.names |= other.names
+    def add(self, code: nodes.NodeNG, name: str | None = None, *, when: bool = True) -> None:
+        if when:
+            self.made.append((name, code))
 
 
 def infer(node: nodes.NodeNG) -> list[Any]:
@@ -62,18 +64,20 @@ def forget() -> None:
         cache.cache_clear()
 
 
-def may_have(value: Any, name: str) -> bool:
-    """Whether a value of astroid's may have a member that its tree does not show."""
+def may_have(value: Any, name: str) -> Sequence[nodes.NodeNG]:
+    """The code by which a value of astroid's may have a member that its tree does not show."""
     if isinstance(value, nodes.Module):
         return _module_may_have(value, name)
+    cls = class_of(value)
+    return [code for each in (cls, *ancestors(cls)) for code in _in_class(each).by(name)] if cls else ()
+
+
+def class_of(value: Any) -> nodes.ClassDef | None:
     if isinstance(value, objects.Super):
         value = value.type
     if isinstance(value, bases.Instance):
         value = value._proxied
-    if isinstance(value, nodes.ClassDef):
-        classes = (value, *ancestors(value))
-        return _is_of_the_library(classes, name) or any(name in _in_class(each) for each in classes)
-    return False
+    return value if isinstance(value, nodes.ClassDef) else None
 
 
 def ancestors(cls: nodes.ClassDef) -> list[nodes.ClassDef]:
@@ -83,46 +87,54 @@ def ancestors(cls: nodes.ClassDef) -> list[nodes.ClassDef]:
         return []
 
 
-def _is_of_the_library(classes: Iterable[nodes.ClassDef], name: str) -> bool:
+def is_of_the_library(cls: nodes.ClassDef, name: str) -> bool:
     """Whether it is what the standard library gives to enumerations and data classes while it makes them."""
+    classes = (cls, *ancestors(cls))
     if name.startswith("__dataclass_"):
         return any(each.is_dataclass for each in classes)
     is_special = name.startswith("_") and name.endswith("_") and not name.startswith("__")
     return is_special and any(each.qname() == "enum.Enum" for each in classes)
 
 
-def _module_may_have(module: nodes.Module, name: str) -> bool:
+def _module_may_have(module: nodes.Module, name: str) -> Sequence[nodes.NodeNG]:
     if getattr(module, OPAQUE, False):
-        return True
+        return [module]
     if _is_trusted(module):
-        return False
-    stub = str(module.file or "").endswith(".pyi")
-    return (stub and name.startswith("__")) or _in_module(module).any or star_is_open(module)
+        return ()
+    if str(module.file or "").endswith(".pyi") and name.startswith("__"):
+        return [module]
+    return [*_in_module(module).by(), *open_stars(module)]
 
 
-def star_is_open(module: nodes.Module, name: str | None = None) -> bool:
-    """Whether star imports may bring in any name, or such a `name` that astroid leaves out."""
-    todo, done = [module], set[nodes.Module]()
+def open_stars(module: nodes.Module, name: str | None = None) -> list[nodes.NodeNG]:
+    """The star imports that may bring in any name, or such a `name` that astroid leaves out."""
+    return [star for star in _star_imports(module) if _is_open(star, name)]
+
+
+def _is_open(star: nodes.ImportFrom, name: str | None) -> bool:
+    todo, done = [*_origin(star)], set[nodes.Module]()
     while todo and len(done) < _STARS:
-        for origin in stars(todo.pop()):
-            if origin in done:
-                continue
-            if _is_trusted(origin) or _says_all(origin):
-                continue
-            if getattr(origin, OPAQUE, False) or _in_module(origin).any:
-                return True
-            if name is not None and name in origin.locals and "__all__" in origin.locals:
-                return True  # `__all__` is made of several parts
-            done.add(origin)
-            todo.append(origin)
+        origin = todo.pop()
+        if origin in done or _is_trusted(origin) or _says_all(origin):
+            continue
+        if getattr(origin, OPAQUE, False) or _in_module(origin).by():
+            return True
+        if name is not None and name in origin.locals and "__all__" in origin.locals:
+            return True  # `__all__` is made of several parts
+        done.add(origin)
+        todo += stars(origin)
     return False
 
 
 def stars(module: nodes.Module) -> Iterator[nodes.Module]:
     """The modules that are imported with a star."""
     for node in _star_imports(module):
-        with contextlib.suppress(AstroidError, RecursionError):
-            yield node.do_import_module()
+        yield from _origin(node)
+
+
+def _origin(star: nodes.ImportFrom) -> Iterator[nodes.Module]:
+    with contextlib.suppress(AstroidError, RecursionError):
+        yield star.do_import_module()
 
 
 @lru_cache(maxsize=256)
@@ -143,34 +155,36 @@ def _star_imports(module: nodes.Module) -> list[nodes.ImportFrom]:
     return [node for node in module.nodes_of_class(nodes.ImportFrom) if node.names[0][0] == "*"]
 
 
-def registers_modules(name: str) -> bool:
-    """Whether a package may have modules that lie nowhere: of its own making, or compiled into it."""
+def registers_modules(name: str) -> Sequence[nodes.NodeNG]:
+    """The code by which a package may have modules that lie nowhere: it makes them, or is compiled."""
     try:
         module = MANAGER.ast_from_module_name(name)
     except (AstroidError, RecursionError):
-        return False
-    if _is_trusted(module):
-        return False
-    return getattr(module, OPAQUE, False) or "sys.modules" in _in_module(module).names
+        return ()
+    if getattr(module, OPAQUE, False):
+        return [module]
+    return [] if _is_trusted(module) else [code for made, code in _in_module(module).made if made == _MODULES]
 
 
 @lru_cache(maxsize=256)
 def _in_module(module: nodes.Module) -> Names:
-    found = Names(any="__getattr__" in module.locals)
+    found = Names()
+    for code in module.locals.get("__getattr__", ()):
+        found.add(code)
     for node in module.nodes_of_class((nodes.Call, nodes.Subscript, nodes.AssignName)):
         if isinstance(node, nodes.AssignName):
-            if node.name == "__path__":
-                found.names.add("sys.modules")
+            found.add(node, _MODULES, when=node.name == "__path__")
         elif isinstance(node, nodes.Subscript):
-            if node.value.as_string() == "sys.modules":
-                found.any |= node.slice.as_string() == "__name__"
-                found.names.add("sys.modules")
+            if node.value.as_string() == _MODULES:
+                found.add(node, when=node.slice.as_string() == "__name__")
+                found.add(node, _MODULES)
         elif _called(node) == "globals":
-            found.any |= _is_written(node)
+            found.add(node, when=_is_written(node))
         elif _called(node) in ("locals", "vars", "exec"):
-            found.any |= node.frame() is module and (_called(node) == "exec" or _is_written(node))
+            is_made = _called(node) == "exec" or _is_written(node)
+            found.add(node, when=node.frame() is module and is_made)
         elif _called(node) in ("initpkg", "apipkg.initpkg"):
-            found.any = True
+            found.add(node)
     return found
 
 
@@ -181,10 +195,10 @@ def _in_class(cls: nodes.ClassDef) -> Names:
     root = cls.root()
     if _is_trusted(root):
         return found
-    found.add(_in_its_own(cls))
-    found.add(_by_setattr(root).get(cls, Names()))
+    found.made += _in_its_own(cls).made
+    found.made += _by_setattr(root).get(cls, Names()).made
     for each in cls.decorators.nodes if cls.decorators else ():
-        found.add(_by_decorator(each))
+        found.made += _by_decorator(each).made
     try:
         metaclass = cls.metaclass()
     except (AstroidError, RecursionError):
@@ -192,22 +206,21 @@ def _in_class(cls: nodes.ClassDef) -> Names:
     if isinstance(metaclass, nodes.ClassDef):
         for part in (metaclass, *ancestors(metaclass)):
             if not _is_trusted(part.root()):
-                found.add(_given_by(part))
+                found.made += _given_by(part).made
     elif metaclass is not None:
-        found.any = True
+        found.add(cls)
     return found
 
 
 def _by_decorator(node: nodes.NodeNG) -> Names:
     """What a class may get from its decorator: anything, when that is not known."""
     inferred = infer(node.func if isinstance(node, nodes.Call) else node)
-    if not inferred or any(isinstance(each, UninferableBase) for each in inferred):
-        return Names(any=True)
     found = Names()
+    found.add(node, when=not inferred or any(isinstance(each, UninferableBase) for each in inferred))
     for each in inferred:
         code = each._proxied if isinstance(each, bases.Proxy) else each
         if isinstance(code, nodes.FunctionDef | nodes.ClassDef) and not _is_trusted(code.root()):
-            found.add(_given_by(code))
+            found.made += _given_by(code).made
     return found
 
 
@@ -223,46 +236,45 @@ def _in_its_own(cls: nodes.ClassDef) -> Names:
         if isinstance(node, nodes.Call):
             name = _called(node)
             if name in ("locals", "vars", "exec") and not (name == "vars" and node.args):
-                found.any |= node.frame() is cls and (name == "exec" or _is_written(node))
+                found.add(node, when=node.frame() is cls and (name == "exec" or _is_written(node)))
             elif name == "vars":
-                found.any |= _is_written(node) and is_its(node.args[0])
+                found.add(node, when=_is_written(node) and is_its(node.args[0]))
             elif name == "setattr" and len(node.args) == 3 and is_its(node.args[0]):
-                found.add(_named(node.args[1]))
+                found.add(node, _name_in(node.args[1]))
             elif name.endswith(".__setattr__") and len(node.args) in (2, 3):
-                found.add(_named(node.args[-2]))
+                found.add(node, _name_in(node.args[-2]))
         elif node.attrname == "__dict__" and _is_written(node) and is_its(node.expr):
-            found.any = True
+            found.add(node)
     return found
 
 
 @lru_cache(maxsize=1024)
 def _given_by(code: nodes.FunctionDef | nodes.ClassDef) -> Names:
     """The names that a metaclass or a decorator gives to classes."""
-    found = Names(any=isinstance(code, nodes.ClassDef) and "__prepare__" in code.locals)
+    found = Names()
+    found.add(code, when=isinstance(code, nodes.ClassDef) and "__prepare__" in code.locals)
     for node in code.nodes_of_class((nodes.Call, nodes.Name, nodes.Attribute, nodes.AssignAttr)):
         if isinstance(node, nodes.AssignAttr):
-            found.names.add(node.attrname)
+            found.add(node, node.attrname)
         if isinstance(node, nodes.Call):
             name = _called(node)
             if name == "setattr" or name.endswith(".__setattr__"):
-                found.add(_named(node.args[-2]) if len(node.args) > 1 else Names(any=True))
+                found.add(node, _name_in(node.args[-2]) if len(node.args) > 1 else None)
             elif name in ("vars", "locals", "globals"):
-                found.any |= bool(node.args) and _is_written(node)
+                found.add(node, when=bool(node.args) and _is_written(node))
             elif name == "type" or name.endswith(".__new__"):
                 last = node.args[-1] if len(node.args) >= 3 else None
-                found.any |= last is not None and not _is_namespace(last)
+                found.add(node, when=last is not None and not _is_namespace(last))
         elif isinstance(node, nodes.Name):
-            found.any |= _is_namespace(node) and _is_changed(node)
+            found.add(node, when=_is_namespace(node) and _is_changed(node))
         elif node.attrname == "__dict__":
-            found.any |= _is_written(node)
+            found.add(node, when=_is_written(node))
     return found
 
 
-def _named(node: nodes.NodeNG) -> Names:
-    """By what stands for the name of an attribute."""
-    if isinstance(node, nodes.Const) and isinstance(node.value, str):
-        return Names(names={node.value})
-    return Names(any=True)
+def _name_in(node: nodes.NodeNG) -> str | None:
+    """What stands for the name of an attribute; None for any."""
+    return node.value if isinstance(node, nodes.Const) and isinstance(node.value, str) else None
 
 
 def _is_namespace(node: nodes.NodeNG) -> bool:
@@ -289,7 +301,7 @@ def _by_setattr(module: nodes.Module) -> dict[nodes.ClassDef, Names]:
         if _called(node) == "setattr" and len(node.args) == 3:
             for value in infer(node.args[0]):
                 if isinstance(value, nodes.ClassDef):
-                    found.setdefault(value, Names()).add(_named(node.args[1]))
+                    found.setdefault(value, Names()).add(node, _name_in(node.args[1]))
     return found
 
 

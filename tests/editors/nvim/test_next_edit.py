@@ -121,7 +121,7 @@ def test_commands_work(start, is_clean):
     editor.nvim.command("Lintseq reject")
     editor.wait("an empty screen", lambda: not editor.screen.ghosts("LintseqAdd"))
     editor.nvim.command("Lintseq explain")
-    editor.wait("why", lambda: "accepted: a suggestion was made" in editor.screen.text)
+    editor.wait("why", lambda: "accepted: There is a suggestion." in editor.screen.text)
     editor.nvim.command("Lintseq restart")
     editor.wait("the second server", lambda: len(editor.wire.servers()) == 2)
     editor.wait_for_server()
