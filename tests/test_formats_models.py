@@ -28,7 +28,7 @@ from lintseq_lsp.runtime import open_backend
 from lintseq_lsp.settings import Settings
 from lintseq_lsp.text import Document
 from lintseq_lsp.weights import registry
-from lintseq_lsp.weights.gguf_header import verify
+from lintseq_lsp.weights.gguf_header import USER_DEFINED, verify
 from lintseq_lsp.weights.registry import resolve_model
 
 pytest_plugins = ["model_places"]
@@ -110,6 +110,20 @@ def test_a_token_that_the_file_calls_text_is_one_where_llama_cpp_takes_it_for_on
         path = write_model(tmp_path / "m.gguf", texts, kinds=dict.fromkeys(texts, NORMAL))
         backend = LlamaBackend(path, threads=1)
         assert verify(path).prompt_format().name == detect(backend.has, "m").name == name
+        backend.close()
+
+
+def test_tokens_that_the_file_calls_the_users_are_no_text_either(tmp_path: Path) -> None:
+    """As converted models of Qwen's have them."""
+    for texts in (QWEN, ["<[fim-prefix]>", "<[fim-suffix]>", "<[fim-middle]>"]):
+        path = write_model(tmp_path / "m.gguf", texts, kinds=dict.fromkeys(texts, USER_DEFINED))
+        backend = LlamaBackend(path, threads=1)
+        assert detect(backend.has, "m").name in ("fim-granite4", "fim-seedcoder")
+        ids = backend._prompt_ids(["".join(texts), Special(texts[0])])
+        assert [id_ == backend._tokenizer.id_of(Special(texts[0])) for id_ in ids].count(True) == 1
+        tokenizer = backend._tokenizer
+        assert all(tokenizer.silent[tokenizer.id_of(Special(text))] for text in texts)
+        assert not any(text.encode() in tokenizer.vocabulary.pieces for text in texts)
         backend.close()
 
 

@@ -5,7 +5,7 @@ import logging
 import os
 import re
 import unicodedata
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from itertools import pairwise
 from pathlib import Path
 
@@ -106,7 +106,16 @@ class Tokenizer:
         self._special: dict[str, int | None] = {}
         self._guarded: list[str] = []  # texts that llama.cpp would take for a special token
         self.ids = lru_cache(_FRAGMENTS)(self._ids)
-        self.vocabulary, self.silent = Vocabulary(self.texts), self._silent()
+
+    @cached_property
+    def vocabulary(self) -> Vocabulary:
+        """Of what the tokens write. Large ones take a second: they are put in order when they are needed."""
+        return Vocabulary(self.texts)
+
+    @cached_property
+    def silent(self) -> NDArray[np.bool_]:
+        """Which tokens write nothing."""
+        return np.array([not text for text in self.texts])
 
     def id_of(self, special: Special) -> int | None:
         """The id of a special token; None when the vocabulary has none of that name."""
@@ -128,7 +137,7 @@ class Tokenizer:
         attributes = llama_cpp.llama_vocab_get_attr(self._vocab, id_)
         if not attributes & _MARKERS:
             return None
-        if attributes & llama_cpp.LLAMA_TOKEN_ATTR_USER_DEFINED:
+        if not attributes & llama_cpp.LLAMA_TOKEN_ATTR_CONTROL:
             self._guard(id_, text)
         return id_
 
@@ -137,10 +146,8 @@ class Tokenizer:
         self._guarded.append(text.decode())
         self.ids.cache_clear()
         self.texts[id_] = b""
-        self.vocabulary, self.silent = Vocabulary(self.texts), self._silent()
-
-    def _silent(self) -> NDArray[np.bool_]:
-        return np.array([not text for text in self.texts])
+        for known in ("vocabulary", "silent"):
+            self.__dict__.pop(known, None)
 
     def _ids(self, text: str) -> tuple[int, ...]:
         if self._nfc:  # the tokenizer's own first step, which llama.cpp does not know
