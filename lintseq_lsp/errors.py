@@ -10,6 +10,7 @@ LintSeqError
 ├── HookError             what a coding agent's hook was given, or a state folder that cannot be used
 ├── EditError             replacements that overlap or lie outside of the text
 ├── PatchError            a patch file that cannot be read or does not apply
+├── GitError              git is not there, or does not know what it is asked
 ├── CaseError             a file that is no recorded case
 └── SettingsError         a setting that is unknown or of the wrong type
 
@@ -62,6 +63,10 @@ class EditError(LintSeqError, ValueError):
 
 
 class PatchError(LintSeqError):
+    pass
+
+
+class GitError(LintSeqError):
     pass
 
 

@@ -67,8 +67,8 @@ CORE_LAYERS = {
     "engine": ("engine",),
 }
 LAYERS = CORE_LAYERS | {
-    "libraries": ("backends", "globs", "linters", "notebooks", "patches"),
-    "stages": ("cases", "described", "recorder", "replay", "synthesis", "weights"),
+    "libraries": ("backends", "git", "globs", "linters", "notebooks", "patches"),
+    "stages": ("cases", "described", "recorder", "replay", "review", "synthesis", "weights"),
     "assembly": ("doctor", "runtime"),
     "agents": ("hooks",),
     "protocol": ("lsp",),
@@ -114,6 +114,7 @@ IMPORTERS = {
         "lintseq_lsp.weights.convert",
     ),
     "lsprotocol": ("lintseq_lsp.lsp.",),
+    "mcp": ("lintseq_lsp.commands.mcp",),
     "packaging": ("lintseq_lsp.linters.requires",),
     "pyflakes": ("lintseq_lsp.linters.syntax",),
     "pygls": ("lintseq_lsp.lsp.",),
@@ -122,7 +123,7 @@ IMPORTERS = {
 }
 
 # Imported where it is there, for what only it can do.
-OPTIONAL = {"keyring", "torch"}
+OPTIONAL = {"keyring", "mcp", "torch"}
 
 
 @cache
