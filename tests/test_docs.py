@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from lintseq_lsp.formats.table import FORMATS
 from lintseq_lsp.settings import IGNORED, SETTINGS
 from lintseq_lsp.weights.catalogue import CATALOGUE, in_bytes
 from lintseq_lsp.weights.fetch import _reference
@@ -36,6 +37,11 @@ def settings_table() -> str:
             default = f"`{entry.default}`"
         rows.append(f"| `lintseq.{entry.name}` | {default} | {entry.description} |")
     return "\n".join(rows) + "\n"
+
+
+def test_each_prompt_format_is_in_the_list_of_them() -> None:
+    text = ROOT.joinpath("docs", "models.md").read_text("utf-8")
+    assert [name for name in FORMATS if f"`{name}`" not in text] == []
 
 
 def test_the_table_of_settings_is_true() -> None:
@@ -89,7 +95,7 @@ NO_NAMES = {
     "<|diff|>", "\\n", "\\r", "\\r\\n", "▮",  # in texts
     "apply_patch", "textDocument/inlineCompletion", "lintseq/record",  # in protocols
     "check", "complete", "edit", "explain", "fix", "next-edit",  # ways of asking, commands
-    "def", "pass", "scripted:FILE", "lintseq.prompt_format", "prompt_format",
+    "def", "pass", "setattr", "scripted:FILE", "lintseq.prompt_format", "prompt_format",
 }  # fmt: skip
 """What stands there as code and is no name of ours. Command lines have a space, and are not looked at."""
 
