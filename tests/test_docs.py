@@ -80,6 +80,7 @@ def test_the_catalogues_page_is_true() -> None:
 
 def test_every_entry_of_the_catalogue_is_a_file_that_can_be_pulled() -> None:
     for name, entry in CATALOGUE.items():
+        assert entry.prompt_format in FORMATS, name
         assert not SPLIT.search(entry.file), name
         assert entry.file.endswith(".gguf") or not entry.file, name
         if entry.file:
