@@ -13,6 +13,19 @@ from lintseq_lsp import __version__
 
 def main() -> None:
     """Entry point of `lintseq-lsp` and of `python -m lintseq_lsp`."""
+    try:
+        _run()
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.partition(".")[0] == "lintseq_lsp":
+            raise
+        sys.stderr.write(
+            f"lintseq-lsp: the package {error.name} is not installed, which this needs: install lintseq-lsp "
+            "(lintseq-gate is without the model and the server)\n"
+        )
+        sys.exit(2)
+
+
+def _run() -> None:
     arguments = sys.argv[1:]
     if not arguments or arguments[0].startswith(("--stdio", "--tcp", "--log-level", "--clientProcessId")):
         from lintseq_lsp.lsp.start import serve

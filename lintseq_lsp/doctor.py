@@ -17,15 +17,17 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lintseq_lsp.errors import ModelError
+from lintseq_lsp.errors import ModelError, ServerError
 from lintseq_lsp.settings import Settings
 
 if TYPE_CHECKING:
     from lintseq_lsp.linters.base import Surroundings
     from lintseq_lsp.linters.environment import Environment
 
+_PATIENCE = 20.0  # seconds that a model's server may take to say what it is
 _SLOW = 5.0  # seconds from start to the first suggestion that nobody should wait for longer
 
+_SERVER = "start the server, or look at lintseq.endpoint, its key (LINTSEQ_API_KEY) and lintseq.model"
 _REBUILD = (
     "build it for this machine: pip install --force-reinstall --no-cache-dir --no-binary llama-cpp-python "
     f"llama-cpp-python=={{}} (in the environment of {sys.executable})"
@@ -69,6 +71,8 @@ def _tried(check: Callable[[Settings, Path], Line], settings: Settings, file: Pa
     name = check.__name__.strip("_").replace("_", " ").replace("projects", "project's")
     try:
         return check(settings, file)
+    except ServerError as error:
+        return Line(name, str(error), ok=False, mend=_SERVER)
     except ModelError as error:
         return Line(
             name, str(error), ok=False, mend="`lintseq-lsp model use NAME` chooses a model that works"
@@ -122,6 +126,8 @@ def _threads(settings: Settings, _file: Path) -> Line:
 
 
 def _model(settings: Settings, _file: Path) -> Line:
+    if settings.endpoint:
+        return _endpoint(settings)
     if settings.model.startswith("scripted:"):
         return Line("model", f"a recording: {settings.model.removeprefix('scripted:')}")
     from lintseq_lsp.formats.base import Task
@@ -138,6 +144,21 @@ def _model(settings: Settings, _file: Path) -> Line:
         f"{model.prompt_format.name} ({', '.join(does) or 'nothing'}), "
         f"sha256 {(model.sha256 or checksum(model.path))[:12]} ({state}), {model.path}",
     )
+
+
+def _endpoint(settings: Settings) -> Line:
+    """What answers at the endpoint, and how fast it says that it is there."""
+    from lintseq_lsp.runtime import open_endpoint
+
+    remote, prompt_format, _ = open_endpoint(settings, patience=_PATIENCE)
+    try:
+        value = f"{remote.name} of the {remote.kind} at {remote.url}, context {remote.context}"
+        value += f", format {prompt_format.name}, {remote.round_trip() * 1000:.0f} ms there and back"
+    except ServerError as error:
+        return Line("model", str(error), ok=False, mend=_SERVER)
+    finally:
+        remote.close()
+    return Line("model", value)
 
 
 def _linter(settings: Settings, file: Path) -> Line:

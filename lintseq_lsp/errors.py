@@ -3,12 +3,14 @@
 LintSeqError
 ├── ModelError            a model file that cannot be used, or a backend that failed
 │   ├── ModelFileError    not there, truncated, not GGUF, wrong checksum
-│   └── TokenizerError    no vocabulary, or one that no format of prompts fits
+│   ├── TokenizerError    no vocabulary, or one that no format of prompts fits
+│   └── ServerError       a model's server that is away, or answers what it should not
 ├── PromptError           a document that cannot be shown in a model's format of prompts
 ├── LinterError           the linter could not be started at all (a failed check is data, not this)
 ├── HookError             what a coding agent's hook was given, or a state folder that cannot be used
 ├── EditError             replacements that overlap or lie outside of the text
 ├── PatchError            a patch file that cannot be read or does not apply
+├── GitError              git is not there, or does not know what it is asked
 ├── CaseError             a file that is no recorded case
 └── SettingsError         a setting that is unknown or of the wrong type
 
@@ -36,6 +38,14 @@ class TokenizerError(ModelError):
     pass
 
 
+class ServerError(ModelError):
+    """`status` is HTTP's, 0 where there was no answer with one."""
+
+    def __init__(self, message: str, status: int = 0) -> None:
+        super().__init__(message)
+        self.status = status
+
+
 class PromptError(LintSeqError):
     pass
 
@@ -53,6 +63,10 @@ class EditError(LintSeqError, ValueError):
 
 
 class PatchError(LintSeqError):
+    pass
+
+
+class GitError(LintSeqError):
     pass
 
 

@@ -267,21 +267,26 @@ class Bar:
         """The bar for edits of `state`, which came about by edits of the document."""
         return replace(self, before=state)
 
-    def submit(self, candidate: Document, *, early: bool = True) -> Future[Verdict]:
+    def submit(self, candidate: Document, *, early: bool = True, lenient: bool = False) -> Future[Verdict]:
         """Judges `candidate` while the caller goes on.
 
         `early` lets the syntax check reject; without it a rejection lists all that the linter finds.
+        `lenient` lets the candidate silence linters and be the reason for doubts itself, which is for
+        people to decide.
         """
         verdict: Future[Verdict] = Future()
         before = self.before or self.document
         if self.failure:
             verdict.set_result(Verdict(Reason.LINTER_FAILED, detail=self.failure))
-        elif silences_more(before.text, candidate.text, self.stand_in):
+        elif not lenient and silences_more(before.text, candidate.text, self.stand_in):
             verdict.set_result(Verdict(Reason.PRAGMA))
         elif early and (broken := self._broken(candidate)) is not None:
             verdict.set_result(broken)
         else:
-            self.check(candidate).add_done_callback(lambda done: self._settle(verdict, candidate, done))
+            given = candidate if lenient else self.document
+            self.check(candidate).add_done_callback(
+                lambda done: self._settle(verdict, candidate, given, done)
+            )
         return verdict
 
     def judge(self, candidate: Document, cancelled: _Cancelled = lambda: False) -> Verdict:
@@ -300,13 +305,16 @@ class Bar:
         verdict = judge(replace(self.known, findings=self.quick), candidate, report)
         return None if verdict.accepted else verdict
 
-    def _settle(self, verdict: Future[Verdict], candidate: Document, done: Future[Report]) -> None:
+    def _settle(
+        self, verdict: Future[Verdict], candidate: Document, given: Document, done: Future[Report]
+    ) -> None:
+        """`given` is the text whose lines are reasons for doubts."""
         if done.cancelled():
             verdict.set_result(Verdict(Reason.CANCELLED))
         elif error := done.exception():  # against the protocol; a verdict that never comes would be a hang
             verdict.set_result(Verdict(Reason.LINTER_FAILED, detail=f"{type(error).__name__}: {error}"))
         else:
-            verdict.set_result(judge(self.known, candidate, done.result(), self.document))
+            verdict.set_result(judge(self.known, candidate, done.result(), given))
 
 
 _Wait = Callable[[Future[Report]], Report]

@@ -6,6 +6,7 @@ Everything heavy is imported inside of the functions, so that importing this cos
 from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from lintseq_lsp.backends.base import Backend
 from lintseq_lsp.formats.base import PromptFormat
@@ -14,6 +15,9 @@ from lintseq_lsp.linters.base import Linter
 from lintseq_lsp.recorder import RecordingEngine
 from lintseq_lsp.settings import UNMEASURED, Certainty, Part, Settings
 from lintseq_lsp.suggestions import Memory
+
+if TYPE_CHECKING:
+    from lintseq_lsp.backends.remote import RemoteBackend
 
 _SCRIPTED = "scripted:"
 _TEXTS = 16
@@ -118,9 +122,13 @@ def open_linter(settings: Settings, folders: Folders = tuple, first: str = "") -
 def open_backend(settings: Settings, folder: Path | None = None) -> tuple[Backend, PromptFormat, Certainty]:
     """The model that the setting names, and how to use it; `scripted:FILE` replays a recording instead.
 
-    A relative path begins at `folder`, else where this process was started.
+    A relative path begins at `folder`, else where this process was started. A server at an endpoint need
+    not be there yet.
     """
     from lintseq_lsp.formats.table import detect
+
+    if settings.endpoint:
+        return open_endpoint(settings)
 
     if settings.model.startswith(_SCRIPTED):
         from lintseq_lsp.backends.scripted import ScriptedBackend
@@ -133,10 +141,32 @@ def open_backend(settings: Settings, folder: Path | None = None) -> tuple[Backen
     from lintseq_lsp.weights.registry import resolve_model
 
     model = resolve_model(settings.model or None, folder, settings.prompt_format)
-    backend = LlamaBackend(model.path, threads=settings.threads or None, context=model.context)
+    backend = LlamaBackend(
+        model.path,
+        threads=settings.threads or None,
+        context=model.context,
+        gpu_layers=settings.gpu_layers,
+    )
     try:
         prompt_format = detect(backend.has, model.name, model.prompt_format.name)
     except BaseException:
         backend.close()
         raise
     return backend, prompt_format, model.certainty
+
+
+def open_endpoint(
+    settings: Settings, *, patience: float = 2.0
+) -> tuple["RemoteBackend", PromptFormat, Certainty]:
+    """The model of a server. Nothing is sent to it before something is asked.
+
+    It has `patience` seconds to say what it is.
+    """
+    from lintseq_lsp.backends.remote import RemoteBackend
+    from lintseq_lsp.formats.late import LateFormat
+    from lintseq_lsp.formats.table import detect
+
+    remote = RemoteBackend(settings.endpoint, model=settings.model, patience=patience)
+    wanted = settings.prompt_format
+    late = LateFormat(lambda: remote.name, lambda name: detect(remote.has, name, wanted))
+    return remote, late, UNMEASURED

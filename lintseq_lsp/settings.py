@@ -79,6 +79,19 @@ class Settings:
     threads: int = _setting(
         0, "Threads that the model may use; 0 for what suits the machine.", bounds=(0, 1024), part=Part.MODEL
     )
+    gpu_layers: int = _setting(
+        0,
+        "Layers of the model that a GPU computes, if llama.cpp was built for one; 0 for none.",
+        bounds=(0, 1000),
+        part=Part.MODEL,
+    )
+    endpoint: str = _setting(
+        "",
+        "Address of a llama-server, or of another server with `/v1/completions`, that is asked instead of a "
+        "model here; `lintseq.model` is its name there. Accepted only in initialization options.",
+        scope="machine",
+        part=Part.MODEL,
+    )
     python: str = _setting(
         "",
         "Interpreter or virtual environment that imports resolve against; empty to look for one.",

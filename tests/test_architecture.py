@@ -67,8 +67,8 @@ CORE_LAYERS = {
     "engine": ("engine",),
 }
 LAYERS = CORE_LAYERS | {
-    "libraries": ("backends", "globs", "linters", "notebooks", "patches"),
-    "stages": ("cases", "described", "recorder", "replay", "synthesis", "weights"),
+    "libraries": ("backends", "git", "globs", "linters", "notebooks", "patches"),
+    "stages": ("cases", "described", "recorder", "replay", "review", "synthesis", "weights"),
     "assembly": ("doctor", "runtime"),
     "agents": ("hooks",),
     "protocol": ("lsp",),
@@ -105,7 +105,7 @@ IMPORTERS = {
     "attrs": ("lintseq_lsp.lsp.",),
     "cattrs": ("lintseq_lsp.lsp.",),
     "gguf": ("lintseq_lsp.weights.",),
-    "httpx2": ("lintseq_lsp.weights.fetch",),
+    "httpx2": ("lintseq_lsp.weights.fetch", "lintseq_lsp.backends.http"),
     "huggingface_hub": ("lintseq_lsp.weights.fetch",),
     "llama_cpp": (
         "lintseq_lsp.backends.llama",
@@ -114,6 +114,7 @@ IMPORTERS = {
         "lintseq_lsp.weights.convert",
     ),
     "lsprotocol": ("lintseq_lsp.lsp.",),
+    "mcp": ("lintseq_lsp.commands.mcp",),
     "packaging": ("lintseq_lsp.linters.requires",),
     "pyflakes": ("lintseq_lsp.linters.syntax",),
     "pygls": ("lintseq_lsp.lsp.",),
@@ -122,7 +123,7 @@ IMPORTERS = {
 }
 
 # Imported where it is there, for what only it can do.
-OPTIONAL = {"torch"}
+OPTIONAL = {"keyring", "mcp", "torch"}
 
 
 @cache

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from fakes import ImmediateLinter
+from model_server import answers, goes_on, serving
 from typer.testing import CliRunner
 
 from lintseq_lsp import doctor
@@ -90,6 +91,21 @@ def test_a_model_that_is_not_there(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("light")
+@pytest.mark.usefixtures("without_pool")
+def test_a_models_server_is_asked_what_it_is(tmp_path: Path) -> None:
+    with serving() as server:
+        server.as_llama(goes_on("result += price\n", "<|diff|>"))
+        server.routes["/v1/models"] = answers({"data": []})
+        lines = diagnosed(Settings(endpoint=server.url), tmp_path / "a.py")
+        assert lines["model"].ok
+        known = f"tiny.gguf of the llama-server at {server.url}, context 512, format paper-1, "
+        assert lines["model"].value.startswith(known)
+        assert "result += price" in lines["first suggestion"].value
+    lines = diagnosed(Settings(endpoint=server.url), tmp_path / "a.py")
+    for line in (lines["model"], lines["first suggestion"]):
+        assert (line.ok, "lintseq.endpoint" in line.mend, server.url in line.value) == (False, True, True)
+
+
 def test_settings_that_cannot_be_followed(tmp_path: Path) -> None:
     lines = diagnosed(Settings(python=str(tmp_path / "nowhere"), threads=10_000))
     assert not lines["environment"].ok

@@ -295,6 +295,11 @@ def test_what_stands_around_a_region_of_zeta() -> None:
 def test_the_first_line_is_given_when_the_last_edit_is_further_up() -> None:
     last = shown(ask("sweep-2", NOW, 4, recent=edits(BEFORE, NOW)).request.prompt)
     assert last.endswith("updated/shapes/box.py:2:8\ndef area(size):\n")
+    answer = "    return size**2\n\n\ndef volume(width, height, depth):\n    return width * height * depth\n"
+    edit = read(ask("sweep-2", NOW, 4, recent=edits(BEFORE, NOW)), answer, SWEEP)
+    assert result(NOW, edit) == NOW.replace("return width * height\n", "return size**2\n")
+    assert isinstance(edit, Edit)
+    assert edit.lines == (range(1),)
     below = NOW.replace("1, 2, 3", "4, 5, 6")
     last = shown(ask("sweep-2", below, 4, recent=edits(NOW, below)).request.prompt)
     assert last.endswith("updated/shapes/box.py:2:8\n")
@@ -585,7 +590,8 @@ def test_what_was_just_done_is_not_taken_back() -> None:
     other = NOW.replace("1, 2, 3", "2, 2, 2")
     both = rewritten(BEFORE.replace("1, 2, 3", "2, 2, 2"), recent=recent)
     assert result(NOW, both) == other
-    assert result(NOW, rewritten(BEFORE)) == BEFORE  # nobody has just typed it
+    for nobodys in ((), edits(BEFORE, NOW, "/home/me/shapes/other.py")):
+        assert result(NOW, rewritten(BEFORE, recent=nobodys)) == BEFORE
 
 
 def test_what_was_just_deleted_does_not_come_back() -> None:
@@ -677,6 +683,13 @@ def test_line_ends_are_those_of_the_document(newline: str) -> None:
     text = NOW.replace("\n", newline)
     new = NOW.replace("1, 2, 3", "2, 2, 2").replace("import os\n", "import os\nimport re\n")
     assert result(text, rewritten(new, text=text)) == new.replace("\n", newline)
+
+
+def test_line_ends_of_two_kinds_do_not_run_together() -> None:
+    text = "a = 1\rb = 2\nc = 3\nd = 4\n"
+    assert rewritten("a = 1\n\nc = 3\nd = 4\n", text=text, line=1) == Malformed(
+        "line ends of two kinds run together"
+    )
 
 
 # Through the engine

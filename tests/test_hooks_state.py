@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from lintseq_lsp.errors import HookError
+from lintseq_lsp.git import staged
 from lintseq_lsp.hooks import state
-from lintseq_lsp.hooks.git import staged
 from lintseq_lsp.hooks.state import Session, Turn
 
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from small_model import SMALL_MODEL, SMALL_MODEL_CONTEXT
 
 from lintseq_lsp.backends.base import CANDIDATES, Piece, Prompt, Request, Sampling, Special, Stop, length
-from lintseq_lsp.backends.llama import LlamaBackend
+from lintseq_lsp.backends.llama import LlamaBackend, threads_for
 from lintseq_lsp.diffs import header
 from lintseq_lsp.errors import Cancelled, ModelError, ModelFileError, TokenizerError
 from lintseq_lsp.formats.lintseq import DIFF, END, Layout, as_diffs, next_headers
@@ -467,3 +467,13 @@ def test_the_end_is_held_against_all_that_can_be_inserted(model: LlamaBackend) -
         assert bool(header_) == (end < 0.5), end
         bites |= math.exp(probability(model, prompt, header_ + line_end)) < end < 0.5
     assert bites, "somewhere the end is likelier than any one header"
+
+
+@pytest.mark.parametrize(
+    ("wanted", "processors", "threads"),
+    [(None, 1, 1), (None, 2, 2), (None, 8, 4), (None, 64, 4), (3, 8, 3), (10_000, 2, 2)],
+)
+def test_there_are_never_more_threads_than_processors(
+    wanted: int | None, processors: int, threads: int
+) -> None:
+    assert threads_for(wanted, processors) == threads

@@ -68,6 +68,28 @@ def test_what_would_break_the_file_is_not_offered(play):
         assert [(finding["code"], finding["line"]) for finding in findings] == [("E0602", 5)]
 
 
+def test_a_region_that_is_written_anew_comes_as_next_edits(play):
+    lines = ["width = size", "height = size", "x = width", "y = math.pi", "return x * y * height"]
+    text = "import math\n\n\ndef area(size):\n" + "".join(f"    {line}\n" for line in lines)
+    new = text.replace("= size", "= math.fabs(size)", 1).replace("x = width", "x = widht")
+    new = new.replace("* height", "* height * 2")
+    client, uri = play(f"{new}>>>>>>> UPDATED\n" * 4, promptFormat="zeta-2")
+    with client:
+
+        def edits(version, text):
+            client.change(uri, version, {"text": text})
+            params = {"textDocument": {"uri": uri, "version": version}, "position": position(4, 4)}
+            found = client.ask("textDocument/copilotInlineEdit", params)["edits"]
+            return [(edit["range"]["start"]["line"], edit["text"]) for edit in found]
+
+        assert edits(2, text)[0] == (4, "math.fabs(size)")
+        assert edits(3, text.replace("= size", "= math.fabs(size)", 1)) == [(8, " * 2")]  # and no `widht`
+        assert edits(4, f"{text}# <|user_cursor|>\n") == []
+        explained = explain(client, uri)
+        assert explained["reason"] == "unsupported"
+        assert "<|user_cursor|>" in explained["detail"]
+
+
 NOTEBOOK = [
     "from __future__ import annotations\n%matplotlib inline\nimport math",
     "%%time\nradius = 2",

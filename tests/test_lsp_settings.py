@@ -99,3 +99,19 @@ def test_only_the_initialization_options_grant_trust():
 )
 def test_where_settings_are_found(values, own):
     assert section(values) == own
+
+
+def test_only_the_initialization_options_name_an_endpoint():
+    settings, warnings = parse({"endpoint": "http://a:1"}, trusted=False)
+    assert settings.endpoint == ""
+    assert "lintseq.endpoint only counts in the initialization options" in warnings[0]
+    settings, warnings = parse({"endpoint": "http://a:1"}, trusted=False, endpoint="http://b:1")
+    assert (settings.endpoint, len(warnings)) == ("http://b:1", 1)
+    for values in ({}, {"endpoint": ""}, {"endpoint": "http://b:1"}):
+        settings, warnings = parse(values, trusted=False, endpoint="http://b:1")
+        assert (settings.endpoint, warnings) == ("http://b:1", [])
+    settings, warnings = parse({}, trusted=False, endpoint=["http://b:1"])
+    assert (settings.endpoint, warnings) == (
+        "",
+        ["The setting lintseq.endpoint must be a string: using the default ''."],
+    )

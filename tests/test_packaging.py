@@ -106,6 +106,7 @@ def test_extras_that_messages_name_exist() -> None:
 def test_what_tests_import_is_required() -> None:
     required = names([*project()["dependencies"], *project()["optional-dependencies"]["test"]])
     own = {path.stem for path in (ROOT / "tests").rglob("*.py")} | {"lintseq_lsp"}
+    others = {"llama_cpp": "llama-cpp-python", "yaml": "pyyaml"}
     for path in (ROOT / "tests").glob("*.py"):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             imported = []
@@ -114,7 +115,7 @@ def test_what_tests_import_is_required() -> None:
             elif isinstance(node, ast.ImportFrom):
                 imported = [node.module or ""]
             for name in (name.partition(".")[0] for name in imported):
-                distribution = {"llama_cpp": "llama-cpp-python"}.get(name, name.replace("_", "-"))
+                distribution = others.get(name, name.replace("_", "-"))
                 known = {*sys.stdlib_module_names, *own}
                 assert name in known or distribution in required, f"{path.name} imports {name}"
 

@@ -54,22 +54,26 @@ class LlamaBackend:
 
     `context` can lower what the model was trained for, never raise it. `threads` read prompts, half as
     many write, since writing waits for memory and the linter runs meanwhile; a small model has one. The
-    default is half of the processors that the system counts: at least two, at most four.
+    default is half of the processors that the system counts: at least two, at most four; there are never more
+    than processors, since those that wait for a processor hold up all. `gpu_layers`
+    are computed by a GPU, if there is one that llama.cpp was built for.
     """
 
     abilities = EVERYTHING
 
-    def __init__(self, path: Path, *, threads: int | None = None, context: int | None = None) -> None:
+    def __init__(
+        self, path: Path, *, threads: int | None = None, context: int | None = None, gpu_layers: int = 0
+    ) -> None:
         self.name = path.name
         self.usage = Usage()
-        self._model: llama_cpp.llama_model_p | None = load(path)
+        self._gpu = gpu_layers > 0
+        self._model: llama_cpp.llama_model_p | None = load(path, gpu_layers)
         self._context: llama_cpp.llama_context_p | None = None
         try:
             self._tokenizer = Tokenizer(self._model, self.name)
             trained = llama_cpp.llama_model_n_ctx_train(self._model)
             self.context = min(context or trained, trained, _CONTEXT)
-            cores = os.cpu_count() or 1
-            self._threads = threads or max(min(2, cores), min(4, cores // 2))
+            self._threads = threads_for(threads, os.cpu_count() or 1)
             self._threads_set = 0
             self._small = llama_cpp.llama_model_size(self._model) < _SMALL
             self._open()
@@ -89,7 +93,7 @@ class LlamaBackend:
         params.kv_unified = True
         # Flash attention sums in half precision: logits would depend on how a prompt was cut in pieces.
         params.flash_attn_type = llama_cpp.LLAMA_FLASH_ATTN_TYPE_DISABLED
-        params.offload_kqv = params.op_offload = False
+        params.offload_kqv = params.op_offload = self._gpu
         params.no_perf = True
         begin_call()
         self._context = llama_cpp.llama_init_from_model(self._model, params)
@@ -333,6 +337,11 @@ class LlamaBackend:
         except ModelError as error:
             self._forget()
             raise ModelError(f"{self.name} cannot go on: {error}") from None
+
+
+def threads_for(wanted: int | None, processors: int) -> int:
+    """That read a prompt."""
+    return min(wanted, processors) if wanted else max(min(2, processors), min(4, processors // 2))
 
 
 def _shared(left: Sequence[int], right: Sequence[int]) -> int:

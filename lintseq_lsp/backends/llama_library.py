@@ -3,10 +3,8 @@
 import ctypes
 import logging
 import os
-import re
 import unicodedata
 from functools import cached_property, lru_cache
-from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +12,7 @@ from numpy.typing import NDArray
 
 from lintseq_lsp.backends.base import Special
 from lintseq_lsp.backends.begins import Vocabulary
+from lintseq_lsp.backends.pretokens import cut_apart
 from lintseq_lsp.errors import ModelError, ModelFileError, TokenizerError
 
 # Before llama.cpp is loaded. Its threads wait for each other hundreds of times a token. One that spins
@@ -60,7 +59,7 @@ def reason() -> str:
     return _errors[0] if _errors else "it gave no reason"
 
 
-def load(path: Path) -> llama_cpp.llama_model_p:
+def load(path: Path, gpu_layers: int = 0) -> llama_cpp.llama_model_p:
     """Raises `ModelFileError`; llama.cpp itself checks that each tensor lies inside of the file."""
     try:
         with path.open("rb") as file:
@@ -71,8 +70,9 @@ def load(path: Path) -> llama_cpp.llama_model_p:
         raise ModelFileError(f"{path} is no GGUF file")
     params = llama_cpp.llama_model_default_params()
     no_devices = (ctypes.c_void_p * 1)(None)
-    params.devices = ctypes.cast(no_devices, ctypes.c_void_p)
-    params.n_gpu_layers = 0
+    if not gpu_layers:
+        params.devices = ctypes.cast(no_devices, ctypes.c_void_p)
+    params.n_gpu_layers = gpu_layers
     params.load_mode = llama_cpp.LLAMA_LOAD_MODE_MMAP
     params.kv_overrides = _EXACT_TEXTS
     begin_call()
@@ -152,13 +152,7 @@ class Tokenizer:
     def _ids(self, text: str) -> tuple[int, ...]:
         if self._nfc:  # the tokenizer's own first step, which llama.cpp does not know
             text = unicodedata.normalize("NFC", text)
-        parts = [text]
-        if self._guarded:  # what is text stays text when it is cut inside of each
-            cuts = [
-                match.start() + 1
-                for match in re.finditer(f"(?={'|'.join(map(re.escape, self._guarded))})", text)
-            ]
-            parts = [text[start:end] for start, end in pairwise([0, *cuts, len(text)])]
+        parts = cut_apart(text, self._guarded)  # what is text stays text
         return tuple(id_ for part in parts for id_ in self._encode(part.encode("utf-8", "replace")))
 
     def _encode(self, text: bytes, *, parse_special: bool = False) -> list[int]:

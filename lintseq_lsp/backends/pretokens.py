@@ -5,6 +5,10 @@ to be continued may end in the middle of one: what stands before its last pre-to
 Deliberately absent: tokens.
 """
 
+import re
+from collections.abc import Sequence
+from itertools import pairwise
+
 import regex
 
 # llama.cpp, src/llama-vocab.cpp, by the name that a GGUF file has in `tokenizer.ggml.pre`
@@ -36,6 +40,25 @@ def last_pretoken(text: str, rule: str) -> int:
     if _CONTRACTION.search(text, line) and len(text) - 2 in starts:
         return len(text) - 2
     return starts[-1]
+
+
+def last_word(text: str) -> int:
+    """Offset (code points) of a place near the end of `text` where by any rule a pre-token begins.
+
+    That is the last blank between two words, or where the last line begins.
+    """
+    line = _line_begin(text)
+    at = text.rfind(" ", line)
+    return at if at > line and not text[at - 1].isspace() else line
+
+
+def cut_apart(text: str, guarded: Sequence[str]) -> list[str]:
+    """`text` in pieces, none of which has one of the `guarded` texts: cut inside of each."""
+    if not guarded:
+        return [text]
+    found = re.finditer(f"(?={'|'.join(map(re.escape, guarded))})", text)
+    cuts = [match.start() + 1 for match in found]
+    return [text[start:end] for start, end in pairwise([0, *cuts, len(text)])]
 
 
 def _line_begin(text: str) -> int:

@@ -2,7 +2,7 @@
 
 import typer
 
-from lintseq_lsp.commands import bench, check, complete, doctor, edit, gate, hook, replay
+from lintseq_lsp.commands import bench, check, complete, doctor, edit, gate, hook, mcp, replay
 from lintseq_lsp.synthesis.commands import synthesize
 from lintseq_lsp.weights.commands import app as model
 
@@ -19,6 +19,7 @@ app.command("edit")(edit.edit)
 app.command("check")(check.check)
 app.command("hook")(hook.hook)
 app.command("gate")(gate.gate)
+app.command("mcp")(mcp.mcp)
 app.command("replay")(replay.replay)
 app.command("bench")(bench.bench)
 app.command("doctor")(doctor.doctor)

@@ -1,63 +1,23 @@
-"""`lintseq-lsp check`: the gate alone, for files, folders, or a patch of any origin."""
+"""`lintseq-lsp check`: the gate alone, for files, folders, a patch of any origin, or what git knows of."""
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
+from lintseq_lsp.commands import reports
+from lintseq_lsp.commands.changes import Skipped, of_git, of_patch
 from lintseq_lsp.commands.files import python_files, read_document, read_standard_input
-from lintseq_lsp.commands.terminal import (
-    PATIENCE,
-    clear_errors,
-    console,
-    errors,
-    finding_record,
-    print_json,
-    show_error,
-)
+from lintseq_lsp.commands.reports import Entry, Format, Judged, Unread
+from lintseq_lsp.commands.terminal import PATIENCE, clear_errors, console, errors, print_json, show_error
 from lintseq_lsp.errors import LintSeqError, PatchError
 from lintseq_lsp.gate import Bar, Gate
 from lintseq_lsp.globs import matches_any
-from lintseq_lsp.reasons import Reason
+from lintseq_lsp.review import Change, review
 from lintseq_lsp.text import Document
-from lintseq_lsp.verdicts import Verdict
-
-
-@dataclass(frozen=True, slots=True)
-class Judged:
-    path: str
-    verdict: Verdict
-
-    @property
-    def is_newer(self) -> bool:
-        """Whether it could not be judged: it seems to be Python that is newer than the server's own."""
-        return self.verdict.reason is Reason.NEWER_SYNTAX
-
-    def passes(self, *, strict: bool) -> bool:
-        return self.verdict.accepted or (self.is_newer and not strict)
-
-    def record(self) -> dict[str, Any]:
-        return {
-            "path": self.path,
-            "verdict": "accepted" if self.verdict.accepted else "not judged" if self.is_newer else "rejected",
-            "reason": self.verdict.reason.value,
-            "tier": self.verdict.tier.name.lower(),
-            "findings": [finding_record(finding) for finding in self.verdict.findings],
-            "unknown": list(self.verdict.unknown),
-            "milliseconds": round(self.verdict.milliseconds, 1),
-        }
-
-
-@dataclass(frozen=True, slots=True)
-class Unread:
-    path: str
-    error: str
-
-    def record(self) -> dict[str, Any]:
-        return {"path": self.path, "verdict": "not read", "reason": self.error}
 
 
 def check(
@@ -69,43 +29,87 @@ def check(
         str | None,
         typer.Option(help="A patch over the working tree; - for standard input."),
     ] = None,
+    since: Annotated[
+        str | None,
+        typer.Option(help="What has changed since a revision of git's, or since the branch left it."),
+    ] = None,
+    staged: Annotated[bool, typer.Option("--staged", help="What git would commit.")] = False,
     stdin_filename: Annotated[Path | None, typer.Option(help="The file that standard input is.")] = None,
     python: Annotated[str, typer.Option(help="Interpreter or environment to resolve imports.")] = "",
-    as_json: Annotated[bool, typer.Option("--json", help="One object.")] = False,
+    form: Annotated[Format, typer.Option("--format", help="For people, or for a program.")] = Format.TEXT,
+    as_json: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,
     strict: Annotated[
-        bool, typer.Option("--strict", help="Fail also for Python that is too new to be judged.")
+        bool,
+        typer.Option(
+            "--strict",
+            help="Fail also for Python that is too new to be judged, and, with --since and --staged, "
+            "for new comments and guards that silence the linter.",
+        ),
     ] = False,
 ) -> None:
-    """Lint FILES, or what a PATCH makes of its files: exit 1 if there are new findings, 2 if one is not read.
+    """Lint FILES, or what has changed in them: exit 1 if there are new findings, 2 if a file is not read.
 
     Of a folder, all Python files, but for hidden folders and environments. What may be a secret is not read.
+    With --patch, --since and --staged only what is new counts, of all files that have changed, or (not with
+    --patch) of FILES.
     """
     from lintseq_lsp.runtime import open_gate
     from lintseq_lsp.settings import Settings
 
+    form = Format.JSON if as_json else form
+    by_git = since is not None or staged
     with clear_errors():
-        if bool(files) == (patch is not None) or (against is not None and len(files or ()) != 1):
-            raise LintSeqError("check takes FILES (a single one with --against, if you like) or a --patch")
+        ways = (patch is not None, since is not None, staged, bool(files) and not by_git)
+        if sum(ways) != 1 or (against is not None and (by_git or len(files or ()) != 1)):
+            raise LintSeqError(
+                "check takes FILES (a single one with --against, if you like), a --patch, "
+                "or --since or --staged, with FILES or without"
+            )
         settings = Settings(python=python, gate_timeout=PATIENCE)
-        sources = [] if files is None else _sources(files, stdin_filename, settings.ignore)
         root = Path.cwd()
+        sources, changes, judged = list[_Source](), list[Change](), list[Entry]()
+        found: Iterable[Change | Skipped | Unread] = ()
+        if patch is not None:
+            found = of_patch(_read_patch(patch), root)
+        elif by_git:
+            found = of_git(since, root, files or (), settings.ignore)
+        else:
+            sources = _sources(files or (), stdin_filename, settings.ignore)
+        for change in found:
+            match change:
+                case Change():
+                    changes.append(change)
+                case Unread():
+                    judged.append(change)
+                case Skipped():
+                    _skip(change.name, change.why)
         first = sources[0].file if sources and sources[0].file else root / "untitled.py"
         gate = open_gate(settings, tuple if sources else lambda: (root,), str(first.resolve()))
-        judged: list[Judged | Unread] = []
+        # Nobody is typing.
+        gate.policy = replace(gate.policy, pylint_lines=gate.policy.names_lines)
+        if form is Format.TEXT:
+            for entry in judged:
+                _show(entry)
         try:
-            for entry in _patch(gate, patch, root) if patch is not None else _files(gate, sources, against):
+            for entry in (
+                _files(gate, sources, against)
+                if sources
+                else _changes(gate, changes, lenient=by_git and not strict)
+            ):
                 judged.append(entry)
-                if not as_json:
+                if form is Format.TEXT:
                     _show(entry)
         finally:
             gate.linter.close()
     unread = sum(isinstance(entry, Unread) for entry in judged)
     rejected = sum(isinstance(entry, Judged) and not entry.passes(strict=strict) for entry in judged)
-    if as_json:
+    if form is Format.JSON:
         records = [entry.record() for entry in judged]
-        one = files is not None and len(files) == len(records) == 1 and not files[0].is_dir()
+        one = bool(sources) and len(files or ()) == len(records) == 1 and not (files or [root])[0].is_dir()
         ok = not unread and not rejected
         print_json(records[0] if one else {"verdict": "accepted" if ok else "rejected", "files": records})
+    elif form is not Format.TEXT:
+        typer.echo(reports.written(judged, form, strict=strict), nl=False)
     elif not judged:
         console.print("no Python file to judge")
     elif len(judged) > 1:
@@ -136,14 +140,14 @@ def _sources(files: Sequence[Path], stdin_filename: Path | None, ignored: Sequen
     for file in python_files(files):
         stands_for = stdin_filename if file == Path("-") else file
         if stands_for is not None and matches_any(stands_for.absolute().as_posix(), ignored):
-            errors.print(f"{stands_for}: not judged, ignored", markup=False, soft_wrap=True)
+            _skip(str(stands_for), "ignored")
         else:
             name = "<stdin>" if stands_for is None else str(stands_for)
             sources.append(_Source(name, stands_for, file == Path("-")))
     return sources
 
 
-def _files(gate: Gate, sources: Sequence[_Source], against: Path | None) -> Iterator[Judged | Unread]:
+def _files(gate: Gate, sources: Sequence[_Source], against: Path | None) -> Iterator[Entry]:
     for source in sources:
         try:
             document = source.read()
@@ -159,39 +163,27 @@ def _files(gate: Gate, sources: Sequence[_Source], against: Path | None) -> Iter
             yield _judge(source.name, document, gate.against(before))
 
 
-def _patch(gate: Gate, patch: str, root: Path) -> Iterator[Judged]:
-    from lintseq_lsp.linters.workspace import GivenWorkspace
-    from lintseq_lsp.patches.applying import changes
-    from lintseq_lsp.patches.reading import decode_patch
-
+def _read_patch(patch: str) -> bytes:
     try:
-        data = sys.stdin.buffer.read() if patch == "-" else Path(patch).read_bytes()
+        return sys.stdin.buffer.read() if patch == "-" else Path(patch).read_bytes()
     except OSError as error:
         raise PatchError(f"{patch} cannot be read: {error.strerror}") from error
-    found = changes(decode_patch(data), root)
-    for change in found:
-        if change.skipped:
-            errors.print(f"{change.path}: not judged, {change.skipped}", markup=False, soft_wrap=True)
-    judged = [change for change in found if not change.skipped]
-    # Each side where it stands, and among the other files of that side, be the patch applied or not: what
-    # a module imports depends on its place.
-    olds = [str(root / (change.moved_from or change.path)) for change in judged]
-    news = [str(root / change.path) for change in judged]
-    absent: dict[str, str | None] = dict.fromkeys([*olds, *news])
-    befores = [Document(c.before or "", None, path) for c, path in zip(judged, olds, strict=True)]
-    gate.workspace = GivenWorkspace(absent | dict(zip(olds, (c.before for c in judged), strict=True)))
-    bars = [gate.against(before) for before in befores]
-    gate.workspace = GivenWorkspace(absent | dict(zip(news, (c.after for c in judged), strict=True)))
-    for change, path, bar in zip(judged, news, bars, strict=True):
-        if change.after is not None:
-            yield _judge(change.path, Document(change.after, None, path), bar)
+
+
+def _skip(name: str, why: str) -> None:
+    errors.print(f"{name}: not judged, {why}", markup=False, soft_wrap=True)
+
+
+def _changes(gate: Gate, changes: Sequence[Change], *, lenient: bool) -> Iterator[Judged]:
+    for change, verdict in review(gate, changes, lenient=lenient):
+        yield Judged(change.name, verdict)
 
 
 def _judge(name: str, after: Document, bar: Bar) -> Judged:
     return Judged(name, bar.submit(after, early=False).result())
 
 
-def _show(entry: Judged | Unread) -> None:
+def _show(entry: Entry) -> None:
     if isinstance(entry, Unread):
         show_error(entry.error)
         return

@@ -7,6 +7,7 @@ import typer
 
 from lintseq_lsp.commands.files import read_document
 from lintseq_lsp.commands.terminal import (
+    ENDPOINT,
     PATIENCE,
     RECORD,
     clear_errors,
@@ -25,6 +26,7 @@ def complete(
     column: Annotated[int, typer.Option(help="Zero-based, in code points.")],
     candidates: Annotated[int, typer.Option(min=1, max=8, help="Alternatives wanted.")] = 1,
     model: Annotated[str, typer.Option(help="A GGUF file or the name of a model.")] = "",
+    endpoint: Annotated[str, typer.Option(help=ENDPOINT)] = "",
     as_json: Annotated[bool, typer.Option("--json", help="One object.")] = False,
     record: Annotated[Path | None, typer.Option(help=RECORD)] = None,
 ) -> None:
@@ -36,7 +38,7 @@ def complete(
         document = read_document(file)
         if not 0 <= line < len(document.lines) or not 0 <= column <= len(document.lines[line]):
             raise LintSeqError(f"{file} has no line {line}, column {column}: both count from 0")
-        settings = Settings(model=model, gate_timeout=PATIENCE)
+        settings = Settings(model=model, endpoint=endpoint, gate_timeout=PATIENCE)
         engine = open_engine(settings, first=document.path)
         try:
             outcome = engine.complete(document, document.offset(line, column), candidates=candidates)

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from lintseq_lsp.commands.terminal import console
+from lintseq_lsp.commands.terminal import ENDPOINT, console
 
 
 def doctor(
@@ -14,6 +14,7 @@ def doctor(
         Path | None, typer.Argument(help="Say what it is answered with; else a new file here.")
     ] = None,
     model: Annotated[str, typer.Option(help="A GGUF file or the name of a model.")] = "",
+    endpoint: Annotated[str, typer.Option(help=ENDPOINT)] = "",
     python: Annotated[str, typer.Option(help="Interpreter or environment to resolve imports.")] = "",
 ) -> None:
     """Try every part, from Python to a first suggestion: exit 1 when something is wrong."""
@@ -21,7 +22,7 @@ def doctor(
     from lintseq_lsp.settings import Settings
 
     well = True
-    for line in checks(Settings(model=model, python=python), file):
+    for line in checks(Settings(model=model, endpoint=endpoint, python=python), file):
         well = well and line.ok
         mark = Text("ok     " if line.ok else "wrong  ", style="green" if line.ok else "bold red")
         console.print(mark + Text(f"{line.name}: ", style="bold") + Text(line.value), soft_wrap=True)

@@ -11,6 +11,7 @@ import typer
 
 from lintseq_lsp.commands.files import read_source
 from lintseq_lsp.commands.terminal import (
+    ENDPOINT,
     PATIENCE,
     RECORD,
     clear_errors,
@@ -55,6 +56,7 @@ def edit(
     samples: Annotated[int, typer.Option(min=1, help="Sequences to sample; the best one counts.")] = 1,
     seed: Annotated[int | None, typer.Option(help="Sample with this seed.")] = None,
     model: Annotated[str, typer.Option(help="A GGUF file or the name of a model.")] = "",
+    endpoint: Annotated[str, typer.Option(help=ENDPOINT)] = "",
     record: Annotated[Path | None, typer.Option(help=RECORD)] = None,
 ) -> None:
     """Edit FILE as the instruction says: each step a diff, and each state judged by the linter."""
@@ -68,7 +70,7 @@ def edit(
             raise LintSeqError("--record is for one sequence: leave out --samples")
         source = read_source(file)
         document = source.document
-        settings = Settings(model=model, gate_timeout=PATIENCE)
+        settings = Settings(model=model, endpoint=endpoint, gate_timeout=PATIENCE)
         engine = open_engine(settings, first=document.path)
         try:
             readable = not (as_json or as_diff or write)

@@ -26,6 +26,9 @@ from lintseq_lsp.verdicts import Verdict
 RECORD = "Write the request and what the model wrote as a case file, which holds all of FILE."
 """Help of `--record`."""
 
+ENDPOINT = "Address of a model's server, in place of a model here."
+"""Help of `--endpoint`."""
+
 PATIENCE = 20.0
 """Seconds that one check may take where nobody is typing."""
 

@@ -14,10 +14,10 @@ from pathlib import Path, PurePath
 
 from lintseq_lsp.encoding import decode
 from lintseq_lsp.errors import HookError
+from lintseq_lsp.git import staged
 from lintseq_lsp.globs import matches_any
 from lintseq_lsp.hooks.clients import Answer, answer, notice, read, tells_of_edits
 from lintseq_lsp.hooks.events import Edit, Event, Moment, text_before
-from lintseq_lsp.hooks.git import staged
 from lintseq_lsp.hooks.judge import GateFailedError, Judge
 from lintseq_lsp.hooks.policy import New, at_once, message, still_to_tell
 from lintseq_lsp.hooks.state import MOST_BYTES, Session, default_folder

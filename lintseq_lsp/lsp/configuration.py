@@ -47,12 +47,14 @@ class Configuration:
         self._initial: Json = {}
         self._later: Json = {}
         self._trusted = False
+        self._endpoint: object = ""
         self._opened: dict[Part, tuple[Any, ...]] = {}
 
     def start(self, params: Json) -> None:
         """Takes what `initialize` says."""
         self._initial = section(params.get("initializationOptions"))
         self._trusted = self._initial.get("trusted") is True
+        self._endpoint = self._initial.get("endpoint", "")
         folders = params.get("workspaceFolders")
         uris = (
             [folder.get("uri") for folder in folders if isinstance(folder, dict)]
@@ -60,7 +62,7 @@ class Configuration:
             else []
         )
         self._folders = [uri for uri in uris or [params.get("rootUri")] if isinstance(uri, str)]
-        self.settings, _ = parse(self._initial, trusted=self._trusted)
+        self.settings, _ = parse(self._initial, trusted=self._trusted, endpoint=self._endpoint)
 
     async def change_folders(self, added: Sequence[str], removed: Sequence[str]) -> None:
         self._folders = [uri for uri in self._folders if uri not in removed] + list(added)
@@ -72,7 +74,9 @@ class Configuration:
             self._later = section(values)
         elif (answer := await self._client.configuration(SECTION)) is not None:
             self._later = section(answer)
-        self.settings, warnings = parse({**self._initial, **self._later}, trusted=self._trusted)
+        self.settings, warnings = parse(
+            {**self._initial, **self._later}, trusted=self._trusted, endpoint=self._endpoint
+        )
         for warning in warnings:
             self._client.warn_once(warning)
         if self._worker.engine is not None:

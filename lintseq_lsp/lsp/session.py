@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from lsprotocol import types
 from pygls.lsp.server import LanguageServer
 
-from lintseq_lsp.errors import Cancelled, LintSeqError
+from lintseq_lsp.errors import Cancelled, LintSeqError, ServerError
 from lintseq_lsp.lsp import served
 from lintseq_lsp.lsp.client import Client
 from lintseq_lsp.lsp.configuration import Configuration
@@ -175,6 +175,10 @@ class Session:
             outcome = Outcome(reason=Reason.CANCELLED)
         except NoModel:
             outcome = Outcome(reason=Reason.NO_MODEL, detail=self.configuration.failure)
+        except ServerError as error:  # that is away fails at every key
+            self.client.warn_once("no suggestions while the model's server gives no answers: see its reason")
+            _log.info("the model's server failed: %s", error)
+            outcome = Outcome(reason=Reason.NO_MODEL, detail=str(error))
         except LintSeqError as error:
             _log.warning("the model failed: %s", error)
             outcome = Outcome(reason=Reason.NO_MODEL, detail=str(error))

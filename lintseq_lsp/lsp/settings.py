@@ -22,14 +22,20 @@ def section(values: object) -> dict[str, Any]:
     )
 
 
-def parse(values: Mapping[str, Any], *, trusted: bool) -> tuple[Settings, list[str]]:
+def parse(values: Mapping[str, Any], *, trusted: bool, endpoint: object = "") -> tuple[Settings, list[str]]:
     """The settings, and a warning for each value that could not be used: the default counts then.
 
-    `trusted` is what the initialization options say: nothing else may grant it.
+    `trusted` and `endpoint` are what the initialization options say: nothing else may grant them.
     """
     known = {setting.name: setting for setting in SETTINGS}
     read: dict[str, Any] = {}
     warnings = []
+    if values.get("endpoint") not in (endpoint, "", None):
+        warnings.append(
+            f"The setting {SECTION}.endpoint only counts in the initialization options: "
+            "what it is now is used from the server's next start on."
+        )
+    values = {**values, "endpoint": endpoint}
     for name, value in values.items():
         if name not in known:
             warnings.append(f"The setting {SECTION}.{name} is unknown and has no effect.")

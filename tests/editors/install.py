@@ -1,6 +1,6 @@
-"""Brings an editor for the tests: packages, unpacked into a cache folder and never installed.
+"""Brings an editor for the tests, or a llama-server: packages, unpacked into a cache folder, not installed.
 
-    python tests/editors/install.py nvim|nvim-0.11|emacs
+    python tests/editors/install.py nvim|nvim-0.11|emacs|llama-server
 
 prints the executable's path. The folder is `lintseq-lsp/editors/NAME-VERSION` in the user's cache.
 Debian's packages, but for the older Neovim, which Debian has no more: that is a wheel of the Python
@@ -45,6 +45,7 @@ EDITORS = {
     for editor in (
         Editor("nvim", "neovim", ("forky",), "0.12.", "usr/bin/nvim"),
         Editor("emacs", "emacs-nox", ("bookworm-backports", "bookworm"), "30.", "usr/bin/emacs-nox"),
+        Editor("llama-server", "llama.cpp-tools", ("forky",), "0.7.", "usr/bin/llama-server"),
     )
 }
 
@@ -258,6 +259,11 @@ def environment(editor: Editor, root: Path, folder: Path) -> list[str]:
             f'export LUA_PATH="{moved(lua)}/?.lua;{moved(lua)}/?/init.lua;;"',
             f'export LUA_CPATH="{moved(compiled)}/?.so;;"',
         ]
+    if editor.name == "llama-server":  # it looks for what computes, one library a processor, beside itself
+        for library in root.glob("usr/lib/*-linux-gnu/ggml/backends0/*.so"):
+            (root / "usr/bin" / library.name).symlink_to(Path("../..") / library.relative_to(root))
+        places = [*root.glob("usr/lib/*-linux-gnu"), *root.glob("usr/lib/*-linux-gnu/llama")]
+        return [f'export LD_LIBRARY_PATH="{":".join(str(moved(place)) for place in places)}"']
     share = next(root.glob("usr/share/emacs/3*"))
     library = next(root.glob("usr/libexec/emacs/3*/*"), None) or next(root.glob("usr/lib/emacs/3*/*"))
     dump = next(library.glob("*.pdmp"), None)

@@ -56,9 +56,12 @@ function isOn(scope: vscode.ConfigurationScope): boolean {
   return vscode.workspace.getConfiguration(SECTION, scope).get("enabled", true);
 }
 
+/** What the server takes from its initialization options alone. */
+const AT_START = ["endpoint"];
+
 /** Whether the setting asks for something else than before the event. */
 export function needsRestart(event: vscode.ConfigurationChangeEvent): boolean {
-  return [...OWN].some((name) => event.affectsConfiguration(`${SECTION}.${name}`));
+  return [...OWN, ...AT_START].some((name) => event.affectsConfiguration(`${SECTION}.${name}`));
 }
 
 /** Switches suggestions off or on for Python, in that folder or everywhere. */

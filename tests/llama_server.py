@@ -1,0 +1,56 @@
+"""A real llama-server, started for a test; `LINTSEQ_LLAMA_SERVER` names it (see the Makefile)."""
+
+import os
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import httpx2
+from small_model import SMALL_MODEL
+
+EXECUTABLE = os.environ.get("LINTSEQ_LLAMA_SERVER", "")
+
+
+class LlamaServer:
+    """A process that can be killed and started again, at the same address."""
+
+    def __init__(self, model: Path, log: Path, *arguments: str) -> None:
+        with closing(socket.create_server(("127.0.0.1", 0))) as free:
+            port = free.getsockname()[1]
+        self.url = f"http://127.0.0.1:{port}"
+        self._command = [EXECUTABLE, "--model", str(model), "--host", "127.0.0.1", "--port", str(port)]
+        self._command += ["--offline", "--no-ui", *arguments]
+        self._log = log
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(self._command, stdout=log, stderr=log)
+        while True:
+            assert self._process.poll() is None, self._log.read_text("utf-8")
+            try:
+                if httpx2.get(f"{self.url}/health", trust_env=False).status_code == 200:
+                    return
+            except httpx2.HTTPError:
+                pass
+            time.sleep(0.05)
+
+    def kill(self) -> None:
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+
+
+@contextmanager
+def started(log: Path, *arguments: str, model: Path = SMALL_MODEL) -> Iterator[LlamaServer]:
+    """Without flash attention, as in this process: it rounds otherwise."""
+    server = LlamaServer(model, log, "--threads", "1", "--flash-attn", "off", *arguments)
+    try:
+        server.start()
+        yield server
+    finally:
+        server.kill()
