@@ -24,7 +24,8 @@ from lintseq_lsp.formats.base import (
 )
 from lintseq_lsp.formats.lintseq import Layout, LintSeq
 from lintseq_lsp.formats.plain import Plain
-from lintseq_lsp.generation import RESAMPLING, Proposal, propose
+from lintseq_lsp.generation import RESAMPLING
+from lintseq_lsp.proposals import Proposal, propose
 from lintseq_lsp.repetition import repeated_from
 from lintseq_lsp.text import Document
 from lintseq_lsp.weights.registry import resolve_model

@@ -62,6 +62,7 @@ CORE_LAYERS = {
     ),
     "gate": ("gate",),
     "suggestions": ("suggestions",),
+    "proposals": ("proposals",),
     "generation": ("generation",),
     "asking": ("asking",),
     "engine": ("engine",),

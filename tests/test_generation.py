@@ -25,8 +25,9 @@ from lintseq_lsp.errors import Cancelled
 from lintseq_lsp.formats.base import Edit, Malformed, Question, Room, Task, View
 from lintseq_lsp.formats.lintseq import DIFF, END, Layout, LintSeq
 from lintseq_lsp.gate import Bar, Gate, wait
-from lintseq_lsp.generation import Ended, Limits, Proposal, Step, generate, propose
+from lintseq_lsp.generation import Ended, Limits, Step, generate
 from lintseq_lsp.linters.base import Report, Tier
+from lintseq_lsp.proposals import Proposal, propose
 from lintseq_lsp.reasons import Reason
 from lintseq_lsp.text import Document
 from lintseq_lsp.verdicts import Known

@@ -10,7 +10,8 @@ from lintseq_lsp.backends.base import CANDIDATES, Stop
 from lintseq_lsp.completion import Cursor
 from lintseq_lsp.edits import Replacement, apply
 from lintseq_lsp.formats.base import Malformed, Task, View
-from lintseq_lsp.generation import RESAMPLING, Proposal, propose
+from lintseq_lsp.generation import RESAMPLING
+from lintseq_lsp.proposals import Proposal, propose
 from lintseq_lsp.reasons import Reason
 from lintseq_lsp.settings import Settings
 from lintseq_lsp.suggestions import Outcome, Suggestion
