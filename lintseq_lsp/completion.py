@@ -63,7 +63,7 @@ def in_word(cursor: Cursor) -> bool:
 def in_string_or_comment(cursor: Cursor) -> bool:
     """Whether the cursor stands inside of a string literal or of a comment."""
     offset = cursor.offset
-    for start, end, is_closed in _strings_and_comments(cursor.document.text):
+    for start, end, is_closed in strings_and_comments(cursor.document.text):
         if start >= offset:
             return False
         # At its very end one is still inside of a comment, and of a string that is not closed.
@@ -72,7 +72,7 @@ def in_string_or_comment(cursor: Cursor) -> bool:
     return False
 
 
-def _strings_and_comments(text: str) -> Iterator[tuple[int, int, bool]]:
+def strings_and_comments(text: str) -> Iterator[tuple[int, int, bool]]:
     """(start, end, whether a quote closes it) of each, in order; without a string's prefix.
 
     A quote inside of an f-string's field counts as any other: of `f"{names["a"]}"`, `a` is code.

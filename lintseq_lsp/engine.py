@@ -212,7 +212,14 @@ class Engine:
     def _job(self, document: Document, line: int | None, cancelled: Cancelled) -> Job:
         clock = Clock()
         bar = self.gate.against(document, line, cancelled)
-        return Job(document, bar, self.backend, self.memory, self.settings, self._format, cancelled, clock)
+        others = {
+            path: text
+            for path, text in self.gate.workspace.modules(document.path).items()
+            if text is not None
+        }
+        return Job(
+            document, bar, self.backend, self.memory, self.settings, self._format, cancelled, clock, others
+        )
 
 
 def _floor(certainty: float, measured: float) -> float:

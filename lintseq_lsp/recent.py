@@ -21,7 +21,7 @@ PAUSE = 1.0
 CONTEXT = 3
 """Lines above and below that an edit is kept with."""
 
-_LONGEST = 400  # changed lines that are compared one by one
+_LONGEST = 200  # changed lines that are compared one by one
 
 
 @dataclass(frozen=True, slots=True)

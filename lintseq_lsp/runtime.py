@@ -136,11 +136,11 @@ def open_backend(settings: Settings, folder: Path | None = None) -> tuple[Backen
         recording = (folder or Path()) / settings.model.removeprefix(_SCRIPTED)
         stream = recording.read_text("utf-8")
         recorded = ScriptedBackend([stream], name=recording.name, logprob=0.0)
-        return recorded, detect(recorded.has, recorded.name), UNMEASURED
+        return recorded, detect(recorded.has, recorded.name, settings.prompt_format), UNMEASURED
     from lintseq_lsp.backends.llama import LlamaBackend
     from lintseq_lsp.weights.registry import resolve_model
 
-    model = resolve_model(settings.model or None, folder)
+    model = resolve_model(settings.model or None, folder, settings.prompt_format)
     backend = LlamaBackend(
         model.path,
         threads=settings.threads or None,
@@ -166,5 +166,7 @@ def open_endpoint(
     from lintseq_lsp.formats.late import LateFormat
     from lintseq_lsp.formats.table import detect
 
-    remote = RemoteBackend(settings.endpoint, model=settings.model, patience=patience)
-    return remote, LateFormat(lambda: remote.name, lambda name: detect(remote.has, name)), UNMEASURED
+    wanted = settings.prompt_format
+    remote = RemoteBackend(settings.endpoint, model=settings.model, assumed=bool(wanted), patience=patience)
+    found = LateFormat(lambda: remote.name, lambda name: detect(remote.has, name, wanted))
+    return remote, found, UNMEASURED

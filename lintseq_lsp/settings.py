@@ -71,6 +71,11 @@ class Settings:
         scope="machine-overridable",
         part=Part.MODEL,
     )
+    prompt_format: str = _setting(
+        "",
+        "How the model is asked, by the name of a format (`docs/models.md`); empty for what its file says.",
+        part=Part.MODEL,
+    )
     threads: int = _setting(
         0, "Threads that the model may use; 0 for what suits the machine.", bounds=(0, 1024), part=Part.MODEL
     )

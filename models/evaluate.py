@@ -3,6 +3,7 @@
     python models/evaluate.py models/MODEL.gguf --data .work --out models/evaluation.md
     python models/evaluate.py models/MODEL.gguf --data .work --tasks rewrite --systems copy --count 50
     python models/evaluate.py models/MODEL.gguf --data .work --only-table --out models/evaluation.md
+    python models/evaluate.py OTHER.gguf --data .work --format fim-qwen-repo --systems product eight plain
 
 Every answer is appended to DATA/evaluation/ at once: a run that was stopped goes on where it was, and a
 later one with more positions or systems adds what is missing.
@@ -13,7 +14,8 @@ as the server takes a selection out, and their place given (rewrite).
 Systems: `product` is the greedy answer and, when the gate rejects it, four sampled ones, as the server asks;
 `paper` the greedy answer with the history in file order; `eight` eight sampled answers, the most probable
 first; `plain` continues the text above; `ngram` and `copy` are those of baselines.py. That one line is wanted
-is told to all of them; how many lines a rewrite has, only to those that cannot choose.
+is told to all of them; how many lines a rewrite has, only to those that cannot choose. `--format` is how
+`product` and `eight` are asked; the tasks that a format was not made for are left out.
 
 Each row is with the gate off (the first answer as it came) or on (the first that the gate accepts).
 Answers: share of positions with one that is not empty. Findings: share of those answers that give the file
@@ -39,8 +41,18 @@ from judge import Answer, Judge
 from positions import NEXT_EDIT, TASKS, modules_of, positions, records
 from systems import PLACED_ONLY, Model, open_system, opened
 
+from lintseq_lsp.formats.base import Task
+from lintseq_lsp.formats.lintseq import Layout
+from lintseq_lsp.formats.table import FORMATS, detect
 
-def labels(models: Sequence[Path], systems: Sequence[str]) -> Iterator[tuple[Path | None, str, str]]:
+SHIPPED = Layout.SUFFIX_FIRST.value
+FREE = ("product", "eight")
+"""Systems that are asked in any format."""
+
+
+def labels(
+    models: Sequence[Path], systems: Sequence[str], prompt_format: str = SHIPPED
+) -> Iterator[tuple[Path | None, str, str]]:
     """(model file, system, label in the file of answers): one without a model for all of them."""
     for name in systems:
         if name in ("ngram", "copy"):
@@ -48,7 +60,8 @@ def labels(models: Sequence[Path], systems: Sequence[str]) -> Iterator[tuple[Pat
         else:
             for model in models:
                 digest = hashlib.sha256(model.read_bytes()).hexdigest()[:8]
-                yield model, name, f"{model.stem} {digest} {name}"
+                other = f" {prompt_format}" if name in FREE and prompt_format != SHIPPED else ""
+                yield model, name, f"{model.stem} {digest} {name}{other}"
 
 
 NAMES = {
@@ -62,12 +75,16 @@ NAMES = {
 
 
 def table(
-    answers: Sequence[Answer], models: Sequence[Path], systems: Sequence[str], tasks: Sequence[str]
+    answers: Sequence[Answer],
+    models: Sequence[Path],
+    systems: Sequence[str],
+    tasks: Sequence[str],
+    prompt_format: str = SHIPPED,
 ) -> Iterator[str]:
     yield "| task | system | gate | positions | exact | similarity | answers | findings | yield | ms |"
     yield "|---|---|---|---|---|---|---|---|---|---|"
     for task in tasks:
-        for model, name, label in labels(models, systems):
+        for model, name, label in labels(models, systems, prompt_format):
             mine = [a for a in answers if a.task == task and a.system == label]
             first = [a for a in mine if a.is_first]
             last = [a for a in mine if not a.is_first]
@@ -119,15 +136,19 @@ def evaluate(arguments: argparse.Namespace, path: Path) -> None:
     done = {(a["system"], a["task"], a["number"]) for a in records(path)}
     modules = modules_of(arguments.data / "corpus" / f"{arguments.split}.jsonl")
     known = path.with_name(f"positions-{arguments.split}-{arguments.seed}.jsonl")
-    wanted = list(labels(arguments.models, arguments.systems))
+    wanted = list(labels(arguments.models, arguments.systems, arguments.format))
+    prompt_format = FORMATS[arguments.format]
     with closing(Judge()) as judge, path.open("a") as file:
         backends = {m: opened(m, arguments.threads) for m in arguments.models}
         for model, name, label in wanted:
             asked = Model(backends[model or arguments.models[0]], judge)
-            system = open_system(name, label, asked, judge, arguments.data)
+            system = open_system(name, label, asked, judge, arguments.data, prompt_format)
+            if name in FREE and model is not None:
+                detect(backends[model].has, model.name, arguments.format)
+            placed_only = name in PLACED_ONLY or (name in FREE and Task.NEXT not in prompt_format.tasks)
             for task in arguments.tasks:
                 missing = [n for n in range(arguments.count) if (label, task, n) not in done]
-                if not missing or (task == NEXT_EDIT and name in PLACED_ONLY):
+                if not missing or (task == NEXT_EDIT and placed_only):
                     continue
                 start = time.monotonic()
                 for position in positions(modules, task, missing, arguments.seed, judge.lint, known):
@@ -149,6 +170,7 @@ if __name__ == "__main__":
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--tasks", nargs="+", choices=TASKS, default=TASKS)
     parser.add_argument("--systems", nargs="+", choices=NAMES, default=list(NAMES))
+    parser.add_argument("--format", choices=FORMATS, default=SHIPPED, help="of prompts; default: %(default)s")
     parser.add_argument("--threads", type=int, help="of the model; default: the server's")
     parser.add_argument("--answers", default="answers", help="name of the file of answers")
     parser.add_argument("--only-table", action="store_true", help="of the answers that are there")
@@ -162,7 +184,7 @@ if __name__ == "__main__":
     lines = [
         f"`python {' '.join(sys.argv)}`",
         "",
-        *table(answers, arguments.models, arguments.systems, arguments.tasks),
+        *table(answers, arguments.models, arguments.systems, arguments.tasks, arguments.format),
         "",
         disagreements(answers),
     ]

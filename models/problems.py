@@ -193,6 +193,8 @@ def main(arguments: argparse.Namespace) -> None:
         problems = [problem_of(json.loads(line)) for line in file if line.strip()]
     backend = LlamaBackend(arguments.model)
     prompt_format = detect(backend.has, backend.name)
+    if Task.INSTRUCT not in prompt_format.tasks:
+        raise SystemExit(f"{backend.name} follows no instructions: its prompt format is {prompt_format.name}")
     gate = open_gate(Settings(gate_timeout=20.0)) if arguments.gated else ungated()
     passed = []
     for problem in problems:

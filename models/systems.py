@@ -10,12 +10,10 @@ import baselines
 from judge import SETTINGS, Answer, Judge, Written
 from positions import HALF_TYPED, NEXT_EDIT, NEXT_LINE, REWRITE, Position
 
-from lintseq_lsp.backends.base import CANDIDATES, Request
+from lintseq_lsp.backends.base import CANDIDATES
 from lintseq_lsp.backends.llama import LlamaBackend
 from lintseq_lsp.edits import apply
-from lintseq_lsp.excerpt import excerpt_around
 from lintseq_lsp.formats.base import (
-    EXCERPT_TOKENS,
     Edit,
     PromptFormat,
     Question,
@@ -25,6 +23,7 @@ from lintseq_lsp.formats.base import (
     changed_lines,
 )
 from lintseq_lsp.formats.lintseq import Layout, LintSeq
+from lintseq_lsp.formats.plain import Plain
 from lintseq_lsp.generation import RESAMPLING, Proposal, propose
 from lintseq_lsp.repetition import repeated_from
 from lintseq_lsp.text import Document
@@ -40,9 +39,12 @@ class Model:
     def __init__(self, backend: LlamaBackend, judge: Judge) -> None:
         self.backend, self.judge = backend, judge
 
-    def question(self, position: Position, prompt_format: PromptFormat) -> Question:
-        lines, tokens = ASKED[position.task]
-        room = Room(self.backend.context, lines, tokens)
+    def question(
+        self, position: Position, prompt_format: PromptFormat, lines: int = 0, tokens: int = 0
+    ) -> Question:
+        """For as many lines and tokens, else for those that the server asks for."""
+        most, room_for = ASKED[position.task]
+        room = Room(self.backend.context, lines or most, tokens or room_for)
         if position.placed:
             view, task = View.of_new_lines(position.shown, position.shown_above, position.typed), Task.FILL
         else:
@@ -109,18 +111,10 @@ class Model:
     def plain(self, system: str, position: Position) -> list[Answer]:
         """The text above the cursor, continued for as many lines as are wanted."""
         start = time.perf_counter()
-        tokens = EXCERPT_TOKENS
-        lines = excerpt_around(
-            position.shown, position.cursor, tokens, lambda line: self.backend.count(f"+{line}\n") + 2
-        )
-        above = lines.lines(position.shown)[: lines.above(position.shown_above)]
-        text = "\n".join([*above, position.typed])
-        wanted = len(position.wanted)
-        request = Request((text,), max_tokens=48 * wanted, max_lines=wanted)
-        written = "".join(piece.text for piece in self.backend.write(request, lambda: False))
+        lines = len(position.wanted)
+        proposals = self.proposals(self.question(position, Plain(), lines, 48 * lines))
         writing = (time.perf_counter() - start) * 1000
-        added = (position.typed + written).split("\n")[:wanted]
-        return [self.judge.first(system, position, in_place(position, added), writing)]
+        return [self.judge.first(system, position, self.written(position, proposals), writing)]
 
 
 def by_confidence(proposals: Iterable[Proposal]) -> list[Proposal]:
@@ -150,15 +144,17 @@ def opened(path: Path, threads: int | None = None) -> LlamaBackend:
 System = Callable[[Position], list[Answer]]
 
 
-def open_system(name: str, label: str, model: Model, judge: Judge, data: Path) -> System:
-    suffix_first, paper = LintSeq(Layout.SUFFIX_FIRST), LintSeq(Layout.PAPER)
+def open_system(
+    name: str, label: str, model: Model, judge: Judge, data: Path, prompt_format: PromptFormat
+) -> System:
+    paper = LintSeq(Layout.PAPER)
     match name:
         case "product":
-            return lambda position: model.greedy(label, position, suffix_first, SETTINGS.tries)
+            return lambda position: model.greedy(label, position, prompt_format, SETTINGS.tries)
         case "paper":
             return lambda position: model.greedy(label, position, paper, 0)
         case "eight":
-            return lambda position: model.eight(label, position, suffix_first)
+            return lambda position: model.eight(label, position, prompt_format)
         case "plain":
             return lambda position: model.plain(label, position)
         case "ngram":

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from lintseq_lsp.formats.table import FORMATS
 from lintseq_lsp.settings import IGNORED, SETTINGS
 from lintseq_lsp.weights.catalogue import CATALOGUE, in_bytes
 from lintseq_lsp.weights.fetch import _reference
@@ -36,6 +37,11 @@ def settings_table() -> str:
             default = f"`{entry.default}`"
         rows.append(f"| `lintseq.{entry.name}` | {default} | {entry.description} |")
     return "\n".join(rows) + "\n"
+
+
+def test_each_prompt_format_is_in_the_list_of_them() -> None:
+    text = ROOT.joinpath("docs", "models.md").read_text("utf-8")
+    assert [name for name in FORMATS if f"`{name}`" not in text] == []
 
 
 def test_the_table_of_settings_is_true() -> None:
@@ -74,6 +80,7 @@ def test_the_catalogues_page_is_true() -> None:
 
 def test_every_entry_of_the_catalogue_is_a_file_that_can_be_pulled() -> None:
     for name, entry in CATALOGUE.items():
+        assert entry.prompt_format in FORMATS, name
         assert not SPLIT.search(entry.file), name
         assert entry.file.endswith(".gguf") or not entry.file, name
         if entry.file:

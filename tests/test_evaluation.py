@@ -7,11 +7,15 @@ from pathlib import Path
 
 import pytest
 
+from lintseq_lsp.backends.base import Special
+from lintseq_lsp.backends.scripted import ScriptedBackend
+from lintseq_lsp.formats.table import FORMATS
 from lintseq_lsp.linters.syntax import check_syntax
 
 MODELS = str(Path(__file__).parent.parent / "models")
 sys.path.insert(0, MODELS)
 positions, baselines = import_module("positions"), import_module("baselines")
+systems, evaluate = import_module("systems"), import_module("evaluate")
 sys.path.remove(MODELS)
 
 MODULE = '''\
@@ -104,3 +108,31 @@ def test_n_grams_go_on_with_the_longest_context_that_is_known(tmp_path: Path) ->
 def test_the_word_that_is_begun() -> None:
     assert baselines._begun("    total = su") == "su"
     assert baselines._begun("a" * 1_000_000 + ".") == ""  # nor does it take long
+
+
+@pytest.mark.parametrize(
+    ("task", "line", "typed"),
+    [(positions.NEXT_LINE, 16, "        "), (positions.HALF_TYPED, 16, "        square = s")],
+)
+@pytest.mark.parametrize("name", ["fim-qwen", "fim-codestral", "plain"])
+def test_a_model_of_another_format_is_asked_for_the_same(task: str, line: int, typed: str, name: str) -> None:
+    place = placed(task, line, typed)
+    rest = "square = self.radius**2".removeprefix(typed.strip())
+    backend = ScriptedBackend([f"{rest}\n"])
+    model = systems.Model(backend, None)
+    question = model.question(place, FORMATS[name])
+    (written,) = model.written(place, model.proposals(question))
+    assert written.text == rest
+    assert place.is_exact(written.document)
+    assert (backend.requests[0].max_lines, backend.requests[0].max_tokens) == (1, 48)
+    assert (Special("<|fim_middle|>") in backend.requests[0].prompt) == (name == "fim-qwen")
+
+
+def test_answers_of_a_format_are_kept_apart(tmp_path: Path) -> None:
+    model = tmp_path / "m.gguf"
+    model.write_bytes(b"weights")
+    named = ["product", "plain", "copy"]
+    shipped = [label for _, _, label in evaluate.labels([model], named)]
+    others = [label for _, _, label in evaluate.labels([model], named, "fim-qwen")]
+    assert others == [f"{shipped[0]} fim-qwen", *shipped[1:]]
+    assert shipped[0].endswith(" product")

@@ -35,14 +35,18 @@ def test_the_vocabulary_says_which_format_it_is_and_the_file_which_history() -> 
         assert detect(has_diff, "model", layout.value) == FORMATS[layout.value] == LintSeq(layout)
 
 
-@pytest.mark.parametrize("wanted", ["", "paper-1"])
-def test_a_vocabulary_that_no_format_fits_is_an_error_that_says_what_is_missing(wanted: str) -> None:
-    with pytest.raises(TokenizerError, match=r"no prompt format fits .* of other\.gguf.*<\|diff\|>"):
+def test_a_model_of_which_nothing_is_known_goes_on_with_the_text() -> None:
+    assert detect(lambda _: False, "other.gguf") == FORMATS["plain"]
+
+
+@pytest.mark.parametrize("wanted", ["paper-1", "fim-qwen", "fim-codestral", "fim"])
+def test_a_wanted_format_that_does_not_fit_is_an_error_that_names_one_that_does(wanted: str) -> None:
+    with pytest.raises(TokenizerError, match=rf"'{wanted}' does not fit .* of other.*set .* to 'plain'"):
         detect(lambda _: False, "other.gguf", wanted)
 
 
-def test_a_format_of_a_newer_release_asks_for_an_update() -> None:
-    with pytest.raises(ModelFileError, match=r"'paper-9'.*update"):
+def test_a_format_that_is_not_known_names_those_that_are() -> None:
+    with pytest.raises(ModelFileError, match=r"'paper-9'.*paper-1, .*plain, or update"):
         detect(has_diff, "model", "paper-9")
 
 

@@ -38,6 +38,9 @@ def pick(a: str, b: str) -> str: ...
     "quick/__init__.py": "from ._quick import *\nfrom ._quick import dumps\n",
     "quick/more.py": "from . import *\n\ndef plain():\n    return 1\n",
     f"alone{SUFFIX}": "",
+    # compiled from Python, which lies beside it
+    f"compiled{SUFFIX}": "",
+    "compiled.py": "class Reader:\n    def read(self):\n        return 1\n",
     # lazy packages
     "lazy_one/__init__.py": "def __getattr__(name):\n    return name\n",
     "lazy_two/__init__.py": "import lazy_loader\n"
@@ -368,6 +371,8 @@ BROKEN = {
     "from orm import Post, Past": "E0611",
     "from canvas.core import Pencil": "E0611",
     "from canvas.core import Pen\nPen().erase()": "E1101",
+    "from compiled import Readr": "E0611",
+    "from compiled import Reader\nReader().raed()": "E1101",
     "from pure import *\ndubble(1)": "E0602",
     "from quick import dumps\nprint(dumpss)": "E0602",
     "import alone\nprint(alon.x)": "E0602",

@@ -318,8 +318,9 @@ def test_a_model_without_the_token_opens_and_says_so(tmp_path: Path) -> None:
     other = LlamaBackend(path, threads=1)
     assert not other.has(DIFF)
     assert other.has(Special("<|dixx|>"))
-    with pytest.raises(TokenizerError, match=r"no prompt format fits .* <\|diff\|>"):
-        detect(other.has, other.name)
+    assert detect(other.has, other.name).name == "plain"
+    with pytest.raises(TokenizerError, match="'paper-1' does not fit"):
+        detect(other.has, other.name, "paper-1")
     with pytest.raises(ModelError, match=r"no token <\|diff\|>"):
         list(other.write(of(DIFFS), never))
     assert text_of(list(other.write(Request(["x = "], max_tokens=3), never)))

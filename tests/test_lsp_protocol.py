@@ -124,6 +124,24 @@ def test_an_answer_cannot_stand_for_what_the_client_asked():
     run(check)
 
 
+def test_of_two_requests_by_one_id_the_second_is_refused():
+    """And the first can still be cancelled."""
+
+    async def check(wire):
+        async def handle(_params):
+            await asyncio.Event().wait()
+
+        wire.server.feature("lintseq/long")(handle)
+        again = request("a", "lintseq/long")
+        await wire.receive(again, again, {"method": "$/cancelRequest", "params": {"id": "a"}}, again)
+        codes = [(message["id"], message["error"]["code"]) for message in wire.sent]
+        assert sorted(codes) == [("a", -32800), ("a", -32600), ("a", -32600)]
+        await wire.receive(again, request(1, "shutdown"))
+        assert [message["id"] for message in wire.sent[3:]] == [1, "a"]
+
+    run(check)
+
+
 def test_after_the_shutdown_everything_has_its_answer():
     async def check(wire):
         async def handle(_params):

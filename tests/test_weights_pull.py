@@ -10,10 +10,9 @@ from pathlib import Path
 
 import huggingface_hub
 import pytest
-from click.testing import Result
 from local_hub import REPOSITORY, REVISION, Hub, serving
 from tiny_checkpoint import write_checkpoint
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from lintseq_lsp.errors import ModelFileError
 from lintseq_lsp.weights import fetch, registry

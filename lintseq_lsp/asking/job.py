@@ -1,8 +1,8 @@
 """One request while it is answered: the document, the bar for its edits, and what was tried so far."""
 
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from lintseq_lsp.backends.base import Backend, Sampling
 from lintseq_lsp.formats.base import TOKENS_A_LINE, PromptFormat, Question, Room, Task, View
@@ -33,7 +33,10 @@ class Clock:
 
 @dataclass
 class Job:
-    """`states` counts what was judged of what the model wrote; `rejected` are the verdicts against it."""
+    """`others` are the texts of other files that are open, by path, the newest first.
+
+    `states` counts what was judged of what the model wrote; `rejected` are the verdicts against it.
+    """
 
     document: Document
     bar: Bar
@@ -43,6 +46,7 @@ class Job:
     prompt_format: PromptFormat
     cancelled: Cancelled
     clock: Clock
+    others: Mapping[str, str] = field(default_factory=dict)
     rejected: list[Verdict] = field(default_factory=list)
     states: int = 0
     _verdicts: dict[str, Verdict] = field(default_factory=dict)
@@ -67,6 +71,7 @@ class Job:
         None when the model's context has no room for it.
         """
         room = Room(self.backend.context, lines, tokens or lines * TOKENS_A_LINE)
+        view = replace(view, others=self.others)
         return self.prompt_format.ask(view, task, self.backend.count, room)
 
     def steps(

@@ -19,9 +19,17 @@ CANDIDATES = 8
 
 @dataclass(frozen=True, slots=True)
 class Special:
-    """A token of the model's vocabulary, by the text that stands for it there."""
+    """A token of the model's vocabulary, by the text that stands for it there.
+
+    Where there is none of that text, by the name under which the model's file keeps its id: `fim_pre` for
+    `tokenizer.ggml.fim_pre_token_id`.
+    """
 
     text: str
+
+
+BOS = Special("bos")
+"""What a prompt begins with, where the model's file asks for it (`tokenizer.ggml.add_bos_token`)."""
 
 
 Part = str | Special

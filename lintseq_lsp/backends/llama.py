@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from lintseq_lsp.backends.base import (
+    BOS,
     CANDIDATES,
     EVERYTHING,
     Ending,
@@ -198,16 +199,19 @@ class LlamaBackend:
         if isinstance(last, Special):
             return prompt, ""
         cut = last_pretoken(last, self._pretokenizer)
-        if not closed and not cut:
+        if not cut and not self._prompt_ids(closed):
             return prompt, ""
         return (*closed, last[:cut]), last[cut:]
 
     def _prompt_ids(self, prompt: Prompt) -> list[int]:
-        known = {part: self._special(part) for part in prompt if isinstance(part, Special)}
+        known = {part: self._ids_of(part) for part in prompt if isinstance(part, Special)}
         ids: list[int] = []
         for part in prompt:
-            ids += self._tokenizer.ids(part) if isinstance(part, str) else (known[part],)
+            ids += self._tokenizer.ids(part) if isinstance(part, str) else known[part]
         return ids
+
+    def _ids_of(self, special: Special) -> tuple[int, ...]:
+        return self._tokenizer.bos if special == BOS else (self._special(special),)
 
     def _special(self, special: Special) -> int:
         id_ = self._tokenizer.id_of(special)

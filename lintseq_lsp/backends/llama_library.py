@@ -4,7 +4,7 @@ import ctypes
 import logging
 import os
 import unicodedata
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +27,11 @@ import llama_cpp
 _FRAGMENTS = 4096  # texts whose tokens are remembered
 _LEVEL_ERROR = 4  # GGML_LOG_LEVEL_ERROR in ggml.h
 _MARKERS = llama_cpp.LLAMA_TOKEN_ATTR_CONTROL | llama_cpp.LLAMA_TOKEN_ATTR_USER_DEFINED
+
+_EXACT_TEXTS = (llama_cpp.llama_model_kv_override * 2)()  # the last one, which is empty, ends them
+_EXACT_TEXTS[0].tag = llama_cpp.LLAMA_KV_OVERRIDE_TYPE_BOOL
+_EXACT_TEXTS[0].key = b"tokenizer.ggml.add_space_prefix"
+"""No vocabulary puts a blank in front of a text: a format that wants one there writes it."""
 
 _log = logging.getLogger(__name__)
 _errors: list[str] = []  # that llama.cpp logged since a call began
@@ -69,6 +74,7 @@ def load(path: Path, gpu_layers: int = 0) -> llama_cpp.llama_model_p:
         params.devices = ctypes.cast(no_devices, ctypes.c_void_p)
     params.n_gpu_layers = gpu_layers
     params.load_mode = llama_cpp.LLAMA_LOAD_MODE_MMAP
+    params.kv_overrides = _EXACT_TEXTS
     begin_call()
     model: llama_cpp.llama_model_p | None = llama_cpp.llama_model_load_from_file(os.fsencode(path), params)
     if model is None:
@@ -91,17 +97,37 @@ class Tokenizer:
         self.ends = [id_ for id_ in range(size) if llama_cpp.llama_vocab_is_eog(vocab, id_)]
         ends = set(self.ends)
         self.texts = [b"" if id_ in ends else self._bytes(id_, special=False) for id_ in range(size)]
+        self.bos: tuple[int, ...] = ()
+        """What a prompt begins with: nothing, where the file does not ask for it."""
+        if llama_cpp.llama_vocab_get_add_bos(vocab) and llama_cpp.llama_vocab_bos(vocab) >= 0:
+            self.bos = (llama_cpp.llama_vocab_bos(vocab),)
         self._nfc = metadata(model, "lintseq.normalizer") == "NFC"
+        self._model = model
         self._special: dict[str, int | None] = {}
         self._guarded: list[str] = []  # texts that llama.cpp would take for a special token
         self.ids = lru_cache(_FRAGMENTS)(self._ids)
-        self.vocabulary, self.silent = Vocabulary(self.texts), self._silent()
+
+    @cached_property
+    def vocabulary(self) -> Vocabulary:
+        """Of what the tokens write. Large ones take a second: they are put in order when they are needed."""
+        return Vocabulary(self.texts)
+
+    @cached_property
+    def silent(self) -> NDArray[np.bool_]:
+        """Which tokens write nothing."""
+        return np.array([not text for text in self.texts])
 
     def id_of(self, special: Special) -> int | None:
         """The id of a special token; None when the vocabulary has none of that name."""
         if special.text not in self._special:
-            self._special[special.text] = self._find(special.text.encode())
+            id_ = self._find(special.text.encode())
+            self._special[special.text] = self._named(special.text) if id_ is None else id_
         return self._special[special.text]
+
+    def _named(self, name: str) -> int | None:
+        """The id that the file keeps under that name."""
+        id_ = metadata(self._model, f"tokenizer.ggml.{name}_token_id") or ""
+        return int(id_) if id_.isdecimal() and int(id_) < len(self.texts) else None
 
     def _find(self, text: bytes) -> int | None:
         ids = self._encode(text, parse_special=True)
@@ -111,7 +137,7 @@ class Tokenizer:
         attributes = llama_cpp.llama_vocab_get_attr(self._vocab, id_)
         if not attributes & _MARKERS:
             return None
-        if attributes & llama_cpp.LLAMA_TOKEN_ATTR_USER_DEFINED:
+        if not attributes & llama_cpp.LLAMA_TOKEN_ATTR_CONTROL:
             self._guard(id_, text)
         return id_
 
@@ -120,10 +146,8 @@ class Tokenizer:
         self._guarded.append(text.decode())
         self.ids.cache_clear()
         self.texts[id_] = b""
-        self.vocabulary, self.silent = Vocabulary(self.texts), self._silent()
-
-    def _silent(self) -> NDArray[np.bool_]:
-        return np.array([not text for text in self.texts])
+        for known in ("vocabulary", "silent"):
+            self.__dict__.pop(known, None)
 
     def _ids(self, text: str) -> tuple[int, ...]:
         if self._nfc:  # the tokenizer's own first step, which llama.cpp does not know

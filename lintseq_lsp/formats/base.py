@@ -4,7 +4,7 @@ A format owns both directions. The engine, the evaluation and the training scrip
 an answer comes back as replacements of the document. Deliberately absent: tokens of text, sampling, the gate.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Protocol
@@ -20,6 +20,9 @@ TOKENS_A_LINE = 24
 EXCERPT_TOKENS = 600
 """What a model sees of a document. More takes longer to read."""
 
+OTHERS_TOKENS = 400
+"""What a model sees of other files, where its format has a place for them."""
+
 
 class Task(Enum):
     FILL = "fill"
@@ -29,6 +32,15 @@ class Task(Enum):
     INSTRUCT = "instruct"
     """The edits that follow an instruction."""
 
+    @property
+    def words(self) -> str:
+        """For people."""
+        return {
+            Task.FILL: "ghost text and code actions",
+            Task.NEXT: "next edits",
+            Task.INSTRUCT: "instructions",
+        }[self]
+
 
 @dataclass(frozen=True, slots=True)
 class View:
@@ -37,7 +49,8 @@ class View:
     `offset` is the cursor's (code points). With `typed`, new lines are wanted that begin with it: above the
     line that begins at `offset`, or else below the line that `offset` is in. `lines` (zero-based, inclusive)
     are those that an instruction is about. `recent` is what the user changed lately, the newest last, in
-    this document and in others.
+    this document and in others. `others` has the texts of other files that are open by their paths, the
+    newest first.
     """
 
     document: Document
@@ -46,6 +59,7 @@ class View:
     instruction: str = ""
     lines: tuple[int, int] | None = None
     recent: tuple[RecentEdit, ...] = ()
+    others: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def above(self) -> int:

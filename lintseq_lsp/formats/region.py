@@ -22,7 +22,8 @@ _MOST_DELETED = 5
 _LONG = 10
 """Lines of a region, from which on a rewrite must begin like it."""
 _ALIKE = 0.7
-"""Of two lines that are one, changed: their similarity is at least this."""
+"""Of two lines that are one, changed: their similarity is more than this."""
+_COMPARED = 100  # characters of a line, for that
 
 Count = Callable[[str], int]
 
@@ -282,7 +283,7 @@ def _begins_alike(old: Sequence[str], new: Sequence[str]) -> bool:
     if len(old) <= _LONG:
         return True
     quarter = len(old) // 4
-    firsts, written = ([line for line in lines if line.strip()][:quarter] for lines in (old, new))
+    firsts, written = ([line[:_COMPARED] for line in lines if line.strip()][:quarter] for lines in (old, new))
     return any(SequenceMatcher(None, one, other).ratio() > _ALIKE for one in written for other in firsts)
 
 

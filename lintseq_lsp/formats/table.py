@@ -5,12 +5,14 @@ from collections.abc import Callable, Mapping
 from lintseq_lsp.backends.base import Special
 from lintseq_lsp.errors import ModelFileError, TokenizerError
 from lintseq_lsp.formats.base import PromptFormat
+from lintseq_lsp.formats.fim import FAMILIES
 from lintseq_lsp.formats.lintseq import Layout, LintSeq
+from lintseq_lsp.formats.plain import Plain
 from lintseq_lsp.formats.sweep import Sweep1, Sweep2
 from lintseq_lsp.formats.zeta import Zeta1, Zeta2, Zeta21
 
 _FORMATS: tuple[PromptFormat, ...] = (
-    # The first that fits counts, unless the model's file or its manifest names another.
+    # The first that fits counts, unless a setting, the model's file or its manifest names another.
     LintSeq(Layout.PAPER),
     LintSeq(Layout.WHOLE),
     LintSeq(Layout.SUFFIX_FIRST),
@@ -20,6 +22,8 @@ _FORMATS: tuple[PromptFormat, ...] = (
     Zeta21(),
     Zeta2(),
     Zeta1(),
+    *FAMILIES,
+    Plain(),
 )
 
 FORMATS: Mapping[str, PromptFormat] = {prompt_format.name: prompt_format for prompt_format in _FORMATS}
@@ -29,19 +33,22 @@ FORMATS: Mapping[str, PromptFormat] = {prompt_format.name: prompt_format for pro
 def detect(has: Callable[[Special], bool], name: str, wanted: str = "", known_as: str = "") -> PromptFormat:
     """The format of the model `name`, whose vocabulary `has` tokens; the one that is `wanted`, if any.
 
-    `known_as` are its names as a file says them, where they are not `name` alone. Raises `TokenizerError`
-    when none fits, `ModelFileError` for one that is not known.
+    `known_as` are its names as a file says them, where they are not `name` alone. A model of which nothing
+    is known goes on with the text above the cursor, as any does. Raises `TokenizerError` when the one that
+    is wanted does not fit, `ModelFileError` when it is not known.
     """
     if wanted and wanted not in FORMATS:
         raise ModelFileError(
-            f"{name} wants the prompt format {wanted!r}, which this release does not know: update lintseq-lsp"
+            f"{name} is to be asked in the prompt format {wanted!r}, which this release does not know: "
+            f"choose one of {', '.join(FORMATS)}, or update lintseq-lsp"
         )
-    candidates = [FORMATS[wanted]] if wanted else _FORMATS
-    found = next((each for each in candidates if each.fits(has, "" if wanted else known_as or name)), None)
-    if found is None:
+    found = next(each for each in _FORMATS if each.fits(has, known_as or name))
+    if not wanted:
+        return found
+    if not FORMATS[wanted].fits(has, ""):
         raise TokenizerError(
-            f"no prompt format fits the vocabulary of {name}: without the token <|diff|> it is no "
-            "edit-sequence model, or its added tokens were lost when it was converted; choose another with "
-            "`lintseq-lsp model use`"
+            f"the prompt format {wanted!r} does not fit the vocabulary of {name}: its tokens were lost when "
+            f"it was converted, or it is a model of another kind; set lintseq.promptFormat to {found.name!r}"
+            ", which fits, or choose another model with `lintseq-lsp model use`"
         )
-    return found
+    return FORMATS[wanted]

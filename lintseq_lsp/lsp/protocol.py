@@ -66,12 +66,16 @@ class Protocol(LanguageServerProtocol):
             failed = isinstance(message.get("error"), dict)
             error = types.ResponseError(JsonRpcException.CODE, "refused by the client") if failed else None
             self._handle_response(message.get("id"), message.get("result"), error)
+        elif "id" in message and message["id"] in self._request_futures:
+            # Of two by one name only one could be cancelled, or answered at the end.
+            twice = JsonRpcInvalidRequest("a request with this id is not answered yet")
+            self._send_response(message["id"], error=twice.to_response_error())
         elif "id" in message:
             self._handle_request(message["id"], method, params)
         elif method == types.CANCEL_REQUEST:
             wanted = params.get("id") if isinstance(params, dict) else None
-            if isinstance(wanted, int | str):
-                self._handle_cancel_notification(wanted)
+            if isinstance(wanted, int | str) and (future := self._request_futures.get(wanted)):
+                future.cancel()  # it keeps its id until it is answered
         else:
             self._handle_notification(method, params)
 

@@ -58,6 +58,17 @@ _NAMES = ("name", "basename", "finetune")
 
 CONTROL, USER_DEFINED = 3, 4  # token types (llama.h, enum llama_token_type)
 
+_ALWAYS_SPECIAL = frozenset(
+    (
+        *("<|fim_prefix|>", "<|fim_suffix|>", "<|fim_middle|>", "<|repo_name|>", "<|file_sep|>"),
+        *("<fim_prefix>", "<fim_suffix>", "<fim_middle>", "<fim-prefix>", "<fim-suffix>", "<fim-middle>"),
+        *("<｜fim▁begin｜>", "<｜fim▁hole｜>", "<｜fim▁end｜>", "▁<PRE>", "▁<SUF>", "▁<MID>"),
+        *("<|code_prefix|>", "<|code_suffix|>", "<|code_middle|>"),
+        *("<|prefix|>", "<|suffix|>", "<|middle|>"),
+    )
+)
+"""What llama.cpp takes for control tokens, whatever type the file gives them (llama-vocab.cpp)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Header:
@@ -71,12 +82,20 @@ class Header:
     def id_of(self, special: Special) -> int | None:
         """The id of a special token; None when there is none, or it is only text."""
         tokens, types = (self.metadata[f"tokenizer.ggml.{key}"] for key in ("tokens", "token_type"))
-        ids = [number for number, token in enumerate(tokens) if token == special.text]
-        return ids[0] if len(ids) == 1 and types[ids[0]] in (CONTROL, USER_DEFINED) else None
+        try:
+            id_ = tokens.index(special.text)
+        except ValueError:
+            named = self.metadata.get(f"tokenizer.ggml.{special.text}_token_id")
+            return named if isinstance(named, int) and named < len(tokens) else None
+        is_special = types[id_] in (CONTROL, USER_DEFINED) or special.text in _ALWAYS_SPECIAL
+        return id_ if is_special and tokens.count(special.text) == 1 else None
 
-    def prompt_format(self) -> PromptFormat:
-        """How the model is asked. Raises `ModelFileError` or `TokenizerError` when that is not known."""
-        wanted = self.metadata.get("lintseq.prompt_format", "")
+    def prompt_format(self, wanted: str = "") -> PromptFormat:
+        """How the model is asked: as is `wanted`, or else as the file says, its names, or its vocabulary.
+
+        Raises `ModelFileError` or `TokenizerError` when that is not known.
+        """
+        wanted = wanted or self.metadata.get("lintseq.prompt_format", "")
         names = [self.path.stem, *(self.metadata.get(f"general.{key}", "") for key in _NAMES)]
         return detect(
             lambda special: self.id_of(special) is not None,
@@ -126,6 +145,8 @@ def _header(path: Path, metadata: dict[str, Any]) -> Header:
     types = metadata.get("tokenizer.ggml.token_type")
     if not isinstance(tokens, list) or not isinstance(types, list) or len(tokens) != len(types):
         raise TokenizerError(f"{path} holds no tokenizer: convert it again with `lintseq-lsp model convert`")
+    if len(set(tokens)) < len(tokens):  # llama.cpp asserts it, and would end the whole process
+        raise TokenizerError(f"{path} has a token twice: convert it again")
     architecture = str(metadata.get("general.architecture", ""))
     for name, most in _SIZES.items():
         size = metadata.get(f"{architecture}.{name}")

@@ -45,12 +45,13 @@ class ModelFile:
     stamp: str = ""
 
 
-def resolve_model(setting: str | None, folder: Path | None = None) -> ModelFile:
+def resolve_model(setting: str | None, folder: Path | None = None, prompt_format: str = "") -> ModelFile:
     """The verified model of a setting (a name or a path), else the chosen one, else the embedded one.
 
-    A relative path begins at `folder`, else at the current one. A registry that cannot be read counts as
-    empty, with a warning. A file that has its recorded size and time is not read for its checksum: large
-    ones take seconds. Raises `ModelFileError` or `TokenizerError`, with what mends it.
+    It is asked in `prompt_format`, if one is named. A relative path begins at `folder`, else at the current
+    one. A registry that cannot be read counts as empty, with a warning. A file that has its recorded size
+    and time is not read for its checksum: large ones take seconds. Raises `ModelFileError` or
+    `TokenizerError`, with what mends it.
     """
     try:
         name, others = setting or chosen(), registered()
@@ -66,10 +67,10 @@ def resolve_model(setting: str | None, folder: Path | None = None) -> ModelFile:
         path = file_at(name, folder)
         shipped = next((model for model in embedded() if model.path.resolve() == path.resolve()), None)
         if shipped is None:
-            return _described(path)
+            return _described(path, prompt_format)
         model = shipped
-    verify(model.path, None if model.stamp and model.stamp == _stamp(model.path) else model.sha256)
-    return model
+    header = verify(model.path, None if model.stamp and model.stamp == _stamp(model.path) else model.sha256)
+    return replace(model, prompt_format=header.prompt_format(prompt_format)) if prompt_format else model
 
 
 def find(name: str) -> ModelFile | None:
@@ -193,9 +194,9 @@ def file_at(name: str, folder: Path | None = None) -> Path:
     return path
 
 
-def _described(path: Path) -> ModelFile:
+def _described(path: Path, prompt_format: str = "") -> ModelFile:
     header = verify(path)
-    return ModelFile(path.stem, path, None, header.context, header.prompt_format())
+    return ModelFile(path.stem, path, None, header.context, header.prompt_format(prompt_format))
 
 
 def _stamp(path: Path) -> str:

@@ -3,7 +3,8 @@
 Modules are those that are installed: the standard library's and the environment's own. The user types
 somewhere in one, in every kind of statement; a scripted model writes the rest of the real line, or something
 like it. Right is: in no state that is shown does plain pylint find what it did not find in the text before:
-the one that was sent, or the last one that could be parsed. Nor does one bring in a comment that silences.
+the one that was sent, or the last one that could be parsed. What the evidence says is not known is no
+finding. Nor does one bring in a comment that silences.
 """
 
 import ast
@@ -227,10 +228,15 @@ class Shown:
     case: Case
     before: str
     after: str
+    unknown: Sequence[str]
 
     @property
     def module(self) -> str:
         return str(self.case["module"])
+
+    def says_unknown(self, message: str) -> bool:
+        """Whether the evidence says that it is not known to be true."""
+        return any(each.startswith(f"{message}: ") for each in self.unknown)
 
 
 def check(cases: Sequence[Case]) -> Result:
@@ -248,7 +254,7 @@ def check(cases: Sequence[Case]) -> Result:
                 except Exception as error:  # noqa: BLE001 - whatever stands in a document, the engine answers
                     result.wrong.append((alone, f"{type(error).__name__}: {error}"))
                 else:
-                    states += [Shown(alone, before, text) for text in texts]
+                    states += [Shown(alone, before, text, unknown) for text, unknown in texts.items()]
     finally:
         gate.linter.close()
     result.count = len(states)
@@ -259,7 +265,7 @@ def check(cases: Sequence[Case]) -> Result:
             # An inference may depend on what the process inferred before: these two texts alone decide.
             pairs = [(state.module, text) for text in (state.before, state.after)]
             before, after = (findings([pair])[pair] for pair in pairs)
-            new = after - before
+            new = Counter(each for each in (after - before).elements() if not state.says_unknown(each[1]))
         if compiles(state.before) and not compiles(state.after):
             new["syntax-error", "does not compile"] += 1
         if new := new or new_silence(state):
@@ -305,8 +311,8 @@ def model_of(one: Case) -> Backend:
     return LineModel(*one["answers"]) if "answers" in one else ScriptedBackend([one["stream"]], logprob=-0.01)
 
 
-def shown(gate: Gate, case: Case, path: str) -> list[str]:
-    """The texts that the user is shown, each once."""
+def shown(gate: Gate, case: Case, path: str) -> dict[str, Sequence[str]]:
+    """The texts that the user is shown, and what the evidence says is not known."""
     (one,) = case["tries"]
     settings = Settings(strings_and_comments=True)
     engine = Engine(model_of(one), gate, prompt_format=LintSeq(Layout.SUFFIX_FIRST), settings=settings)
@@ -315,13 +321,15 @@ def shown(gate: Gate, case: Case, path: str) -> list[str]:
     offset = document.offset(one["line"], one["column"])
     match one["kind"]:
         case "ghost text":
-            states = [each.text for each in engine.complete(document, offset, candidates=3).suggestions]
+            found = engine.complete(document, offset, candidates=3).suggestions
+            states = [(each.text, each.evidence.unknown) for each in found]
         case "next edit":
-            states = [each.text for each in engine.next_edit(document, offset).suggestions]
+            found = engine.next_edit(document, offset).suggestions
+            states = [(each.text, each.evidence.unknown) for each in found]
         case _:
             steps = [step for step in engine.edit(document, "Do.") if isinstance(step, Step)]
-            states = [step.document.text for step in steps if step.verdict.accepted]
-    return list(dict.fromkeys(states))
+            states = [(step.document.text, step.verdict.unknown) for step in steps if step.verdict.accepted]
+    return dict(states)
 
 
 Texts = Sequence[tuple[str, str]]

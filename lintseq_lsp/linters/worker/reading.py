@@ -172,16 +172,20 @@ def _may_be_newer(error: AstroidSyntaxError, library: Library) -> bool:
 
 
 def _compiled_elsewhere(manager: AstroidManager, name: str) -> nodes.Module:
-    """An extension module, which is not loaded: what the stub beside it says, else nothing that is known."""
+    """An extension module, which is not loaded: what its stub says, or the source that it was compiled from.
+
+    Else nothing is known of it.
+    """
     file = None
     with contextlib.suppress(AstroidError, OSError, SyntaxError, ValueError, LookupError):
         file = manager.file_from_module_name(name, None).location
         if file:
-            stub = str(Path(file).with_name(Path(file).name.partition(".")[0] + ".pyi"))
-            if SOURCES.is_file(stub):
-                stream, _, text = _read_source(stub)
+            stem = str(Path(file).with_name(Path(file).name.partition(".")[0]))
+            for source in filter(SOURCES.is_file, (f"{stem}.pyi", f"{stem}.py")):
+                stream, _, text = _read_source(source)
                 stream.close()
-                return AstroidBuilder(manager).string_build(_STUB_VALUE.sub("= __value__", text), name, stub)
+                text = _STUB_VALUE.sub("= __value__", text) if source.endswith("i") else text
+                return AstroidBuilder(manager).string_build(text, name, source)
     return opaque(manager, name, file)
 
 
