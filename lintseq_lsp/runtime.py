@@ -166,7 +166,7 @@ def open_endpoint(
     from lintseq_lsp.formats.late import LateFormat
     from lintseq_lsp.formats.table import detect
 
-    remote = RemoteBackend(settings.endpoint, model=settings.model, patience=patience)
     wanted = settings.prompt_format
-    late = LateFormat(lambda: remote.name, lambda name: detect(remote.has, name, wanted))
-    return remote, late, UNMEASURED
+    remote = RemoteBackend(settings.endpoint, model=settings.model, assumed=bool(wanted), patience=patience)
+    found = LateFormat(lambda: remote.name, lambda name: detect(remote.has, name, wanted))
+    return remote, found, UNMEASURED

@@ -122,8 +122,12 @@ def goes_on(*texts: str) -> Route:
     """Each candidate is the grammar's first beginning, then `texts`."""
 
     def route(handler: Handler) -> None:
-        begin = re.match(r'root ::= \(*"((?:[^"\\]|\\.)*)"', handler.body.get("grammar", 'root ::= ""'))
-        given = begin[1].encode().decode("unicode_escape") if begin else ""
+        given, skipped = "", 0
+        for sign in re.findall(r'"(?:[^"\\]|\\.)*"|[()|]', handler.body.get("grammar", "")):
+            if skipped or sign == "|":
+                skipped += (sign == "(") - (sign == ")") + (sign == "|" and not skipped)
+            elif sign[0] == '"':
+                given += sign[1:-1].encode().decode("unicode_escape")
         all_texts = [given, *texts] if given else texts
         candidates = range(handler.body.get("n_cmpl", 1))
         streams(*(event for index in candidates for event in writes(*all_texts, index=index)))(handler)

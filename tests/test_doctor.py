@@ -90,7 +90,6 @@ def test_a_model_that_is_not_there(tmp_path: Path) -> None:
     assert lines["environment"].ok
 
 
-@pytest.mark.usefixtures("light")
 @pytest.mark.usefixtures("without_pool")
 def test_a_models_server_is_asked_what_it_is(tmp_path: Path) -> None:
     with serving() as server:
@@ -106,6 +105,7 @@ def test_a_models_server_is_asked_what_it_is(tmp_path: Path) -> None:
         assert (line.ok, "lintseq.endpoint" in line.mend, server.url in line.value) == (False, True, True)
 
 
+@pytest.mark.usefixtures("light")
 def test_settings_that_cannot_be_followed(tmp_path: Path) -> None:
     lines = diagnosed(Settings(python=str(tmp_path / "nowhere"), threads=10_000))
     assert not lines["environment"].ok

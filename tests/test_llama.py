@@ -243,6 +243,15 @@ def test_the_context_is_limited() -> None:
     small.close()
 
 
+def test_layers_for_a_gpu_are_computed_here_where_there_is_none(model: LlamaBackend) -> None:
+    if llama_cpp.llama_supports_gpu_offload():
+        pytest.skip("this llama.cpp was built for a GPU, which rounds otherwise")
+    other = LlamaBackend(SMALL_MODEL, threads=1, gpu_layers=99)
+    request = of(DIFFS, max_tokens=12)
+    assert text_of(list(other.write(request, never))) == text_of(list(model.write(request, never)))
+    other.close()
+
+
 def test_the_context_is_what_the_model_was_trained_for(model: LlamaBackend) -> None:
     assert model.context == SMALL_MODEL_CONTEXT
 

@@ -183,6 +183,12 @@ def test_a_stop_is_a_token_and_ends_the_answer(server: ModelServer, model: Remot
     assert (text_of(pieces), pieces[-1].stop) == ("y", DIFF)
 
 
+def test_a_special_token_that_nobody_asked_for_ends_it_too(server: ModelServer, model: RemoteBackend) -> None:
+    server.as_llama(streams(*writes("y", "<|user|>", "z")))
+    pieces = list(model.write(Request(PROMPT[:2], frozenset({DIFF})), never))
+    assert (text_of(pieces), pieces[-1].stop) == ("y", Stop.END)
+
+
 def test_the_characters_of_a_stop_are_text(server: ModelServer, model: RemoteBackend) -> None:
     server.as_llama(streams(*writes("<|di", "ff|>", stop="eos")))
     pieces = list(model.write(Request(PROMPT[:2], frozenset({DIFF})), never))
@@ -292,9 +298,8 @@ def test_a_document_with_a_special_tokens_text_is_refused(
     server.as_openai(streams(choice("y", "stop")))
     with pytest.raises(PromptError, match=r"contains <\|diff\|>"):
         list(open_ai.write(Request(("a", DIFF, 'print("<|diff|>")')), never))
-    open_ai.has(USER)  # whatever the format may use
     with pytest.raises(PromptError, match=r"contains <\|user\|>"):
-        list(open_ai.write(Request(("# <|user|>",)), never))
+        list(open_ai.write(Request(("# <|user|>",), frozenset({USER})), never))
     assert server.bodies("/v1/completions") == []
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Any
 
-from lintseq_lsp.backends.base import EVERYTHING, Ending, Piece, Prompt, Request, Special, Stop, Usage
+from lintseq_lsp.backends.base import BOS, EVERYTHING, Ending, Piece, Prompt, Request, Special, Stop, Usage
 from lintseq_lsp.backends.decoding import TextStops
 from lintseq_lsp.backends.http import Body, Http
 from lintseq_lsp.backends.pretokens import cut_apart, last_word
@@ -65,6 +65,7 @@ class LlamaServer:
         self._special: dict[str, int | None] = {}
         self._guarded: list[str] = []  # texts that the server would take for a special token
         self._ids: dict[str, tuple[int, ...]] = {}
+        self._bos: tuple[int, ...] | None = None
 
     def has(self, special: Special) -> bool:
         return self._id_of(special, never) is not None
@@ -76,6 +77,8 @@ class LlamaServer:
     def write(self, request: Request, cancelled: Callable[[], bool]) -> Iterator[Piece]:
         prompt, given = _cut(request.prompt)
         ids = self._prompt_ids(prompt, cancelled)
+        if not ids:  # a model has to read something
+            ids, given = self._prompt_ids(request.prompt, cancelled), ""
         if not 0 < len(ids) < self.context:
             raise ModelError(f"the prompt has {len(ids)} tokens, and the context is {self.context}")
         ends: dict[int, Ending] = {}
@@ -135,7 +138,8 @@ class LlamaServer:
         return ids[0]
 
     def _prompt_ids(self, prompt: Prompt, cancelled: Callable[[], bool]) -> list[int]:
-        known = {part: self._id_of(part, cancelled) for part in prompt if isinstance(part, Special)}
+        special = [part for part in prompt if isinstance(part, Special) and part != BOS]
+        known = {part: self._id_of(part, cancelled) for part in special}
         missing = next((part.text for part, id_ in known.items() if id_ is None), None)
         if missing is not None:
             raise ModelError(f"{self.name} has no token {missing}")
@@ -148,19 +152,33 @@ class LlamaServer:
             self._ids.update(zip(new, found, strict=True))
         ids: list[int] = []
         for part in prompt:
-            ids += self._ids[part] if isinstance(part, str) else (known[part] or 0,)
+            if part == BOS:
+                ids += self._beginning(cancelled)
+            else:
+                ids += self._ids[part] if isinstance(part, str) else (known[part] or 0,)
         return ids
+
+    def _beginning(self, cancelled: Callable[[], bool]) -> tuple[int, ...]:
+        """What the server puts in front of a text: nothing, where the model's file does not ask for it."""
+        if self._bos is None:
+            with_it = self._http.wait(lambda: self._tokenize("x", add_special=True), cancelled)
+            alone = self._http.wait(lambda: self._tokenize("x"), cancelled)
+            size = len(with_it) - len(alone)
+            self._bos = with_it[:1] if size > 0 and with_it[0] != alone[0] else ()
+        return self._bos
 
     async def _tokenize_all(self, texts: Sequence[str]) -> list[tuple[int, ...]]:
         parts = [cut_apart(text, self._guarded) for text in texts]
         found = iter(await asyncio.gather(*(self._tokenize(part) for each in parts for part in each)))
         return [tuple(id_ for _ in each for id_ in next(found)) for each in parts]
 
-    async def _tokenize(self, text: str, *, parse_special: bool = False) -> tuple[int, ...]:
+    async def _tokenize(
+        self, text: str, *, parse_special: bool = False, add_special: bool = False
+    ) -> tuple[int, ...]:
         if not text:
             return ()
         whole = text.encode("utf-8", "replace").decode()  # JSON has no lone surrogates
-        body = {"content": whole, "add_special": False, "parse_special": parse_special}
+        body = {"content": whole, "add_special": add_special, "parse_special": parse_special}
         answer = self._http.object(await self._http.json("/tokenize", body))
         ids = answer.get("tokens")
         if not isinstance(ids, list) or not all(type(id_) is int and 0 <= id_ < 1 << 31 for id_ in ids):
@@ -195,6 +213,8 @@ class _Writer:
             self._tokens += 1
             if isinstance(token, int) and token in self._ends:
                 text, stop = "", self._ends[token]
+        if tokens and not text and stop is None:  # a special token that nobody asked for
+            stop = Stop.END
         self._logprob += _logprob(event, self._given)
         size = min(len(self._given), len(text))
         if text[:size] != self._given[:size]:

@@ -9,7 +9,7 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from lintseq_lsp.backends.base import Ability, Ending, Piece, Prompt, Request, Special, Stop, Usage
+from lintseq_lsp.backends.base import BOS, Ability, Ending, Piece, Request, Special, Stop, Usage
 from lintseq_lsp.backends.decoding import TextStops
 from lintseq_lsp.backends.http import Body, Http
 from lintseq_lsp.errors import ModelError, PromptError, ServerError
@@ -36,12 +36,9 @@ class OpenAIServer:
         self.abilities = Ability(0)
         self._http = http
         self._assumed = assumed
-        self._special: set[str] = set()
         self._is_strict = False  # whether the server refuses what not every one knows
 
     def has(self, special: Special) -> bool:
-        if special.text and self._assumed:
-            self._special.add(special.text)
         return bool(special.text) and self._assumed
 
     def count(self, text: str) -> int:
@@ -74,13 +71,14 @@ class OpenAIServer:
     def _text(self, request: Request) -> str:
         """The prompt as a string. Raises `PromptError` when it would not be read as it is meant."""
         prompt = request.prompt
-        special = {part.text for part in (*prompt, *request.stops) if isinstance(part, Special)}
-        special |= self._special
+        special = {
+            part.text for part in (*prompt, *request.stops) if isinstance(part, Special) and part != BOS
+        }
         for part in prompt:
             found = next((text for text in special if isinstance(part, str) and text in part), None)
             if found is not None:
                 raise PromptError(f"the document contains {found}, which this server would take for a token")
-        return _joined(prompt)
+        return "".join(_name(part) for part in prompt if part != BOS)  # which the server puts in front
 
     def _body(self, request: Request, prompt: str, stops: Sequence[str]) -> dict[str, Any]:
         sampling = request.sampling
@@ -162,10 +160,6 @@ class _Writer:
 
 def _name(part: Ending) -> str:
     return part.text if isinstance(part, Special) else str(part)
-
-
-def _joined(prompt: Prompt) -> str:
-    return "".join(part.text if isinstance(part, Special) else part for part in prompt)
 
 
 def _logprobs(choice: Body) -> list[float]:

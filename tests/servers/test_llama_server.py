@@ -11,7 +11,7 @@ from llama_server import LlamaServer, started
 from small_model import SMALL_MODEL
 from test_llama import DIFFS, WARM, of, text_of
 
-from lintseq_lsp.backends.base import Ability, Piece, Prompt, Request, Special, Stop
+from lintseq_lsp.backends.base import BOS, Ability, Piece, Prompt, Request, Special, Stop
 from lintseq_lsp.backends.http import Http
 from lintseq_lsp.backends.llama import LlamaBackend
 from lintseq_lsp.backends.openai import OpenAIServer
@@ -190,3 +190,11 @@ def test_a_key_is_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
         monkeypatch.setenv(KEY, "sesame")
         with closing(RemoteBackend(server.url, patience=60.0)) as with_key:
             assert text_of(list(with_key.write(of(DIFFS, max_tokens=3), never)))
+
+
+def test_a_prompt_begins_as_the_models_file_asks(here: LlamaBackend, there: RemoteBackend) -> None:
+    """The small model's asks for nothing."""
+    assert here._tokenizer.bos == ()
+    for prompt in ((BOS, "x = 1"), (BOS, "def f():\n    return ma"), ("x",)):
+        request = Request(prompt, frozenset({DIFF}), max_tokens=12)
+        assert text_of(list(there.write(request, never))) == text_of(list(here.write(request, never)))
