@@ -29,7 +29,8 @@ def project_python(folders: Iterable[str]) -> Version | None:
 
 
 def script_python(text: str) -> Version | None:
-    return oldest(str(_script(text).get("requires-python", "")))
+    required = _script(text).get("requires-python")
+    return oldest(str(required)) if required else None
 
 
 def package_lines(text: str) -> list[int]:
