@@ -6,6 +6,7 @@ import * as vscode from "vscode";
 import type { LanguageClient } from "vscode-languageclient/node";
 import { findServer, selectedInterpreter, surroundingsOfPython } from "./discovery";
 import type { GhostText } from "./ghostText";
+import { modelsHere } from "./models";
 import { record } from "./protocol";
 import { report } from "./reasons";
 import type { Server } from "./server";
@@ -114,14 +115,14 @@ export async function chooseModel(context: vscode.ExtensionContext): Promise<voi
     start &&
     (await promisify(execFile)(
       start.command,
-      [...start.argv, "model", "list"],
+      [...start.argv, "model", "list", "--json"],
       await surroundingsOfPython(context),
     ).catch(() => undefined));
-  const installed = (answer ? answer.stdout : "")
-    .split(/\r?\n/)
-    .map((line) => /^[* ] (\S+)\s+[\d,]+ MiB\s+(.*)$/.exec(line))
-    .filter((match) => match !== null)
-    .map(([, name = "", description = ""]) => ({ label: name, description, model: name }));
+  const installed = modelsHere(answer ? answer.stdout : "").map(({ name, description }) => ({
+    label: name,
+    description,
+    model: name,
+  }));
   const file = { label: "$(folder-opened) A GGUF file…", model: undefined };
   const entries = [{ label: "The model that ships", model: "" }, ...installed, file];
   const chosen = await vscode.window.showQuickPick(entries, { title: "LintSeq: the model" });

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { remembered } from "../src/history";
+import { modelsHere } from "../src/models";
 import { besideInterpreter, expanded, inEnvironment, named, onPath } from "../src/places";
 import { byCommand, byInterpreter, installation, withoutPython } from "../src/python";
 import { report } from "../src/reasons";
@@ -105,4 +106,18 @@ test("an explanation names the findings that stood against an answer", () => {
   assert.match(report("a.py", null), /Nothing was asked/);
   assert.match(text, /^Nothing clean\. \(new-findings\)$/m);
   assert.match(text, /^ {2}It has a finding\.$/m);
+});
+
+test("of the models those are offered that are here and work", () => {
+  const known = { description: "", path: "/m.gguf", problem: "" };
+  const models = [
+    { ...known, name: "here" },
+    { ...known, name: "to be pulled", path: null },
+    { ...known, name: "broken", problem: "cut off" },
+  ];
+  assert.deepEqual(
+    modelsHere(JSON.stringify(models)).map(({ name }) => name),
+    ["here"],
+  );
+  assert.deepEqual(modelsHere(""), []);
 });

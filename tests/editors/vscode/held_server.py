@@ -17,8 +17,9 @@ write = ScriptedBackend.write
 
 def _is_held(backend: ScriptedBackend) -> bool:
     """Whether the next answer is."""
-    stream, start = backend._streams[0] if backend._streams else ("", 0)
-    return "HOLD" in stream[start:].partition("\n<|diff|>")[0]
+    entry = backend._script[0] if backend._script else ("", 0)
+    assert isinstance(entry, tuple)  # a stream, and where it goes on
+    return "HOLD" in entry[0][entry[1] :].partition("\n<|diff|>")[0]
 
 
 def held(self: ScriptedBackend, request: Request, cancelled: Callable[[], bool]) -> Iterator[Piece]:

@@ -296,7 +296,7 @@ def test_the_last_answer_becomes_a_case_file(start):
     code, path = start(TEXT, broken * 60, nextEdit=False)
     code.go_to(5, 8)
     code.type("urn")
-    code.wait_for_status("silent: a new lint finding")
+    code.wait_for_status(f"silent: {Reason.NEW_FINDINGS.sentence}")
     code.status.click()
     code.pick("Record the last answer as a case file")
     code.page.locator(".view-line", has_text="complete").first.wait_for()
