@@ -13,6 +13,7 @@ from concurrent.futures import CancelledError, Future
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
+from lintseq_lsp import lru
 from lintseq_lsp.errors import Cancelled, Pending
 from lintseq_lsp.linters.base import Check, Dependencies, Finding, Linter, OnDisk, Report, Tier, Workspace
 from lintseq_lsp.pragmas import silences_more
@@ -21,8 +22,8 @@ from lintseq_lsp.text import Document, indentation
 from lintseq_lsp.typed import comment_of, is_decided
 from lintseq_lsp.verdicts import Known, Verdict, judge, new_findings
 
-_K = TypeVar("_K")
 _T = TypeVar("_T")
+_MOST = 64  # reports, and documents, that are remembered
 _Cancelled = Callable[[], bool]
 
 
@@ -154,7 +155,7 @@ class Gate:
                 own = document.with_text(text) if number == 2 else document
                 known = Known(own, report.findings, report.dependencies, report.unknown)
                 if number == 0:
-                    self._remember(self._parsed, document.path, text)
+                    lru.put(self._parsed, document.path, text, _MOST)
                 elif line is not None:
                     typed = document.lines[line]
                     last = self._last_parsed(document, tier, wait)
@@ -212,7 +213,7 @@ class Gate:
             if failed is not None and time.monotonic() < failed.until:
                 return failed.report
             report = self.check(text, path, tier, self.policy.baseline_timeout, indent=indent)
-        self._remember(self._reports, key, report)
+        lru.put(self._reports, key, report, _MOST)
         try:
             found = wait(report)
         except CancelledError:  # by who waited for it, too, and does not any more
@@ -222,7 +223,7 @@ class Gate:
         elif failed is None or found is not failed.report:
             # Whatever is wrong with the file, from the second time on it costs a tenth of a processor.
             pause = 10 * found.milliseconds / 1000 if failed else 0.0
-            self._remember(self._failed, path, _Failed(found, time.monotonic() + pause))
+            lru.put(self._failed, path, _Failed(found, time.monotonic() + pause), _MOST)
         return found
 
     def _counts(self, report: Future[Report], path: str) -> bool:
@@ -233,13 +234,6 @@ class Gate:
             return False
         known = report.result()
         return not known.failure and self.holds(path, (known.dependencies,))
-
-    @staticmethod
-    def _remember(memory: "OrderedDict[_K, _T]", key: _K, value: _T) -> None:
-        memory[key] = value
-        memory.move_to_end(key)
-        while len(memory) > 64:
-            memory.popitem(last=False)
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
-from lintseq_lsp import __version__
+from lintseq_lsp import __version__, lru
 from lintseq_lsp.actions import Action
 from lintseq_lsp.backends.base import Ability, Backend, Piece, Prompt, Request, Sampling, Special, Usage
 from lintseq_lsp.backends.scripted import Answer
@@ -217,10 +217,7 @@ class RecordingEngine(Engine):
         finally:
             result = recording.result
             if result and not (isinstance(result, Outcome) and result.cached):
-                self._recordings[document.path] = recording
-                self._recordings.move_to_end(document.path)
-                while len(self._recordings) > _DOCUMENTS:
-                    self._recordings.popitem(last=False)
+                lru.put(self._recordings, document.path, recording, _DOCUMENTS)
 
     def _as_set(self, options: Options) -> Options:
         certainty = self._certainty

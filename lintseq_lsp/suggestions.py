@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from lintseq_lsp import edits
+from lintseq_lsp import edits, lru
 from lintseq_lsp.edits import Replacement
 from lintseq_lsp.linters.base import Dependencies, Tier
 from lintseq_lsp.reasons import Reason
@@ -183,10 +183,7 @@ class Memory:
         return unwanted or _change_of_lines(suggestion) in self._declined
 
     def _put(self, entries: OrderedDict[Any, Any], key: Any, value: Any) -> None:
-        entries[key] = value
-        entries.move_to_end(key)
-        while len(entries) > self._most:
-            entries.popitem(last=False)
+        lru.put(entries, key, value, self._most)
 
 
 def _change_of_lines(suggestion: Suggestion) -> tuple[str, str, str]:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path, PurePath
 
+from lintseq_lsp import lru
 from lintseq_lsp.encoding import decode
 from lintseq_lsp.errors import HookError
 from lintseq_lsp.git import staged
@@ -121,10 +122,7 @@ class Handler:
     def _keep(self, texts: Mapping[Edit, tuple[str | None, str]], session: Session) -> HookError | None:
         """For the edits to come, and the turn's end. What cannot be kept is a reason, and no end."""
         for edit, (_, after) in texts.items():
-            self._seen[edit.path] = after
-            self._seen.move_to_end(edit.path)
-            while len(self._seen) > _MOST_SEEN:
-                self._seen.popitem(last=False)
+            lru.put(self._seen, edit.path, after, _MOST_SEEN)
         try:
             for edit, (before, after) in texts.items():
                 first = session.first().get(edit.moved_from, before) if edit.moved_from else before

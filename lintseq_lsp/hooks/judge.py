@@ -7,6 +7,7 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from lintseq_lsp import lru
 from lintseq_lsp.gate import Gate
 from lintseq_lsp.hooks.policy import New
 from lintseq_lsp.linters.base import Dependencies, Report, Texts, Tier
@@ -81,8 +82,5 @@ class Judge:
             report = self._gate.check(document.text, document.path, tier, timeout, indent=indent).result()
         if report.failure:
             raise GateFailedError(report.failure)
-        self._reports[key] = report
-        self._reports.move_to_end(key)
-        while len(self._reports) > _MOST_REPORTS:
-            self._reports.popitem(last=False)
+        lru.put(self._reports, key, report, _MOST_REPORTS)
         return report

@@ -1,0 +1,15 @@
+"""A dictionary that forgets what was put into it longest ago."""
+
+from collections import OrderedDict
+from typing import TypeVar
+
+_K = TypeVar("_K")
+_V = TypeVar("_V")
+
+
+def put(entries: "OrderedDict[_K, _V]", key: _K, value: _V, most: int) -> None:
+    """Makes `value` the newest entry, and drops the oldest ones beyond `most`."""
+    entries[key] = value
+    entries.move_to_end(key)
+    while len(entries) > most:
+        entries.popitem(last=False)
