@@ -91,13 +91,6 @@ def _with_model(
     )
 
 
-def workspace_of(file: Path) -> Path:
-    """The project that a file belongs to: the nearest folder with a project's marks, else its own folder."""
-    from lintseq_lsp.linters.project import project_folder
-
-    return project_folder(file)
-
-
 def open_gate(settings: Settings, folders: Folders = tuple, first: str = "") -> Gate:
     """The gate alone, its linter starting in the background."""
     from lintseq_lsp.linters.syntax import check_syntax

@@ -13,7 +13,7 @@ import pytest
 
 from lintseq_lsp.linters.environment import MOST_STEPS, find_environment, server_site_packages
 from lintseq_lsp.linters.files import Opener, names_in, read_file
-from lintseq_lsp.runtime import workspace_of
+from lintseq_lsp.linters.project import project_folder
 
 T = TypeVar("T")
 
@@ -326,7 +326,7 @@ def test_settings_that_name_nothing(tmp_path: Path, setting: str) -> None:
     found = find_environment(tmp_path, setting, environ={"VIRTUAL_ENV": "also\0nothing"})
     assert found.site_packages == (packages,)
     assert any("no Python environment is there" in line for line in found.warnings)
-    assert workspace_of(tmp_path / setting.replace("\0", "") / "a.py").is_relative_to(tmp_path)
+    assert project_folder(tmp_path / setting.replace("\0", "") / "a.py").is_relative_to(tmp_path)
 
 
 @pytest.mark.parametrize(

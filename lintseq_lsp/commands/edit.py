@@ -174,10 +174,10 @@ def patch(file: Path, before: str, after: str) -> str:
 
 def _name(file: Path) -> str:
     """Relative to where `git apply` is called: here, or the project's root for a file that is elsewhere."""
-    from lintseq_lsp.runtime import workspace_of
+    from lintseq_lsp.linters.project import project_folder
 
     path = Path(os.path.normpath(file.absolute()))
-    roots = (Path.cwd(), workspace_of(file))
+    roots = (Path.cwd(), project_folder(file))
     root = next((root for root in roots if path.is_relative_to(root)), Path(path.anchor))
     return path.relative_to(root).as_posix()
 
