@@ -53,9 +53,10 @@ class Ability(Flag):
     BEGINS = auto()  # answers begin as `Request.begins` wants it
     LOGPROBS = auto()  # pieces have log-probabilities; else they are 0, which every bar lets pass
     SEVERAL = auto()  # more than one candidate a request
+    VOCABULARY = auto()  # `has` is known; else every token is said to be there, and the name tells the format
 
 
-EVERYTHING = Ability.BEGINS | Ability.LOGPROBS | Ability.SEVERAL
+EVERYTHING = Ability.BEGINS | Ability.LOGPROBS | Ability.SEVERAL | Ability.VOCABULARY
 
 
 @dataclass(frozen=True, slots=True)
