@@ -48,14 +48,15 @@ def last_pretoken(text: str, rule: str) -> int:
 def last_word(text: str) -> int:
     """Offset (code points) of a place near the end of `text` where by any rule a pre-token begins.
 
-    That is white space behind a word, or a blank behind another character. The tokens in front of it are the
-    same without what follows.
+    That is white space behind a word, a blank behind another character, or where a line begins. The tokens in
+    front of it are the same without what follows.
     """
-    for at in range(len(text) - 1, 0, -1):
+    line = _line_begin(text)
+    for at in range(len(text) - 1, line, -1):
         before = text[at - 1]
         if text[at].isspace() and not before.isspace() and (text[at] == " " or before.isalnum()):
             return at
-    return 0
+    return line
 
 
 def cut_apart(text: str, guarded: Sequence[str]) -> list[str]:
