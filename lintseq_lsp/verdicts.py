@@ -119,6 +119,20 @@ def unfounded(doubts: Sequence[Doubted], before: Document, after: Document) -> l
     return [doubt.finding for doubt in own if not any(all(map(stood, cause)) for cause in doubt.causes)]
 
 
+def brought_in(
+    known: Known, candidate: Document, report: Report, before: Document | None = None
+) -> list[Finding]:
+    """What the text before is not the reason for: new findings, and those that only new lines put in doubt.
+
+    Arguments as for `judge`.
+    """
+    new = new_findings(known, candidate, report.findings)
+    if doubtful := unfounded(report.unknown, before or known.document, candidate):
+        maybe = (*known.findings, *(doubt.finding for doubt in known.unknown))
+        new += new_findings(replace(known, findings=maybe), candidate, doubtful)
+    return new
+
+
 def judge(known: Known, candidate: Document, report: Report, before: Document | None = None) -> Verdict:
     """The verdict on `candidate`, which `report` is about; `known` is what the text before had.
 
@@ -130,10 +144,7 @@ def judge(known: Known, candidate: Document, report: Report, before: Document | 
         detail = report.newer or (report.findings[0].message if report.findings else "")
         reason = Reason.NEWER_SYNTAX if report.newer else Reason.DOES_NOT_PARSE
         return Verdict(reason, report.findings, report.tier, report.milliseconds, detail)
-    new = new_findings(known, candidate, report.findings)
-    if doubtful := unfounded(report.unknown, before or known.document, candidate):
-        maybe = (*known.findings, *(doubt.finding for doubt in known.unknown))
-        new += new_findings(replace(known, findings=maybe), candidate, doubtful)
+    new = brought_in(known, candidate, report, before)
     depends = (known.dependencies, report.dependencies)
     return Verdict(
         Reason.NEW_FINDINGS if new else Reason.ACCEPTED,
