@@ -18,15 +18,18 @@ Reply = tuple[int, str, str]
 """Exit status, standard output, standard error."""
 
 
-def place(python: str = "") -> str:
-    """Where the daemon's socket is: one for each installation and environment. Raises OSError."""
+def place(python: str = "", linters: tuple[str, ...] = ()) -> str:
+    """Where the daemon's socket is: one for each installation, environment and choice of linters.
+
+    Raises OSError.
+    """
     base = os.environ.get("XDG_RUNTIME_DIR") or ""
     if not os.path.isabs(base):
         base = os.environ.get("TMPDIR") or "/tmp"
     folder = os.path.join(base, f"lintseq-lsp-{os.getuid()}")
     require_private(folder)
     installed = str(os.stat(lintseq_lsp.__file__).st_mtime_ns)  # again, perhaps, while a daemon ran
-    whose = "\0".join((installed, sys.prefix, os.environ.get("VIRTUAL_ENV", ""), python))
+    whose = "\0".join((installed, sys.prefix, os.environ.get("VIRTUAL_ENV", ""), python, *linters))
     return os.path.join(folder, f"{binascii.crc32(os.fsencode(whose)):08x}")
 
 

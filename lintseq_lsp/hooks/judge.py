@@ -4,7 +4,7 @@ Deliberately absent: which of that an agent is told (policy.py).
 """
 
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 from lintseq_lsp import lru
@@ -12,6 +12,7 @@ from lintseq_lsp.gate import Gate
 from lintseq_lsp.hooks.policy import New
 from lintseq_lsp.linters.base import Dependencies, Report, Texts, Tier
 from lintseq_lsp.linters.protocol import stamp
+from lintseq_lsp.linters.several import Several
 from lintseq_lsp.text import Document
 from lintseq_lsp.verdicts import Known, brought_in
 
@@ -70,6 +71,12 @@ class Judge:
             return New(path, old, new, ())
         was = Known(old, known.findings, unknown=known.unknown)
         return New(path, old, new, brought_in(was, new, report))
+
+    @property
+    def missing(self) -> Sequence[str]:
+        """What is to be said of linters that are wanted and not installed."""
+        linter = self._gate.linter
+        return tuple(linter.absent) if isinstance(linter, Several) else ()
 
     def close(self) -> None:
         self._gate.linter.close()
