@@ -66,7 +66,7 @@ class Runner:
                     stderr=err,
                     cwd=Path(command[0]).anchor,
                     env={**_clean_environment(), **variables},
-                    start_new_session=True,  # an interrupt at a terminal is ours
+                    process_group=0,  # an interrupt at a terminal is ours
                     creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
                 )
                 self._running.add(process)
