@@ -1,15 +1,14 @@
 """The process of a hook: it hands what the agent says to the daemon, which it starts if need be.
 
-It starts for every edit, so it imports next to nothing: no `json`, `re` or `pathlib`. Without Unix sockets,
-or without the daemon, it does the work itself, in a second or three.
+It starts for every edit, so it imports next to nothing: no `json`, `re`, `pathlib` or `socket`. Without Unix
+sockets, or without the daemon, it does the work itself, in a second or three.
 """
 
 import os
-import socket
 import sys
 import time
 
-from lintseq_lsp.hooks.channel import Reply, connect, place, read_reply, send_request
+from lintseq_lsp.hooks.channel import HAS_SOCKETS, Reply, Socket, connect, place, read_reply, send_request
 
 PATIENCE = 25.0
 """Seconds until an agent goes on without an answer. Some agents end a hook after 30."""
@@ -28,7 +27,7 @@ def run(data: bytes, python: str = "", linters: tuple[str, ...] = (), *, daemon:
     """
     try:
         folder = os.getcwd()
-        if not daemon or not hasattr(socket, "AF_UNIX"):
+        if not daemon or not HAS_SOCKETS:
             return _alone(data, folder, python, linters)
         try:
             return _asked(os.fsencode(folder) + b"\0" + data, place(python, linters), (python, *linters))
@@ -57,17 +56,18 @@ def _asked(request: bytes, address: str, options: tuple[str, ...]) -> Reply:
     deadline = time.monotonic() + PATIENCE
     for _ in range(_TRIES):  # it may end, or be killed, in the middle
         connection = connect(address) or _started(address, options)
-        with connection:
+        try:
             connection.settimeout(max(deadline - time.monotonic(), 0.1))
-            try:
-                send_request(connection, request)
-                return read_reply(connection)
-            except ConnectionError:
-                continue
+            send_request(connection, request)
+            return read_reply(connection)
+        except ConnectionError:
+            continue
+        finally:
+            connection.close()
     raise ConnectionError("the daemon ends before it answers")
 
 
-def _started(address: str, options: tuple[str, ...]) -> socket.socket:
+def _started(address: str, options: tuple[str, ...]) -> Socket:
     """A connection with a daemon that this process, or another one, starts. Raises OSError."""
     import fcntl
     import subprocess
