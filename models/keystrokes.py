@@ -11,7 +11,7 @@ the next key was typed is not seen. Five keys a second, and a second before each
 
 The time of a request is calculated from what was counted: tokens read and written, and checks of the linter,
 at rates that `lintseq-lsp bench` measured on two cores (`--rates`). So a row says the same on any machine
-however busy, and nothing of how a slow one would do.
+however busy, and nothing of how a slow one would do. Jedi's is its own time of the processor.
 
 Rows: `product` is the server; `no-gate` shows what the model writes; `syntax` rejects only what does not
 parse or has undefined names; `jedi` is what editors have without a model (needs `pip install jedi`): the
@@ -220,20 +220,20 @@ class Jedi:
         self._script = jedi.Script
         self._shown = False
 
-    def at(self, document: Document, offset: int, *_: float) -> tuple[Offer | None, float]:
+    def at(self, document: Document, offset: int, _: float, gap: float) -> tuple[Offer | None, float]:
         text = document.text
         name = offset > 0 and (text[offset - 1].isidentifier() or text[offset - 1] == ".")
         if not name:
             self._shown = False
             return None, 0.0
         line, column = document.position(offset)
-        start = time.perf_counter()
+        start = time.process_time()
         try:
             found = self._script(text).complete(line + 1, column)
         except Exception:  # noqa: BLE001 - a crash of jedi's shows nothing, as in an editor
             found = []
-        seconds = time.perf_counter() - start
-        texts = [each.complete for each in found[: self.MOST] if each.complete]
+        seconds = time.process_time() - start
+        texts = [each.complete for each in found[: self.MOST] if each.complete and seconds < gap]
         was, self._shown = self._shown, bool(texts)
         return (Offer(texts, seconds, known=was, whole=True) if texts else None), seconds
 
