@@ -4,6 +4,7 @@ The weights are random, so what they write means nothing; that it does no harm i
 """
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +73,24 @@ def test_a_family_is_known_from_its_file_and_asked_by_ids(family: Fim, tmp_path:
     assert sum(id_ in of_layout for id_ in ids) == len(specials)  # the document's characters are text
     pieces = list(backend.write(request, lambda: False))
     assert pieces[-1].stop is not None
+    backend.close()
+
+
+@each_family
+def test_a_key_is_all_that_is_read_of_a_line(family: Fim, tmp_path: Path) -> None:
+    """Not what stands below it, though most models read that last."""
+    backend = LlamaBackend(model_of(family, tmp_path, context=2048), threads=1)
+    text = "".join(f"value_{number} = {number}\n" for number in range(40))
+    line = "    total = one + two\n"
+    read = []
+    for size in range(5, len(line)):
+        document = Document(f"{text}{line[:size]}\n{text}")
+        view, room = View(document, len(text) + size), Room(backend.context, 8, 192)
+        question = family.ask(view, Task.FILL, backend.count, room)
+        assert question is not None
+        list(backend.write(replace(question.request, max_tokens=1), lambda: False))
+        read.append(backend.usage.read)
+    assert max(read[1:]) <= 8 < min(500, read[0])
     backend.close()
 
 

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from lintseq_lsp.backends.base import Backend, Sampling
+from lintseq_lsp.backends.base import Ability, Backend, Sampling
 from lintseq_lsp.formats.base import TOKENS_A_LINE, PromptFormat, Question, Room, Task, View
 from lintseq_lsp.gate import Bar
 from lintseq_lsp.generation import Ended, Limits, Step, generate
@@ -70,7 +70,8 @@ class Job:
 
         None when the model's context has no room for it.
         """
-        room = Room(self.backend.context, lines, tokens or lines * TOKENS_A_LINE)
+        words = Ability.WORDS in self.backend.abilities
+        room = Room(self.backend.context, lines, tokens or lines * TOKENS_A_LINE, words)
         view = replace(view, others=self.others)
         return self.prompt_format.ask(view, task, self.backend.count, room)
 

@@ -75,11 +75,15 @@ class View:
 
 @dataclass(frozen=True, slots=True)
 class Room:
-    """Tokens of prompt and answer together; lines and tokens of an answer."""
+    """Tokens of prompt and answer together; lines and tokens of an answer.
+
+    `words`: a word that the prompt ends inside of is finished, whatever its tokens are (`Ability.WORDS`).
+    """
 
     context: int
     lines: int
     tokens: int
+    words: bool = True
 
 
 @dataclass(frozen=True, slots=True)

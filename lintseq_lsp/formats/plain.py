@@ -30,4 +30,4 @@ class Plain:
             return None
         room = replace(room, tokens=min(room.tokens, room.context // 4))
         place = gap(view, count, room, share_below=0)
-        return place.question((BOS, place.above or "\n"), _STOPS, count, room)
+        return place.question((BOS, place.above + place.typed or "\n"), _STOPS, count, room)
