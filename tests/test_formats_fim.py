@@ -348,8 +348,6 @@ def test_what_these_models_cannot_do_is_said() -> None:
     assert engine.next_edit(document, 0).reason is Reason.UNSUPPORTED
     assert list(engine.edit(document, "Do it.")) == [Ended(Reason.UNSUPPORTED, document, 0, 0)]
     assert backend.requests == []
-    assert FORMATS["fim-qwen"].ask(View(document, 0), Task.NEXT, len, ROOM) is None
-    assert FORMATS["plain"].ask(View(document, 0), Task.INSTRUCT, len, ROOM) is None
 
 
 def test_lines_are_written_anew_between_those_that_stay() -> None:

@@ -181,13 +181,11 @@ def test_the_setting_counts_before_the_file(tmp_path: Path) -> None:
 def test_the_doctor_says_how_the_model_is_asked_and_what_it_can_do(tmp_path: Path) -> None:
     path = str(write_model(tmp_path / "m.gguf", QWEN))
     line = doctor._tried(doctor._model, Settings(model=path), tmp_path)
-    assert "prompt format fim-granite4 (ghost text and code actions)" in line.value
+    assert "prompt format fim-granite4 (ghost text, code actions)" in line.value
     line = doctor._tried(doctor._model, Settings(model=path, prompt_format="fim-glm"), tmp_path)
     assert not line.ok
     line = doctor._tried(doctor._model, Settings(), tmp_path)
-    assert (
-        "prompt format suffix-first-1 (ghost text and code actions, next edits, instructions)" in line.value
-    )
+    assert "prompt format suffix-first-1 (ghost text, code actions, next edits, instructions)" in line.value
 
 
 def test_a_file_whose_tokens_are_not_all_different_is_refused(tmp_path: Path) -> None:

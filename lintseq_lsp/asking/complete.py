@@ -36,7 +36,7 @@ def complete(
     """
     question = job.ask(View(job.document, cursor.offset), Task.FILL, job.settings.max_lines)
     if question is None:
-        return job.outcome(Reason.TOO_LONG, detail="the line does not fit the model's context")
+        return job.unasked(Task.FILL, job.settings.max_lines)
     found = _Found(job, cursor, candidates, {suggestion.text: suggestion for suggestion in known})
     found.add(
         _Answer(entry.replacements, entry.logprob, id=entry.id)
@@ -91,7 +91,12 @@ def _answer(job: Job, cursor: Cursor, proposal: Proposal, floor: float) -> _Answ
         return _Answer((), proposal.confidence, reason)
     beginnings = list(completion.answers(cursor, edit.changes[0].text))
     newline = cursor.document.newline
-    sure = [each for each in beginnings if proposal.logprob_through(each.text.count(newline)) >= floor]
+    first = edit.lines[0].start if edit.lines else 0  # line of the answer that is the cursor's
+    sure = [
+        each
+        for each in beginnings
+        if proposal.logprob_of(range(first, first + 1 + each.text.count(newline))) >= floor
+    ]
     if beginnings:
         return _Answer(sure, proposal.confidence, Reason.UNSURE)
     reason = Reason.NO_FIT if cursor.right.strip() else Reason.COMPLETE

@@ -52,7 +52,7 @@ class Fim:
     files: Files | None = None
     stops: tuple[Part, ...] = ()
     marks: tuple[Special, ...] = ()
-    tasks: frozenset[Task] = frozenset({Task.FILL})
+    tasks: frozenset[Task] = frozenset({Task.FILL, Task.LINES})
 
     @property
     def tokens(self) -> frozenset[Special]:
@@ -64,9 +64,7 @@ class Fim:
     def fits(self, has: Callable[[Special], bool], name: str) -> bool:  # noqa: ARG002
         return all(map(has, self.tokens))
 
-    def ask(self, view: View, task: Task, count: Count, room: Room) -> Question | None:
-        if task not in self.tasks:
-            return None
+    def ask(self, view: View, task: Task, count: Count, room: Room) -> Question | None:  # noqa: ARG002
         room = replace(room, tokens=min(room.tokens, room.context // 4))
         place = gap(view, count, room)
         above, begun = (place.above, place.typed) if room.words else (place.above + place.typed, "")
