@@ -8,6 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import gguf
+import numpy as np
 import pytest
 from fakes import python_gate
 from tiny_model import NORMAL, write_model
@@ -186,6 +188,35 @@ def test_the_doctor_says_how_the_model_is_asked_and_what_it_can_do(tmp_path: Pat
     assert not line.ok
     line = doctor._tried(doctor._model, Settings(), tmp_path)
     assert "prompt format suffix-first-1 (ghost text, code actions, next edits, instructions)" in line.value
+
+
+@pytest.mark.usefixtures("places")
+def test_a_model_whose_memory_is_a_state_is_called_slow(tmp_path: Path) -> None:
+    path = write_model(tmp_path / "slow.gguf", QWEN, hybrid=True)
+    registry.register(path, name="slow")
+    registry.register(write_model(tmp_path / "other.gguf", QWEN), name="other")
+    for model, is_slow in ((path, True), (tmp_path / "other.gguf", False)):
+        line = doctor._tried(doctor._model, Settings(model=str(model)), tmp_path)
+        assert ("its memory cannot be cut" in line.value) is is_slow
+    listed = CliRunner().invoke(app, ["model", "list"]).output.splitlines()
+    assert [line.split()[0] for line in listed if "its memory cannot be cut" in line] == ["slow"]
+
+
+def test_a_model_without_attention_has_no_heads(tmp_path: Path) -> None:
+    writer = gguf.GGUFWriter(tmp_path / "m.gguf", "mamba")
+    writer.add_context_length(512)
+    writer.add_embedding_length(32)
+    writer.add_block_count(1)
+    writer.add_head_count(0)
+    writer.add_ssm_conv_kernel(4)
+    writer.add_token_list(["a"])
+    writer.add_token_types([NORMAL])
+    writer.add_tensor("token_embd.weight", np.zeros((1, 32), np.float32))
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    assert verify(tmp_path / "m.gguf").has_state
 
 
 def test_a_file_whose_tokens_are_not_all_different_is_refused(tmp_path: Path) -> None:

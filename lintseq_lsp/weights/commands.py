@@ -43,6 +43,7 @@ def list_models(
             line = f"{'*' if row.used else ' '} {row.name:32} {size:>9}  {row.prompt_format or '-':14} "
             line += f"{row.license or 'unknown':18} "
             told = row.description if row.path is None else f"{row.where}, {row.path}"
+            told += f"; {row.note}" if row.note else ""
             typer.echo(f"{line}{told}{f'; cannot be used: {row.problem}' if row.problem else ''}")
 
 
