@@ -327,6 +327,13 @@ def test_no_answer_raises_and_each_is_an_insertion_there(
             assert whole_lines or change.start == offset
 
 
+@pytest.mark.parametrize("end", ["\n", "\n\n", "# b", "def f():", "class A:", "import os", "from a import b"])
+def test_what_begins_something_new_ends_what_a_base_model_writes(end: str) -> None:
+    engine, _ = engine_of(f"y = 2\n{end}\nz = 3" * 5, "plain")
+    outcome = engine.complete(Document("x = 1\n"), 6)
+    assert [suggestion.text for suggestion in outcome.suggestions] == ["x = 1\ny = 2"]
+
+
 # Under the gate
 
 
@@ -375,3 +382,25 @@ def test_what_is_open_is_seen_and_the_document_itself_is_not_among_it() -> None:
             "old.py\nc = 3\n\n",
         )[1:]
     )
+
+
+def test_what_is_ignored_is_shown_to_no_model() -> None:
+    from lsprotocol.types import TextDocumentItem
+
+    from lintseq_lsp.linters.workspace import EditorWorkspace
+    from lintseq_lsp.lsp.documents import Documents
+    from lintseq_lsp.lsp.served import modules
+
+    documents = Documents()
+    for name in ("own.py", "secrets/keys.py", "shown.py"):
+        text = f"name = '{name}'\n"
+        documents.open(TextDocumentItem(f"file:///home/me/{name}", "python", 1, text))
+    settings = Settings(ignore=("**/secrets/**",))
+    for name in ("fim-qwen-repo", "fim-starcoder", "fim-codestral"):
+        engine, backend = engine_of("1<|fim_pad|>", name)
+        engine.gate.workspace = EditorWorkspace(lambda: modules(documents, settings))
+        engine.complete(Document("a = ", None, "/home/me/own.py"), 4)
+        prompt = "".join(part for part in backend.requests[0].prompt if isinstance(part, str))
+        assert "name = 'shown.py'" in prompt
+        assert "keys" not in prompt
+        assert "own.py'" not in prompt
