@@ -403,4 +403,4 @@ def test_what_is_ignored_is_shown_to_no_model() -> None:
         prompt = "".join(part for part in backend.requests[0].prompt if isinstance(part, str))
         assert "name = 'shown.py'" in prompt
         assert "keys" not in prompt
-        assert "own.py'" not in prompt
+        assert "'own.py'" not in prompt
