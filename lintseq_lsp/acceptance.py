@@ -28,8 +28,8 @@ _WINDOW = 20_000  # characters above the cursor in which names are looked for
 
 def features(cursor: Cursor, text: str, proposal: Proposal) -> dict[str, float]:
     """Of the beginning `text` of what the proposal says at the cursor, by name."""
-    last = text.count("\n")
-    logprobs = [logprob for line, logprob in proposal.pieces if line <= last] or [0.0]
+    lines = proposal.at_cursor(1 + text.count("\n"))
+    logprobs = [logprob for line, logprob in proposal.pieces if line in lines] or [0.0]
     typed = cursor.typed.strip()
     line = (cursor.typed + text.partition("\n")[0]).strip()
     above = cursor.document.text[max(0, cursor.offset - _WINDOW) : cursor.offset]
@@ -43,7 +43,7 @@ def features(cursor: Cursor, text: str, proposal: Proposal) -> dict[str, float]:
         "first": logprobs[0],
         "tokens": math.log(len(logprobs)),
         "characters": math.log(len(text)),
-        "more_lines": float(min(last, 4)),
+        "more_lines": float(min(len(lines) - 1, 4)),
         "typed": math.log(1 + len(typed)),
         "is_new_line": float(not typed),
         "in_word": float(cursor.typed[-1:].isalnum() or cursor.typed[-1:] == "_"),

@@ -49,14 +49,14 @@ def complete(
         text = replacement.text.replace(cursor.document.newline, "\n")
         if acceptance is not None:
             return acceptance.logprob(cursor, text, proposal)
-        return proposal.logprob_through(text.count("\n"))
+        return proposal.logprob_of(proposal.at_cursor(1 + text.count("\n")))
 
     def answer(proposal: Proposal) -> _Answer:
         return _answer(job, cursor, proposal, lambda each, whole: logprob(each, whole) >= floor)
 
     question = job.ask(View(job.document, cursor.offset), Task.FILL, job.settings.max_lines)
     if question is None:
-        return job.outcome(Reason.TOO_LONG, detail="the line does not fit the model's context")
+        return job.unasked(Task.FILL, job.settings.max_lines)
     found = _Found(job, cursor, candidates, {suggestion.text: suggestion for suggestion in known})
     found.add(
         _Answer(entry.replacements, entry.logprob, id=entry.id)
