@@ -131,17 +131,18 @@ def _model(settings: Settings, _file: Path) -> Line:
     if settings.model.startswith("scripted:"):
         return Line("model", f"a recording: {settings.model.removeprefix('scripted:')}")
     from lintseq_lsp.formats.base import Task
-    from lintseq_lsp.weights.gguf_header import checksum
+    from lintseq_lsp.weights.gguf_header import SLOW, checksum, verify
     from lintseq_lsp.weights.registry import resolve_model
 
     model = resolve_model(settings.model or None, prompt_format=settings.prompt_format)
     megabytes = model.path.stat().st_size / 1e6
     state = "as recorded" if model.sha256 else "none is recorded"
+    slow = f", {SLOW}" if verify(model.path).has_state else ""
     does = [task.words for task in Task if task in model.prompt_format.tasks]
     return Line(
         "model",
         f"{model.name}, {megabytes:.1f} MB, context {model.context}, prompt format "
-        f"{model.prompt_format.name} ({', '.join(does) or 'nothing'}), "
+        f"{model.prompt_format.name} ({', '.join(does) or 'nothing'}){slow}, "
         f"sha256 {(model.sha256 or checksum(model.path))[:12]} ({state}), {model.path}",
     )
 

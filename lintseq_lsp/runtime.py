@@ -109,7 +109,12 @@ def open_linter(settings: Settings, folders: Folders = tuple, first: str = "") -
         trusted=settings.trusted,
     )
     router.warm(first)
-    return router
+    if not settings.linters:
+        return router
+    from lintseq_lsp.linters.several import Several, choose
+
+    others, _ = choose(settings.linters)
+    return Several(router, others, folders, settings.python, memory=settings.linter_memory * 1024 * 1024)
 
 
 def open_backend(settings: Settings, folder: Path | None = None) -> tuple[Backend, PromptFormat, Certainty]:

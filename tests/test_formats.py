@@ -156,7 +156,7 @@ class Middle:
     """The text on both sides of the cursor, and nothing else."""
 
     name = "middle"
-    tasks = frozenset({Task.FILL})
+    tasks = frozenset({Task.FILL, Task.LINES})
 
     def fits(self, has: Callable[[Special], bool], name: str) -> bool:  # noqa: ARG002
         return has(Special("<middle>"))
@@ -165,7 +165,7 @@ class Middle:
         return name == self.name
 
     def ask(self, view: View, task: Task, count: Callable[[str], int], room: Room) -> Question | None:
-        assert task is Task.FILL
+        assert task in self.tasks
         text, newline = view.document.text, view.document.newline
         before, behind = text[: view.offset], text[view.offset :]
         if view.typed is not None:

@@ -54,9 +54,10 @@ class Ability(Flag):
     LOGPROBS = auto()  # pieces have log-probabilities; else they are 0, which every bar lets pass
     SEVERAL = auto()  # more than one candidate a request
     VOCABULARY = auto()  # `has` is known; else every token is said to be there, and the name tells the format
+    WORDS = auto()  # a word that the prompt ends inside of is finished, whatever its tokens are
 
 
-EVERYTHING = Ability.BEGINS | Ability.LOGPROBS | Ability.SEVERAL | Ability.VOCABULARY
+EVERYTHING = Ability.BEGINS | Ability.LOGPROBS | Ability.SEVERAL | Ability.VOCABULARY | Ability.WORDS
 
 
 @dataclass(frozen=True, slots=True)

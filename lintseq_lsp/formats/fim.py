@@ -1,9 +1,9 @@
 """Fill in the middle: the texts above and below the cursor, and the answer is what stands between them.
 
 One class, and a row of the table for each family of models. The tokens are ids that the vocabulary has under
-these texts, never text. The cut at the cursor may be in the middle of a word: where the prompt ends with a
-token (all but Codestral's), nothing is to be done about that, since these models were trained on texts that
-were cut between any two characters. Where it ends with the text above, the backend mends its last token.
+these texts, never text. What is typed on the cursor's line is the beginning of what stands between: then no
+key changes what a model has read, and the backend finishes a half-typed word. One that cannot do so has it
+above: these models were trained on texts that were cut between any two characters.
 """
 
 from collections.abc import Callable, Iterator
@@ -56,7 +56,7 @@ class Fim:
     stops: tuple[Part, ...] = ()
     marks: tuple[Special, ...] = ()
     names: tuple[str, ...] = ()
-    tasks: frozenset[Task] = frozenset({Task.FILL})
+    tasks: frozenset[Task] = frozenset({Task.FILL, Task.LINES})
 
     @property
     def tokens(self) -> frozenset[Special]:
@@ -71,18 +71,17 @@ class Fim:
     def is_named(self, name: str) -> bool:
         return any(each in name.lower() for each in self.names)
 
-    def ask(self, view: View, task: Task, count: Count, room: Room) -> Question | None:
-        if task not in self.tasks:
-            return None
+    def ask(self, view: View, task: Task, count: Count, room: Room) -> Question | None:  # noqa: ARG002
         room = replace(room, tokens=min(room.tokens, room.context // 4))
         place = gap(view, count, room)
+        above, begun = (place.above, place.typed) if room.words else (place.above + place.typed, "")
         filled = {
             Slot.FILES: tuple(self._files(view, count, room)),
-            Slot.ABOVE: (place.above,),
+            Slot.ABOVE: (above,),
             Slot.BELOW: (place.below,),
         }
         parts: list[Part] = [BOS]
-        for slot in self.layout:
+        for slot in (*self.layout, *([begun] if begun else [])):
             for part in filled[slot] if isinstance(slot, Slot) else (slot,):
                 if isinstance(part, str) and isinstance(parts[-1], str):
                     parts[-1] += part
