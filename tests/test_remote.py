@@ -347,9 +347,9 @@ def test_which_tokens_there_are_is_not_known(server: ModelServer, open_ai: Remot
 @pytest.mark.parametrize(
     ("settings", "prompt"),
     [
-        ({}, "<|fim_prefix|>x = <|fim_suffix|>\n<|fim_middle|>"),
-        ({"prompt_format": "fim-starcoder1"}, "<fim_prefix>x = <fim_suffix>\n<fim_middle>"),
-        ({"prompt_format": "plain"}, "x = "),
+        ({}, "<|fim_prefix|>x = 1\n<|fim_suffix|>\n<|fim_middle|>"),
+        ({"prompt_format": "fim-starcoder1"}, "<fim_prefix>x = 1\n<fim_suffix>\n<fim_middle>"),
+        ({"prompt_format": "plain"}, "x = 1\n"),
     ],
 )
 def test_a_model_is_asked_as_its_name_or_the_setting_says(
@@ -358,7 +358,7 @@ def test_a_model_is_asked_as_its_name_or_the_setting_says(
     server.as_openai(streams(choice("1", "stop")), "Qwen/Qwen2.5-Coder-0.5B")
     backend, prompt_format, _ = open_endpoint(Settings(endpoint=server.url, **settings), patience=60.0)
     with closing(backend):
-        view = View(Document("x = \n"), 4)
+        view = View(Document("x = 1\n\n"), 6)
         question = prompt_format.ask(view, Task.FILL, backend.count, Room(backend.context, 1, 8))
         assert question is not None
         list(backend.write(question.request, never))
