@@ -149,12 +149,20 @@ def _model(settings: Settings, _file: Path) -> Line:
 
 def _endpoint(settings: Settings) -> Line:
     """What answers at the endpoint, and how fast it says that it is there."""
+    from lintseq_lsp.backends.base import Ability
     from lintseq_lsp.runtime import open_endpoint
 
     remote, prompt_format, _ = open_endpoint(settings, patience=_PATIENCE)
     try:
         value = f"{remote.name} of the {remote.kind} at {remote.url}, context {remote.context}"
-        value += f", format {prompt_format.name}, {remote.round_trip() * 1000:.0f} ms there and back"
+        if settings.prompt_format:
+            why = "as lintseq.promptFormat says"
+        elif Ability.VOCABULARY in remote.abilities:
+            why = "told by its vocabulary and name"
+        else:
+            why = "told by its name alone: lintseq.promptFormat overrides that"
+        value += f", prompt format {prompt_format.name} ({why})"
+        value += f", {remote.round_trip() * 1000:.0f} ms there and back"
     except ServerError as error:
         return Line("model", str(error), ok=False, mend=_SERVER)
     finally:

@@ -98,7 +98,9 @@ class Engine:
             Task.FILL,
             cursor.line,
             cancelled,
-            lambda job: complete(job, cursor, known, candidates=candidates, floor=floor),
+            lambda job: complete(
+                job, cursor, known, candidates=candidates, floor=floor, acceptance=self._certainty.acceptance
+            ),
         )
 
     def recall(self, document: Document, offset: int) -> Outcome | None:

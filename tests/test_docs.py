@@ -30,7 +30,9 @@ _TABLE = re.compile(r"(<!-- settings:[^\n]*-->\n).*?(<!-- /settings -->)", re.DO
 def settings_table() -> str:
     rows = ["| setting | default | |", "|---|---|---|"]
     for entry in SETTINGS:
-        default = {True: "`true`", False: "`false`", "": "empty"}.get(entry.default, f"`{entry.default}`")
+        default = {True: "`true`", False: "`false`", "": "empty", (): "empty"}.get(
+            entry.default, f"`{entry.default}`"
+        )
         if entry.default is IGNORED:
             default = f"{len(IGNORED)} patterns for secrets"
         if type(entry.default) is int:

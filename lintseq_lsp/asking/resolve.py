@@ -121,9 +121,9 @@ def _without_finding(bar: Bar, action: Action) -> tuple[Bar, bool]:
 
     Clients' messages are often longer than the linter's; a symbol alone must be unmistakable.
     """
-    symbol, message = finding_key(Finding(action.symbol, "", action.message, action.first_line + 1))
+    _, symbol, message = finding_key(Finding(action.symbol, "", action.message, action.first_line + 1))
     known = bar.known.findings
-    said = [finding for finding in known if finding.message and finding_key(finding)[1] in message]
+    said = [finding for finding in known if finding.message and finding_key(finding)[-1] in message]
     alike = [finding for finding in known if finding.symbol == symbol]
     if not said and len(alike) != 1:
         return bar, False

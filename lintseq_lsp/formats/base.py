@@ -152,6 +152,10 @@ class PromptFormat(Protocol):
         """
         ...
 
+    def is_named(self, name: str) -> bool:
+        """Whether models of that name are asked so, where nothing else is known of them."""
+        ...
+
     def ask(self, view: View, task: Task, count: Callable[[str], int], room: Room) -> Question | None:
         """None when the question does not fit the room. `count` has the tokens of a text.
 

@@ -66,6 +66,10 @@ class LintSeq:
     def fits(self, has: Callable[[Special], bool], name: str) -> bool:  # noqa: ARG002
         return has(DIFF)
 
+    def is_named(self, name: str) -> bool:
+        """The paper's models are; which layout another one was trained for, its name does not tell."""
+        return self.layout is Layout.PAPER and "lintseq" in name.lower()
+
     def ask(self, view: View, task: Task, count: Count, room: Room) -> Question | None:
         if task is Task.FILL:
             return self._at_cursor(view, count, room)

@@ -25,6 +25,9 @@ class Plain:
     def fits(self, has: Callable[[Special], bool], name: str) -> bool:  # noqa: ARG002
         return True
 
+    def is_named(self, name: str) -> bool:  # noqa: ARG002
+        return True
+
     def ask(
         self,
         view: View,

@@ -35,8 +35,12 @@ _SHOWN = 40  # lines of either side of a recent edit (sweep-1)
 _EDITS = 3  # of which so many are shown
 
 
+def _is_named(name: str) -> bool:
+    return "sweep-next-edit" in name.lower()
+
+
 def _fits(has: Callable[[Special], bool], name: str) -> bool:
-    return has(_SEPARATOR) and (not name or "sweep-next-edit" in name.lower())
+    return has(_SEPARATOR) and (not name or _is_named(name))
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +52,9 @@ class Sweep1:
 
     def fits(self, has: Callable[[Special], bool], name: str) -> bool:
         return _fits(has, name)
+
+    def is_named(self, name: str) -> bool:
+        return _is_named(name)
 
     def ask(self, view: View, task: Task, count: Count, room: Room) -> Question | None:
         line, _ = view.document.position(view.offset)
@@ -83,6 +90,9 @@ class Sweep2:
 
     def fits(self, has: Callable[[Special], bool], name: str) -> bool:
         return _fits(has, name)
+
+    def is_named(self, name: str) -> bool:
+        return _is_named(name)
 
     def ask(self, view: View, task: Task, count: Count, room: Room) -> Question | None:
         region = _window(view, room.lines)

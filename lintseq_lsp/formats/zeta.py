@@ -103,6 +103,9 @@ class Zeta1:
     def fits(self, has: Callable[[Special], bool], name: str) -> bool:
         return not name or (_version(name) == "1" and has(Special("<|fim_prefix|>")))
 
+    def is_named(self, name: str) -> bool:
+        return _version(name) == "1"
+
     def ask(self, view: View, task: Task, count: Count, room: Room) -> Question | None:
         region = _region(view, 150, room.lines)
         above, below = _around(region, 350)
@@ -191,6 +194,9 @@ class Zeta2:
     def fits(self, has: Callable[[Special], bool], name: str) -> bool:
         return _fits_2(has, name, "2")
 
+    def is_named(self, name: str) -> bool:
+        return _version(name) == "2"
+
     def ask(self, view: View, task: Task, count: Count, room: Room) -> Question | None:
         region = _region(view, 350, room.lines)
         here = "\n".join(region.marked(_CURSOR))
@@ -220,6 +226,9 @@ class Zeta21:
 
     def fits(self, has: Callable[[Special], bool], name: str) -> bool:
         return _fits_2(has, name, "2.1")
+
+    def is_named(self, name: str) -> bool:
+        return _version(name) == "2.1"
 
     def ask(self, view: View, task: Task, count: Count, room: Room) -> Question | None:
         region = _region(view, 350, room.lines)
