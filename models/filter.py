@@ -28,11 +28,9 @@ from positions import modules_of, records
 from systems import opened
 from typist import Passage, passages
 
-from lintseq_lsp.acceptance import Acceptance, features
+from lintseq_lsp.acceptance import Acceptance, Described
 from lintseq_lsp.backends.base import Piece, Request, Stop
-from lintseq_lsp.completion import Cursor
 from lintseq_lsp.engine import Engine
-from lintseq_lsp.proposals import Proposal
 from lintseq_lsp.runtime import open_gate
 from lintseq_lsp.settings import Certainty
 from lintseq_lsp.suggestions import Memory
@@ -64,10 +62,10 @@ class Seen:
 class Collecting(Acceptance):
     """Is sure of everything, and keeps what it was asked."""
 
-    asked: list[tuple[str, dict[str, float]]] = field(default_factory=list)
+    asked: list[Described] = field(default_factory=list)
 
-    def logprob(self, cursor: Cursor, text: str, proposal: Proposal) -> float:
-        self.asked.append((text, features(cursor, text, proposal)))
+    def logprob(self, answer: Described) -> float:
+        self.asked.append(answer)
         return 0.0
 
 
@@ -91,7 +89,8 @@ def seen(engine: Engine, collecting: Collecting, passage: Passage, name: str) ->
             offset = len(passage.above) + position
             outcome = engine.complete(document, offset, certainty=1e-9)
             shown = outcome.suggestions[0].replacements[0].text if outcome.suggestions else None
-            for rank, (text, values) in enumerate(collecting.asked):
+            for rank, answer in enumerate(collecting.asked):
+                text, values = answer.text, answer.features
                 is_right = passage.typed.startswith(text, position)
                 clean = text == shown
                 yield Seen(passage.module, name, position, rank, values, len(text.strip()), is_right, clean)
@@ -201,7 +200,7 @@ def fit(arguments: argparse.Namespace, path: Path) -> None:
         for p in points:
             print(f"| {name} | {p.level} | {100 * p.shown:.1f} | {100 * p.right:.1f} | {p.characters:.2f} |")
     whole = fitted(found)
-    print(json.dumps({"acceptance": {"bias": whole.bias, **whole.weights}}))
+    print(json.dumps({"acceptance": asdict(whole)}))
     if arguments.plot:
         plot(curves, arguments.plot)
 

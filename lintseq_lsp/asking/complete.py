@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 
 from lintseq_lsp import completion
 from lintseq_lsp.acceptance import Acceptance
+from lintseq_lsp.asking.features import described
 from lintseq_lsp.asking.job import Job
 from lintseq_lsp.asking.remembered import ghost_text
 from lintseq_lsp.backends.base import CANDIDATES, Stop
@@ -48,7 +49,7 @@ def complete(
     def logprob(replacement: Replacement, proposal: Proposal) -> float:
         text = replacement.text.replace(cursor.document.newline, "\n")
         if acceptance is not None:
-            return acceptance.logprob(cursor, text, proposal)
+            return acceptance.logprob(described(cursor, text, proposal))
         return proposal.logprob_of(proposal.at_cursor(1 + text.count("\n")))
 
     def answer(proposal: Proposal) -> _Answer:

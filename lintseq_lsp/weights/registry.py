@@ -250,10 +250,10 @@ def _models(data: dict[str, Any], folder: Path) -> list[ModelFile]:
 
 
 def _certainty(entry: dict[str, Any]) -> Certainty:
-    """Floors by kind, and the weights of `acceptance`, where they were measured for the model."""
-    weights = dict(entry.get("acceptance", {}))
-    acceptance = Acceptance(weights.pop("bias"), weights) if weights else None
-    return Certainty(**entry.get("certainty", {}), acceptance=acceptance)
+    """What was measured for the model, if anything was."""
+    known = dict(entry.get("certainty", {}))
+    weights = known.pop("acceptance", None)
+    return Certainty(**known, acceptance=Acceptance(**weights) if weights else None)
 
 
 _MEND = "remove its registry.json and pull the models again"
