@@ -95,10 +95,11 @@ class Position:
 
     def is_exact(self, document: Document) -> bool:
         """Whether it is the module again, blank lines and white space at the ends of lines aside."""
-        return _code_lines(document.text) == _code_lines(self.final)
+        return code_lines(document.text) == code_lines(self.final)
 
 
-def _code_lines(text: str) -> list[str]:
+def code_lines(text: str) -> list[str]:
+    """Lines that are not blank, white space at their ends aside."""
     return [line.rstrip() for line in text.split("\n") if line.strip()]
 
 
