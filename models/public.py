@@ -14,7 +14,8 @@ JSON Lines, also with gzip; what a record is, its fields tell:
 Exact: share of answers that are the same, white space at both ends aside. Similarity: difflib's ratio, which
 is that of fuzzywuzzy without its faster library. All is greedy, one line, and without the gate. Of RepoBench
 and CrossCodeEval the model is shown the file alone and nothing below, and of any file what the server shows,
-at most 600 tokens: published figures have up to several thousand. ± is a 95 % interval, by resampling records.
+at most 600 tokens: published figures have up to several thousand. ± is a 95 % interval, by resampling
+records.
 
 Every answer is appended to DATA/evaluation/public.jsonl at once: a run that was stopped goes on.
 Programs run in the sandbox of problems.py.

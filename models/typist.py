@@ -125,14 +125,14 @@ def type_out(passage: Passage, suggester: Suggester) -> Counts:
                 counts.delays.append(offer.seconds)
                 taken_in_part = False
             on_screen = True
-            taken = next((text for text in offer.texts if _is_right(text, left)), "")
+            taken = next((text for text in offer.texts if is_right(text, left)), "")
             if taken:
                 counts.accepted += 1
                 counts.in_part -= taken_in_part
                 counts.keys += offer.texts.index(taken)
                 on_screen = False
             elif not offer.whole:
-                taken = _first_word(offer.texts[0], left)
+                taken = first_word(offer.texts[0], left)
                 counts.in_part += bool(taken) and not taken_in_part
                 taken_in_part = taken_in_part or bool(taken)
         counts.completed += size(taken)
@@ -143,14 +143,15 @@ def type_out(passage: Passage, suggester: Suggester) -> Counts:
     return counts
 
 
-def _is_right(text: str, left: str) -> bool:
+def is_right(text: str, left: str) -> bool:
+    """Whether a suggestion is worth a key and the beginning of what is `left` to type."""
     return len(text.strip()) >= WORTH and left.startswith(text)
 
 
-def _first_word(text: str, left: str) -> str:
+def first_word(text: str, left: str) -> str:
     """What one key takes of a suggestion that is not right as a whole; "" where that is not worth it."""
     word = _WORD.match(text)
-    return word[0] if word and _is_right(word[0], left) and len(word[0]) < len(text) else ""
+    return word[0] if word and is_right(word[0], left) and len(word[0]) < len(text) else ""
 
 
 def passages(modules: Sequence[str], count: int, keys: int, seed: int) -> Iterator[Passage]:

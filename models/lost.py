@@ -1,0 +1,198 @@
+"""What the gate rejects of what would be shown without it, and how much of that was right.
+
+    python models/lost.py models/MODEL.gguf --data .work --out models/lost.md
+
+The simulated user of keystrokes.py types with the row `no-gate`; each suggestion that is shown is also
+judged, by the syntax check alone (the row `syntax`) and by all of pylint (the row `product`). Of one that
+pylint rejects the server may still show the first lines: that is counted as shortened.
+
+Right: all of it is what comes. In part: its first word is. Wrong: the rest. The list has the first right
+suggestions that are lost to pylint or shortened, as they came, with the findings. Each passage's result is
+kept in DATA/evaluation/lost.sqlite, so that a run which was stopped goes on where it was. ± is a 95 %
+interval, by resampling suggestions.
+"""
+# ruff: noqa: T201 - a script that speaks to a terminal
+
+import argparse
+import hashlib
+import json
+import sys
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+from intervals import share
+from judge import SETTINGS
+from keystrokes import CountingLinter, Kept, KeptBackend, NoLinter, Server, finds_nothing
+from positions import modules_of
+from systems import opened
+from typist import Offer, Passage, Suggester, first_word, is_right, passages, type_out
+
+from lintseq_lsp.engine import Engine
+from lintseq_lsp.formats.table import FORMATS
+from lintseq_lsp.gate import Gate, GatePolicy
+from lintseq_lsp.linters.syntax import check_syntax
+from lintseq_lsp.runtime import open_linter
+from lintseq_lsp.text import Document
+from lintseq_lsp.weights.gguf_header import verify
+from lintseq_lsp.weights.registry import resolve_model
+
+RIGHT, IN_PART, WRONG = OUTCOMES = ("right", "in part", "wrong")
+POLICY = GatePolicy(timeout=60.0, baseline_timeout=60.0)
+RATES = (730.0, 62.0, 50.0)
+"""As in keystrokes.py."""
+ABOVE = 3  # lines of context
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A suggestion that is shown without the gate.
+
+    `outcome` is one of OUTCOMES. `parses` says that the syntax check accepts it; `lines` of it, of
+    `of_lines`, are what pylint accepts, the first ones. `reason` and `findings` are pylint's of all of it.
+    """
+
+    outcome: str
+    before: str
+    text: str
+    parses: bool
+    lines: int
+    reason: str
+    findings: tuple[str, ...]
+
+    @property
+    def of_lines(self) -> int:
+        return self.text.count("\n") + 1
+
+    @property
+    def is_lost(self) -> bool:
+        return self.lines == 0
+
+    @property
+    def is_shortened(self) -> bool:
+        return 0 < self.lines < self.of_lines
+
+
+class Watched:
+    """Shows what `suggester` does, and judges it."""
+
+    def __init__(self, suggester: Suggester, passage: Passage, syntax: Gate, pylint: Gate) -> None:
+        self._suggester, self._passage = suggester, passage
+        self._syntax, self._pylint = syntax, pylint
+        self.shown: list[Shown] = []
+
+    def at(self, document: Document, offset: int, now: float, gap: float) -> tuple[Offer | None, float]:
+        offer, busy = self._suggester.at(document, offset, now, gap)
+        if offer is not None and not offer.known:
+            self.shown.append(self._judged(document, offset, offer.texts[0]))
+        return offer, busy
+
+    def changed(self, document: Document, now: float) -> None:
+        self._suggester.changed(document, now)
+
+    def _judged(self, document: Document, offset: int, text: str) -> Shown:
+        def candidate(part: str) -> Document:
+            return document.with_text(document.text[:offset] + part + document.text[offset:])
+
+        left = self._passage.typed[offset - len(self._passage.above) :]
+        outcome = RIGHT if is_right(text, left) else IN_PART if first_word(text, left) else WRONG
+        line = document.position(offset)[0]
+        parses = self._syntax.against(document, line).judge(candidate(text)).accepted
+        bar = self._pylint.against(document, line)
+        verdict = bar.judge(candidate(text))
+        written = text.split("\n")
+        lines = len(written)
+        while lines and not (verdict if lines == len(written) else bar.judge(candidate(text))).accepted:
+            lines -= 1
+            text = "\n".join(written[:lines])
+        findings = tuple(f"{each.name}: {each.message}" for each in verdict.findings)
+        before = "\n".join(document.text[:offset].split("\n")[-ABOVE - 1 :])
+        return Shown(outcome, before, "\n".join(written), parses, lines, verdict.reason.value, findings)
+
+
+def table(shown: Sequence[Shown]) -> Iterator[str]:
+    yield "| suggestion | shown | lost to the syntax check, % | lost to pylint, % | shortened, % |"
+    yield "|---|---|---|---|---|"
+    for outcome in (*OUTCOMES, "all"):
+        mine = [each for each in shown if outcome in (each.outcome, "all")]
+        cells = [outcome, str(len(mine)), share([float(not each.parses) for each in mine])]
+        cells += [share([float(each.is_lost) for each in mine])]
+        cells += [share([float(each.is_shortened) for each in mine])]
+        yield f"| {' | '.join(cells)} |"
+
+
+def listed(shown: Sequence[Shown], count: int) -> Iterator[str]:
+    """The first right suggestions of which the gate takes something: `▮` is the cursor."""
+    lost = [each for each in shown if each.outcome == RIGHT and (each.is_lost or each.is_shortened)]
+    for number, each in enumerate(lost[:count], 1):
+        what = "lost" if each.is_lost else f"{each.lines} of {each.of_lines} lines shown"
+        yield f"**{number}.** {what} ({each.reason})"
+        yield from (f"- {finding}" for finding in each.findings)
+        yield f"\n~~~python\n{each.before}▮{each.text}\n~~~\n"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("model", type=Path)
+    parser.add_argument("--data", type=Path, default=Path(".work"), help="holds corpus/")
+    parser.add_argument("--split", default="held_out")
+    parser.add_argument("--modules", type=int, default=21)
+    parser.add_argument("--keys", type=int, default=1100, help="of each module")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--certainty", type=float, default=-1.0, help="default: the model's")
+    parser.add_argument("--format", choices=FORMATS, help="of prompts; default: the model's")
+    parser.add_argument("--count", type=int, default=10, help="of lost suggestions that are listed")
+    parser.add_argument("--threads", type=int)
+    parser.add_argument("--out", type=Path, help="a Markdown file")
+    arguments = parser.parse_args()
+    warnings.simplefilter("ignore", SyntaxWarning)
+    modules = modules_of(arguments.data / "corpus" / f"{arguments.split}.jsonl")
+    wanted = list(passages(modules, arguments.modules, arguments.keys, arguments.seed))
+    digest = hashlib.sha256(arguments.model.read_bytes()).hexdigest()[:12]
+    prompt_format = FORMATS[arguments.format] if arguments.format else verify(arguments.model).prompt_format()
+    label = json.dumps([digest, arguments.format, arguments.certainty])
+    folder = arguments.data / "evaluation"
+    shown: list[Shown] = []
+    with (
+        closing(Kept(folder / "answers-keystrokes.sqlite")) as kept,
+        closing(Kept(folder / "lost.sqlite")) as results,
+        closing(opened(arguments.model, arguments.threads)) as model,
+        closing(open_linter(SETTINGS)) as linter,
+    ):
+        backend = KeptBackend(model, kept, digest)
+        syntax = Gate(NoLinter(check_syntax), check_syntax, POLICY)
+        pylint = Gate(linter, check_syntax, POLICY)
+        counting = CountingLinter(NoLinter(finds_nothing))
+        engine = Engine(
+            backend,
+            Gate(counting, finds_nothing, POLICY),
+            prompt_format=prompt_format,
+            settings=SETTINGS,
+            certainty=resolve_model(str(arguments.model)).certainty,
+        )
+
+        def of(passage: Passage) -> list[Shown]:
+            server = Server(engine, backend, counting, arguments.certainty, RATES)
+            watched = Watched(server, passage, syntax, pylint)
+            type_out(passage, watched)
+            return watched.shown
+
+        for number, passage in enumerate(wanted, 1):
+            key = label + hashlib.sha256(repr(passage).encode()).hexdigest()
+            shown += results.get(key, lambda passage=passage: of(passage))
+            print(f"\r{number} of {len(wanted)} passages", end="", file=sys.stderr, flush=True)
+    print(file=sys.stderr)
+    keys = sum(passage.keys for passage in wanted)
+    lines = [f"`python {' '.join(sys.argv)}`", "", f"{keys} keys in {arguments.modules} modules.", ""]
+    lines += [*table(shown), "", *listed(shown, arguments.count)]
+    print("\n".join(lines))
+    if arguments.out:
+        arguments.out.write_text("\n".join(lines))
+
+
+if __name__ == "__main__":
+    main()
