@@ -106,6 +106,7 @@ IMPORTERS = {
     "IPython": ("lintseq_lsp.notebooks",),
     "attrs": ("lintseq_lsp.lsp.",),
     "cattrs": ("lintseq_lsp.lsp.",),
+    "fsspec": ("lintseq_lsp.synthesis.remote",),
     "gguf": ("lintseq_lsp.weights.",),
     "httpx2": ("lintseq_lsp.weights.fetch", "lintseq_lsp.backends.http"),
     "huggingface_hub": ("lintseq_lsp.weights.fetch",),
@@ -118,14 +119,16 @@ IMPORTERS = {
     "lsprotocol": ("lintseq_lsp.lsp.",),
     "mcp": ("lintseq_lsp.commands.mcp",),
     "packaging": ("lintseq_lsp.linters.requires",),
+    "pyarrow": ("lintseq_lsp.synthesis.columnar",),
     "pyflakes": ("lintseq_lsp.linters.syntax",),
     "pygls": ("lintseq_lsp.lsp.",),
     "pylint": ("lintseq_lsp.linters.worker.",),
+    "ray": ("lintseq_lsp.synthesis.cluster",),
     "unidiff": ("lintseq_lsp.patches.reading",),
 }
 
 # Imported where it is there, for what only it can do.
-OPTIONAL = {"keyring", "mcp", "torch"}
+OPTIONAL = {"fsspec", "keyring", "mcp", "pyarrow", "ray", "torch"}
 
 
 @cache
