@@ -5,7 +5,7 @@
     lintseq-lsp model convert tuned -o tuned.gguf --prompt-format paper-1
 
 Every option of transformers' TrainingArguments is one of this script: --learning_rate, --bf16, --deepspeed,
---resume_from_checkpoint … All weights are trained, on whatever devices `accelerate launch` or the machine has.
+--resume_from_checkpoint … All weights are trained, on the devices that `accelerate launch` is told of.
 
 A sequence is the instruction, each edit and an empty one, a `<|diff|>` behind each, and the end of the text.
 The instruction is read and not learned. One that is longer than --max_length ends behind its last whole edit.

@@ -109,6 +109,7 @@ IMPORTERS = {
     "fsspec": ("lintseq_lsp.synthesis.remote",),
     "gguf": ("lintseq_lsp.weights.",),
     "httpx2": ("lintseq_lsp.weights.fetch", "lintseq_lsp.backends.http"),
+    "jinja2": ("lintseq_lsp.synthesis.report",),
     "huggingface_hub": ("lintseq_lsp.weights.fetch",),
     "llama_cpp": (
         "lintseq_lsp.backends.llama",
@@ -117,6 +118,7 @@ IMPORTERS = {
         "lintseq_lsp.weights.convert",
     ),
     "lsprotocol": ("lintseq_lsp.lsp.",),
+    "matplotlib": ("lintseq_lsp.synthesis.report",),
     "mcp": ("lintseq_lsp.commands.mcp",),
     "packaging": ("lintseq_lsp.linters.requires",),
     "pyarrow": ("lintseq_lsp.synthesis.columnar",),
@@ -124,11 +126,12 @@ IMPORTERS = {
     "pygls": ("lintseq_lsp.lsp.",),
     "pylint": ("lintseq_lsp.linters.worker.",),
     "ray": ("lintseq_lsp.synthesis.cluster",),
+    "rensa": ("lintseq_lsp.synthesis.near_duplicates",),
     "unidiff": ("lintseq_lsp.patches.reading",),
 }
 
 # Imported where it is there, for what only it can do.
-OPTIONAL = {"fsspec", "keyring", "mcp", "pyarrow", "ray", "torch"}
+OPTIONAL = {"fsspec", "jinja2", "keyring", "matplotlib", "mcp", "pyarrow", "ray", "rensa", "torch"}
 
 
 @cache

@@ -27,6 +27,7 @@ from lintseq_lsp.synthesis import sources
 from lintseq_lsp.synthesis.optional import extra
 from lintseq_lsp.synthesis.output import Output
 from lintseq_lsp.synthesis.programs import Cost, Program, Recipe
+from lintseq_lsp.synthesis.screening import WORDS, RemovedRecord, Screening
 from lintseq_lsp.synthesis.shards import Compression, Format, Layout, Shards
 from lintseq_lsp.synthesis.sources import BadInput, Source
 from lintseq_lsp.synthesis.versions import described, versions
@@ -48,13 +49,13 @@ class Engine(StrEnum):
 
 def synthesize(
     output: Annotated[
-        Path,
+        Path | None,
         typer.Option(
             "--output",
             "-o",
             help="NAME.jsonl is one file, all else a folder of shards; what is there is gone on with.",
         ),
-    ],
+    ] = None,
     source: Annotated[
         list[str] | None,
         typer.Argument(
@@ -111,10 +112,38 @@ def synthesize(
     ] = _LAYOUT.programs,
     format: Annotated[Format, typer.Option(help="Of a folder.")] = _LAYOUT.format,  # noqa: A002
     compression: Annotated[Compression, typer.Option(help="Of a folder.")] = _LAYOUT.compression,
+    near_duplicates: Annotated[
+        float | None,
+        typer.Option(
+            min=0.1,
+            max=1.0,
+            help="Leave out programs whose Jaccard similarity with an earlier one, estimated by MinHash, is "
+            "this or more; 0.85, say.",
+        ),
+    ] = None,
+    decontaminate: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="Leave out what overlaps with this benchmark: a data file, or any text. May be repeated.",
+            exists=True,
+            dir_okay=False,
+        ),
+    ] = None,
+    decontaminate_words: Annotated[
+        int, typer.Option(min=1, help="Words in a row that are an overlap.")
+    ] = WORDS,
     retry_failed: Annotated[
         bool,
         typer.Option("--retry-failed", help="Try failed samples again, which else stay failed."),
     ] = False,
+    report: Annotated[
+        Path | None,
+        typer.Option(
+            dir_okay=False,
+            help="Write an HTML page about the sequences. Without --output: of what an earlier run wrote, "
+            "which is named in place of the sources.",
+        ),
+    ] = None,
 ) -> None:
     """Make LintSeq edit sequences of programs.
 
@@ -124,6 +153,9 @@ def synthesize(
     do better with --retry-failed.
     """
     console = Console(stderr=True)
+    if output is None:
+        _report_on(source or [], report, console)
+        return
     recipe = Recipe(samples, seed, linter, baseline, max_characters, max_lines, max_checks, timeout)
     try:
         found = [sources.of_address(name, columns) for name in source or []]
@@ -135,11 +167,12 @@ def synthesize(
             imports = f"Imports resolve against {described(environment)} ({environment.origin})"
             console.print(imports, markup=False, highlight=False, soft_wrap=True)
         with console.status("Reading programs …"):
-            survey = _survey(origins)
+            screening = Screening(near_duplicates, decontaminate or (), decontaminate_words)
+            survey = _survey(origins, screening)
         _show_skipped(survey, console)
         if not survey.programs:
             raise SettingsError("there is no program in what was named")
-        run = _description(origins, recipe, survey, environment)
+        run = _description(origins, recipe, survey, environment) | screening.description
         sink: Output | Shards
         if output.suffix == ".jsonl":
             sink = Output(output, run, samples, retry_failed=retry_failed)
@@ -147,7 +180,10 @@ def synthesize(
             layout = Layout(shard_programs, format, compression)
             sink = Shards(output, run, layout, retry_failed=retry_failed)
         with sink, _crew(engine, address, jobs, recipe, environment) as workers:
+            sink.remove(survey.removed)
             _run(origins, recipe, workers, 1 if engine is Engine.LOCAL else _BATCH, survey, sink, console)
+        if report is not None:
+            _write_report(output, report, console)
     except SettingsError as error:
         raise typer.BadParameter(str(error)) from error
     except (LinterError, OSError) as error:  # such as a full disk
@@ -185,7 +221,7 @@ def _run(
     cost, writing = Cost(), 0.0
     start, before = time.monotonic(), sink.programs_done
     progress = Progress(*Progress.get_default_columns(), _Rate(), TimeElapsedColumn(), console=console)
-    jobs = sink.jobs(_programs(origins), range(recipe.samples))
+    jobs = sink.jobs(_programs(origins, survey), range(recipe.samples))
     made = outcomes(jobs, workers, batch=batch, ahead=sink.ahead(len(workers)))
     with progress, closing(made):
         task = progress.add_task("Programs", total=survey.programs, completed=before)
@@ -205,6 +241,8 @@ def _run(
     for reason, count in reasons.most_common(_REASONS_SHOWN):
         table.add_row("failed in this run", f"{count} × {escape(reason)}")
     table.add_row("bad inputs skipped", str(survey.bad))
+    for reason, count in survey.reasons.items():
+        table.add_row("left out", f"{count} × {reason}")
     table.add_row("seconds", f"{seconds:.1f}, of which writing {writing:.1f}")
     if cost.seconds:
         of_all = cost.seconds / (seconds * len(workers))
@@ -215,24 +253,51 @@ def _run(
     console.print(table)
 
 
+def _report_on(places: Sequence[str], report: Path | None, console: Console) -> None:
+    if report is None:
+        raise typer.BadParameter("say where the sequences go: --output NAME.jsonl, or --output FOLDER")
+    if len(places) != 1:
+        raise typer.BadParameter("a report without --output is of one place that an earlier run wrote")
+    try:
+        _write_report(Path(places[0]), report, console)
+    except SettingsError as error:
+        raise typer.BadParameter(str(error)) from error
+
+
+def _write_report(place: Path, report: Path, console: Console) -> None:
+    with extra("quality"):
+        from lintseq_lsp.synthesis.report import write
+    with console.status("Writing the report …"):
+        write(place, report)
+    console.print(f"Report: {report}", markup=False, highlight=False, soft_wrap=True)
+
+
 class _Rate(ProgressColumn):
     def render(self, task: Task) -> Text:
         return Text(f"{task.finished_speed or task.speed or 0:.1f}/s")
 
 
-def _programs(origins: Iterable[Source]) -> Iterator[Program]:
+def _programs(origins: Iterable[Source], survey: "_Survey") -> Iterator[Program]:
     items = chain.from_iterable(map(sources.programs, origins))
-    return (item for item in items if isinstance(item, Program))
+    removed = {(record["source_file"], record["index"]) for record in survey.removed}
+    return (item for item in items if isinstance(item, Program) and item.key not in removed)
 
 
 @dataclass(slots=True)
 class _Survey:
-    """How many programs there are, a digest of them all, and how many inputs are skipped, with the first."""
+    """How many programs there are, a digest of them all, what of them is left out, and how many inputs are
+    skipped, with the first."""
 
     programs: int = 0
     digest: str = ""
+    removed: list[RemovedRecord] = field(default_factory=list)
     bad: int = 0
     first_bad: list[BadInput] = field(default_factory=list)
+
+    @property
+    def reasons(self) -> dict[str, int]:
+        """Why programs are left out, and how many."""
+        return dict(sorted(Counter(record["reason"] for record in self.removed).items()))
 
     def skip(self, item: BadInput) -> None:
         self.bad += 1
@@ -240,7 +305,7 @@ class _Survey:
             self.first_bad.append(item)
 
 
-def _survey(origins: Iterable[Source]) -> _Survey:
+def _survey(origins: Iterable[Source], screening: Screening) -> _Survey:
     survey = _Survey()
     digest = hashlib.sha256()
     files: set[str] = set()
@@ -255,7 +320,10 @@ def _survey(origins: Iterable[Source]) -> _Survey:
                     raise SettingsError(f"{item.source_file} is named twice")
                 file = item.source_file
                 files.add(file)
-            survey.programs += 1
+            if (record := screening.removed(item)) is not None:
+                survey.removed.append(record)
+            else:
+                survey.programs += 1
             digest.update(repr(item).encode())
         if item is None:
             survey.skip(BadInput(origin.name, "no program in it"))
@@ -281,6 +349,7 @@ def _description(
         "sources": [origin.name for origin in origins],
         "programs": survey.programs,
         "skipped": survey.bad,
+        "removed": survey.reasons,
         "digest": survey.digest,
         **choices,
         **versions(environment),

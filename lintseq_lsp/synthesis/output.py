@@ -1,8 +1,9 @@
 """The files of a run, which survive a kill: whole lines only, and what is there twice or in part goes.
 
 `NAME.jsonl` holds the sequences, `NAME.failures.jsonl` the samples that could not be made, and
-`NAME.run.json` what the run was started with, so that it cannot go on as another one. `NAME.lock` is empty
-and stays: it is what a second run at the same time finds locked.
+`NAME.run.json` what the run was started with, so that it cannot go on as another one. `NAME.removed.jsonl` is
+there when programs were left out. `NAME.lock` is empty and stays: it is what a second run at the same time
+finds locked.
 """
 
 import json
@@ -18,6 +19,7 @@ from filelock import FileLock, Timeout
 
 from lintseq_lsp.errors import SettingsError
 from lintseq_lsp.synthesis.programs import Key, Program, ProgramOutcome
+from lintseq_lsp.synthesis.screening import RemovedRecord
 from lintseq_lsp.synthesis.workers import Job
 
 ANOTHER = "choose another output"
@@ -38,13 +40,14 @@ class Output:
         time, or cannot be written."""
         with refusals(path), ExitStack() as stack:
             path = path.resolve()  # a link stays one
-            failures, description = _beside(path, ".failures.jsonl"), _beside(path, ".run.json")
+            failures, description = beside(path, ".failures.jsonl"), beside(path, ".run.json")
+            self._removed = beside(path, ".removed.jsonl")
             if not description.exists():
-                for file in (path, failures):
+                for file in (path, failures, self._removed):
                     if file.exists():
                         raise SettingsError(f"{file} exists and was not made by this command: {ANOTHER}")
             path.parent.mkdir(parents=True, exist_ok=True)
-            stack.enter_context(FileLock(_beside(path, ".lock"), blocking=False))
+            stack.enter_context(FileLock(beside(path, ".lock"), blocking=False))
             _begin(path, description, {"output": path.name, **run})
             for file in (path, failures):
                 file.touch()
@@ -83,6 +86,11 @@ class Output:
             self._append(following)
             self._place += 1
 
+    def remove(self, records: Sequence[RemovedRecord]) -> None:
+        """Writes down which programs are left out."""
+        if records:
+            replace(self._removed, [lines_of(records)])
+
     def finish(self) -> None:
         """All is written already."""
 
@@ -113,7 +121,7 @@ def refusals(path: Path) -> Iterator[None]:
         raise SettingsError(f"{path} cannot be written: {error}") from error
 
 
-def _beside(path: Path, ending: str) -> Path:
+def beside(path: Path, ending: str) -> Path:
     return path.with_name((path.stem if path.suffix == ".jsonl" else path.name) + ending)
 
 

@@ -1,101 +1,109 @@
-"""What is left out before any work is spent on it: near-duplicates, and programs that overlap with a benchmark."""
+"""What is left out before any work is spent on it: near-duplicates, and what overlaps with a benchmark."""
 
-import gzip
 import hashlib
 import json
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol, TypedDict
 
 from lintseq_lsp.errors import SettingsError
-from lintseq_lsp.synthesis.optional import optional
-from lintseq_lsp.synthesis.programs import Program
-
-if TYPE_CHECKING:
-    from lintseq_lsp.synthesis.near_duplicates import NearDuplicates
+from lintseq_lsp.synthesis.optional import extra
+from lintseq_lsp.synthesis.programs import Key, Program
+from lintseq_lsp.synthesis.sources import is_data, read_data
 
 NEAR_DUPLICATE = "near-duplicate"
-CONTAMINATED = "overlap with a benchmark"
+CONTAMINATED = "overlaps with a benchmark"
 WORDS = 10
 _WORD = re.compile(r"\w+")
 
 
-@dataclass(frozen=True, slots=True)
-class Removed:
-    """A program that is left out: why, and because of which other program or which item of a benchmark."""
+class RemovedRecord(TypedDict):
+    """A program that is left out: why, and for which other program or which record of a benchmark."""
 
     index: int
     source_file: str
     reason: str
     because_of: str
 
-    def record(self) -> dict[str, Any]:
-        return asdict(self)
+
+class _Alike(Protocol):
+    def of(self, code: str) -> int | None: ...
 
 
 class Screening:
-    """Says of each program, in their order, whether it is left out. `description` tells one choice from others."""
+    """Says of each program, in their order, whether it is left out.
+
+    `description` has what decides that, beside the programs.
+    """
 
     def __init__(
         self, near_duplicates: float | None = None, benchmarks: Sequence[Path] = (), words: int = WORDS
     ) -> None:
-        """Programs whose Jaccard similarity with an earlier one is at least `near_duplicates`, and those that have
-        `words` words in a row in common with a text of `benchmarks`.
+        """Left out are programs whose Jaccard similarity with an earlier one is `near_duplicates` or more,
+        and those whose instruction or response has `words` words in a row of a text of `benchmarks`.
 
         Raises `SettingsError` for a benchmark that cannot be read or has no such text, and without
         the library for near-duplicates.
         """
-        self._alike: NearDuplicates | None = None
+        self._alike: _Alike | None = None
+        self._kept: list[Key] = []
+        self._words, self._places = words, dict[str, str]()
+        self.description: dict[str, Any] = {}
         if near_duplicates is not None:
-            self._alike = optional("near_duplicates", "quality").NearDuplicates(near_duplicates)
-        self._kept: list[tuple[str, int]] = []
-        self._words = words
-        self._grams: dict[str, str] = {}
-        digests = {}
-        for path in benchmarks:
-            before = len(self._grams)
-            for place, text in _texts(path):
-                for gram in _grams(text, words):
-                    self._grams.setdefault(gram, place)
-            if len(self._grams) == before:
-                raise SettingsError(f"{path} has no text of {words} words that could be looked for")
-            digests[path.name] = hashlib.sha256(path.read_bytes()).hexdigest()
-        self.description = {
-            "near_duplicates": near_duplicates,
-            "benchmarks": digests,
-            "benchmark_words": words if digests else None,
-        }
+            with extra("quality"):
+                from lintseq_lsp.synthesis.near_duplicates import LIBRARY, NearDuplicates
+            self._alike = NearDuplicates(near_duplicates)
+            self.description |= {"near_duplicates": near_duplicates, "minhash": LIBRARY}
+        digests = [self._look_for(path) for path in benchmarks]
+        if digests:
+            self.description |= {"benchmarks": digests, "benchmark_words": words}
 
-    def removed(self, program: Program) -> Removed | None:
-        for text in (program.instruction, program.response) if self._grams else ():
-            for gram in _grams(text, self._words):
-                if (place := self._grams.get(gram)) is not None:
-                    return Removed(program.index, program.source_file, CONTAMINATED, place)
+    def _look_for(self, path: Path) -> dict[str, str]:
+        found = False
+        for place, text in _texts(path):
+            for words in _in_a_row(text, self._words):
+                found = True
+                self._places.setdefault(words, place)
+        if not found:
+            raise SettingsError(f"{path} has no text of {self._words} words that could be looked for")
+        return {"name": path.name, "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
+
+    def removed(self, program: Program) -> RemovedRecord | None:
+        """None for a program that stays."""
+        for text in (program.instruction, program.response) if self._places else ():
+            for words in _in_a_row(text, self._words):
+                if (place := self._places.get(words)) is not None:
+                    return _removed(program, CONTAMINATED, place)
         if self._alike is not None:
             if (number := self._alike.of(program.code)) is not None:
-                name, index = self._kept[number]
-                return Removed(program.index, program.source_file, NEAR_DUPLICATE, f"{name}:{index}")
+                source_file, index = self._kept[number]
+                return _removed(program, NEAR_DUPLICATE, f"{source_file}:{index}")
             self._kept.append(program.key)
         return None
 
 
-def _grams(text: str, words: int) -> Iterator[str]:
-    found = _WORD.findall(text.lower())
-    return (" ".join(found[at : at + words]) for at in range(len(found) - words + 1))
+def _removed(program: Program, reason: str, because_of: str) -> RemovedRecord:
+    return RemovedRecord(
+        index=program.index, source_file=program.source_file, reason=reason, because_of=because_of
+    )
+
+
+def _in_a_row(text: str, number: int) -> Iterator[str]:
+    words = _WORD.findall(text.lower())
+    return (" ".join(words[at : at + number]) for at in range(len(words) - number + 1))
 
 
 def _texts(path: Path) -> Iterator[tuple[str, str]]:
-    """Every text of a benchmark's file, with its place. Of JSONL, each string of each record."""
+    """Each text of a benchmark's file with its place: all strings of a data file's rows, else the file."""
     try:
-        if ".jsonl" not in path.suffixes:
-            yield path.name, path.read_text(encoding="utf-8")
-            return
-        with (gzip.open if path.suffix == ".gz" else open)(path, "rt", encoding="utf-8") as file:
-            for number, line in enumerate(file, 1):
-                for text in _strings(json.loads(line)) if line.strip() else ():
+        if is_data(path.name):
+            for number, row in enumerate(read_data(path), 1):
+                record = json.loads(row) if isinstance(row, bytes) and row.strip() else row
+                for text in _strings(record):
                     yield f"{path.name}:{number}", text
+        else:
+            yield path.name, path.read_text(encoding="utf-8")
     except (OSError, EOFError, ValueError, RecursionError) as error:
         raise SettingsError(f"{path} cannot be read as a benchmark: {error}") from error
 

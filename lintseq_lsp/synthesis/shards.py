@@ -23,6 +23,7 @@ from lintseq_lsp.errors import SettingsError
 from lintseq_lsp.synthesis.optional import extra
 from lintseq_lsp.synthesis.output import ANOTHER, as_before, lines_of, refusals, replace
 from lintseq_lsp.synthesis.programs import Program, ProgramOutcome
+from lintseq_lsp.synthesis.screening import RemovedRecord
 from lintseq_lsp.synthesis.sources import read_data
 from lintseq_lsp.synthesis.workers import Job
 
@@ -128,6 +129,11 @@ class Shards:
         if len(begun) == self._size(shard):
             self._complete(shard, [outcome for _, outcome in sorted(begun.items())])
             del self._begun[shard]
+
+    def remove(self, records: Sequence[RemovedRecord]) -> None:
+        """Writes down which programs are left out."""
+        if records:
+            replace(self.folder / "removed.jsonl", [lines_of(records)])
 
     def finish(self) -> None:
         """Writes down what all shards say together. All must be complete."""

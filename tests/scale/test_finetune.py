@@ -1,4 +1,4 @@
-"""Sequences → `models/finetune.py` → `lintseq-lsp model convert` → `lintseq-lsp --stdio`, with a tiny model."""
+"""Sequences, `models/finetune.py`, `lintseq-lsp model convert`, `lintseq-lsp --stdio`: with a tiny model."""
 
 import json
 import os
@@ -57,7 +57,7 @@ def sequences(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("sequences")
     programs = [{"instruction": words, "response": code} for words, code in PROGRAMS.items()]
     (folder / "programs.jsonl").write_text("".join(json.dumps(program) + "\n" for program in programs))
-    output = folder / "sequences.jsonl"
+    output = folder / "sequences"  # of shards
     run(sys.executable, "-m", "lintseq_lsp", "synthesize", folder / "programs.jsonl", "-o", output, "-j", 1)
     return output
 
