@@ -13,10 +13,12 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from lsp_client import Client, span
-from tiny_checkpoint import TINY_LLAMA, tokenizer, write_checkpoint
+from tiny_checkpoint import TINY, TINY_LLAMA, TINY_QWEN2, TINY_QWEN3, tokenizer, write_checkpoint
 from transformers import AutoTokenizer
 
 from lintseq_lsp.formats.lintseq import DIFF
+from lintseq_lsp.weights.checkpoint import Shape
+from lintseq_lsp.weights.convert import convert
 from lintseq_lsp.weights.gguf_header import verify
 
 ROOT = Path(__file__).parents[2]
@@ -27,6 +29,7 @@ sys.path.insert(0, str(SCRIPT.parent))
 finetune = import_module("finetune")
 sys.path.remove(str(SCRIPT.parent))
 
+DESCRIPTION = "tokenizer_config.json"
 PROGRAMS = {
     "Twice a number.": "def double(x):\n    return x + x",
     "Half a number.": "def half(x):\n    return x / 2",
@@ -48,7 +51,7 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("base")
     write_checkpoint(folder, replace(TINY_LLAMA, rows=rows, context=256), boundary=False)
     description = {"tokenizer_class": "PreTrainedTokenizerFast", "eos_token": "<|endoftext|>"}
-    (folder / "tokenizer_config.json").write_text(json.dumps(description))
+    (folder / DESCRIPTION).write_text(json.dumps(description))
     return folder
 
 
@@ -84,6 +87,18 @@ def test_what_was_learned_is_served(base: Path, sequences: Path, tmp_path: Path)
             assert edit["newText"].strip() == code
 
 
+@pytest.mark.parametrize(
+    "shape", [TINY, TINY_LLAMA, TINY_QWEN2, TINY_QWEN3], ids=["OLMo", "Llama", "Qwen2", "Qwen3"]
+)
+def test_what_transformers_saves_is_converted(base: Path, tmp_path: Path, shape: Shape) -> None:
+    write_checkpoint(tmp_path / "base", shape, boundary=False)
+    (tmp_path / "base" / DESCRIPTION).write_bytes((base / DESCRIPTION).read_bytes())
+    for part in finetune.opened(str(tmp_path / "base")):
+        part.save_pretrained(tmp_path / "saved")
+    convert(tmp_path / "saved", tmp_path / "m.gguf", name="m")
+    assert verify(tmp_path / "m.gguf").id_of(DIFF) is not None
+
+
 def test_a_sequence_is_what_the_server_will_ask_for(base: Path) -> None:
     _, words = finetune.opened(str(base))
     boundary, end = words.convert_tokens_to_ids("<|diff|>"), words.eos_token_id
@@ -112,7 +127,7 @@ def test_a_long_sequence_ends_behind_a_whole_edit(base: Path) -> None:
 
 def test_a_boundary_of_the_papers_models_is_text_in_code_too(base: Path, tmp_path: Path) -> None:
     write_checkpoint(tmp_path, replace(TINY_LLAMA, context=256))  # `<|diff|>` is there, not marked special
-    (tmp_path / "tokenizer_config.json").write_bytes((base / "tokenizer_config.json").read_bytes())
+    (tmp_path / DESCRIPTION).write_bytes((base / DESCRIPTION).read_bytes())
     network, words = finetune.opened(str(tmp_path))
     assert network.get_input_embeddings().num_embeddings == TINY_LLAMA.rows
     record = {"source_instruction": "Say.", "edit_path": ["@@ -0,0 +1 @@\n+x = '<|diff|>'"]}
