@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -117,6 +118,22 @@ def test_what_overlaps_is_counted_written_down_and_not_made(tmp_path: Path) -> N
     result = run(*command)
     assert result.exit_code == 2
     assert "begun with benchmarks" in result.output
+
+
+@pytest.mark.parametrize(
+    ("option", "library"), [("--near-duplicates=0.9", "rensa"), ("--report=page.html", "matplotlib")]
+)
+def test_what_is_not_installed_is_said_before_anything_is_done(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, option: str, library: str
+) -> None:
+    monkeypatch.setitem(sys.modules, library, None)
+    for module in ("near_duplicates", "report"):
+        monkeypatch.delitem(sys.modules, f"lintseq_lsp.synthesis.{module}", raising=False)
+    source = data(tmp_path / "set.jsonl", [("One.", "x = 1")])
+    result = run(source, "-o", tmp_path / "out", "--no-linter", option)
+    assert result.exit_code == 2
+    assert "pip install 'lintseq-lsp[quality]'" in result.output
+    assert list(tmp_path.iterdir()) == [source]
 
 
 def test_without_an_output_there_must_be_a_report(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ import hashlib
 import os
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
@@ -158,6 +158,7 @@ def synthesize(
         return
     recipe = Recipe(samples, seed, linter, baseline, max_characters, max_lines, max_checks, timeout)
     try:
+        write_report = _reporter(report, console)
         found = [sources.of_address(name, columns) for name in source or []]
         origins = [*chain.from_iterable(found), *map(sources.package, package or [])]
         if not origins:
@@ -182,8 +183,7 @@ def synthesize(
         with sink, _crew(engine, address, jobs, recipe, environment) as workers:
             sink.remove(survey.removed)
             _run(origins, recipe, workers, 1 if engine is Engine.LOCAL else _BATCH, survey, sink, console)
-        if report is not None:
-            _write_report(output, report, console)
+        write_report(output)
     except SettingsError as error:
         raise typer.BadParameter(str(error)) from error
     except (LinterError, OSError) as error:  # such as a full disk
@@ -259,17 +259,24 @@ def _report_on(places: Sequence[str], report: Path | None, console: Console) -> 
     if len(places) != 1:
         raise typer.BadParameter("a report without --output is of one place that an earlier run wrote")
     try:
-        _write_report(Path(places[0]), report, console)
+        _reporter(report, console)(Path(places[0]))
     except SettingsError as error:
         raise typer.BadParameter(str(error)) from error
 
 
-def _write_report(place: Path, report: Path, console: Console) -> None:
+def _reporter(report: Path | None, console: Console) -> Callable[[Path], None]:
+    """Writes the report of a place, when one is wanted. Raises `SettingsError` now where it could not."""
+    if report is None:
+        return lambda _: None
     with extra("quality"):
         from lintseq_lsp.synthesis.report import write
-    with console.status("Writing the report …"):
-        write(place, report)
-    console.print(f"Report: {report}", markup=False, highlight=False, soft_wrap=True)
+
+    def write_report(place: Path) -> None:
+        with console.status("Writing the report …"):
+            write(place, report)
+        console.print(f"Report: {report}", markup=False, highlight=False, soft_wrap=True)
+
+    return write_report
 
 
 class _Rate(ProgressColumn):
