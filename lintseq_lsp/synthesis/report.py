@@ -12,7 +12,7 @@ import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import chain
+from itertools import accumulate, chain
 from pathlib import Path
 from statistics import fmean
 from sys import intern
@@ -26,7 +26,7 @@ from lintseq_lsp.errors import SettingsError
 from lintseq_lsp.synthesis.output import beside, replace
 from lintseq_lsp.synthesis.programs import FailureRecord, Key, SequenceRecord
 from lintseq_lsp.synthesis.screening import RemovedRecord
-from lintseq_lsp.synthesis.shards import read_manifest, records
+from lintseq_lsp.synthesis.shards import read_manifest
 from lintseq_lsp.synthesis.sources import is_data, read_data
 
 _EXAMPLES = 6
@@ -93,19 +93,23 @@ def opened(place: Path) -> Run:
     """A folder of shards of a run that is finished, or one file, with what lies beside it."""
     if place.is_dir():
         manifest = read_manifest(place)
-        failures, removed = place / "failures.jsonl", place / "removed.jsonl"
-        return Run(manifest["run"], records(place), _rows(failures), _rows(removed))  # type: ignore[arg-type]
+        shards = chain.from_iterable(_rows(place / shard["file"]) for shard in manifest["shards"])
+        neighbours = (_rows_if_any(place / name) for name in ("failures.jsonl", "removed.jsonl"))
+        return Run(manifest["run"], shards, *neighbours)
     if not (place.is_file() and is_data(place.name)):
         raise SettingsError(f"{place} is no file and no folder that synthesize wrote")
     description = beside(place, ".run.json")
     run = json.loads(description.read_bytes()) if description.exists() else {}
-    neighbours = (_rows(beside(place, ending)) for ending in (".failures.jsonl", ".removed.jsonl"))
+    endings = (".failures.jsonl", ".removed.jsonl")
+    neighbours = (_rows_if_any(beside(place, ending)) for ending in endings)
     return Run(run, _rows(place), *neighbours)
 
 
+def _rows_if_any(path: Path) -> Iterator[Any]:
+    return _rows(path) if path.exists() else iter(())
+
+
 def _rows(path: Path) -> Iterator[Any]:
-    if not path.exists():
-        return
     try:
         for row in read_data(path):
             yield json.loads(row) if isinstance(row, bytes) else row
@@ -157,9 +161,8 @@ def _compared(found: Statistics) -> list[tuple[str, str, str, str]]:
     unknown = ("–", "")
 
     def typical(values: Counter[int]) -> str:
-        ordered = sorted(values.elements())
-        middle, high = ordered[len(ordered) // 2], ordered[len(ordered) * 95 // 100]
-        return f"{fmean(ordered):.1f} · {middle:,} · {high:,} · {ordered[-1]:,}"
+        middle, high = (_quantile(values, share) for share in (0.5, 0.95))
+        return f"{fmean(values, values.values()):,.1f} · {middle:,} · {high:,} · {max(values):,}"
 
     return [
         ("programs with a sequence", f"{programs:,}", "88,900 instruction and program pairs", "the paper"),
@@ -202,15 +205,16 @@ def _plots(found: Statistics) -> Iterator[tuple[str, Figure]]:
         yield "Why samples failed", figure
 
 
+def _quantile(values: Counter[int], share: float) -> int:
+    """The least value that is not below `share` of all."""
+    ordered = sorted(values)
+    sums = accumulate(values[value] for value in ordered)
+    return next(value for value, below in zip(ordered, sums, strict=True) if below >= share * values.total())
+
+
 def _histogram(values: Counter[int], what: str, of: str) -> Figure:
     """Up to the 99th percentile; the rest is in the last bar."""
-    total, below, bound = values.total(), 0, max(values)
-    for value in sorted(values):
-        below += values[value]
-        if below >= 0.99 * total:
-            bound = value
-            break
-    least = min(values)
+    least, bound = min(values), _quantile(values, 0.99)
     width = max(-(-(bound - least + 1) // 40), 1)
     bars = Counter[int]()
     for value, count in values.items():
@@ -242,4 +246,4 @@ def _diffs(record: SequenceRecord) -> Sequence[Sequence[tuple[str, str]]]:
     """Each edit's lines, with what they are."""
     kinds = {"@": "header", "+": "added"}
     lines = (edit.split("\n") for edit in record["edit_path"])
-    return [[(kinds.get(line[:1], ""), line) for line in chain(each)] for each in lines]
+    return [[(kinds.get(line[:1], ""), line) for line in each] for each in lines]

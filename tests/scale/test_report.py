@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections import Counter
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -130,6 +131,25 @@ def test_what_is_no_run_is_an_error(tmp_path: Path, name: str, content: str | No
     assert result.exit_code == 2
     assert said in result.output
     assert not (tmp_path / "page.html").exists()
+
+
+def test_a_run_of_which_a_shard_is_gone_or_damaged_has_no_report(tmp_path: Path) -> None:
+    (tmp_path / "set.jsonl").write_text(json.dumps({"instruction": "Do.", "response": "x = 1"}))
+    assert run(tmp_path / "set.jsonl", "-o", tmp_path / "out", "--no-linter").exit_code == 0
+    [shard] = (tmp_path / "out" / "data").iterdir()
+    content = shard.read_bytes()
+    for damaged in (content[:-9], None):
+        shard.write_bytes(damaged) if damaged else shard.unlink()
+        result = run("--report", tmp_path / "page.html", tmp_path / "out")
+        assert result.exit_code == 2
+        assert f"{shard.name} cannot be read" in result.output
+
+
+def test_quantiles_are_those_of_all_values() -> None:
+    values = Counter({1: 50, 7: 45, 9: 4, 1000: 1})
+    assert [report._quantile(values, share) for share in (0, 0.5, 0.51, 0.95, 0.96, 0.99, 1)] == [
+        1, 1, 7, 7, 9, 9, 1000,
+    ]  # fmt: skip
 
 
 def test_a_run_that_is_not_finished_has_no_report(tmp_path: Path) -> None:
