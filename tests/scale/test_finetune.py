@@ -71,8 +71,10 @@ def test_what_was_learned_is_served(base: Path, sequences: Path, tmp_path: Path)
     options += ["--logging_steps", 50, "--save_strategy", "no", "--report_to", "none"]
     said = run(sys.executable, SCRIPT, "--model", base, "--data", sequences, "--output_dir", tuned, *options)
     assert "2 sequences, 0 without an edit that fits" in said
-    run(sys.executable, "-m", "lintseq_lsp", "model", "convert", tuned, "-o", model, "--type", "F32")
+    conversion = ["model", "convert", tuned, "-o", model, "--type", "F32", "--prompt-format", "paper-1"]
+    run(sys.executable, "-m", "lintseq_lsp", *conversion)
     header = verify(model)
+    assert header.prompt_format().name == "paper-1"
     assert header.id_of(DIFF) == AutoTokenizer.from_pretrained(tuned).convert_tokens_to_ids("<|diff|>")
     with Client(cwd=ROOT) as client:
         client.initialize({"model": str(model)}, folder=tmp_path)
