@@ -9,7 +9,7 @@ READY := $(VENV)/.ready
 MINUTES := 10
 export PYTHON VENV
 
-.PHONY: demo test check format bench acceptance fuzz wheel test-parity test-models test-editors clean
+.PHONY: demo test check format bench acceptance fuzz wheel test-parity test-scale test-models test-editors clean
 
 demo: $(READY)
 	@echo; echo "1. Finish a line that is half-typed: examples/geometry.py, line 54, behind \"bot\""
@@ -47,6 +47,10 @@ wheel: $(READY)
 test-parity: $(VENV)/.parity
 	$(BIN)/python -m pytest tests/parity $(ARGS)
 
+# Synthesis on a Ray cluster that is started here, and its shards read by `datasets`.
+test-scale: $(VENV)/.scale
+	$(BIN)/python -m pytest tests/scale $(ARGS)
+
 # With SmolLM2, about 90 MB, fetched once. `make test` leaves these tests out until then.
 test-models: $(READY) .cache/models/.ready
 	$(BIN)/python -m pytest tests/test_smollm2.py $(ARGS)
@@ -62,6 +66,10 @@ $(READY): pyproject.toml requirements.lock setup/environment.sh setup/llama-cpp.
 
 $(VENV)/.parity: $(READY)
 	$(BIN)/python -m pip install --disable-pip-version-check --constraint requirements.lock --editable '.[parity]'
+	@touch $@
+
+$(VENV)/.scale: $(READY)
+	$(BIN)/python -m pip install --disable-pip-version-check --constraint requirements.lock --editable '.[scale]'
 	@touch $@
 
 include models/recipe.mk
