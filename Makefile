@@ -7,9 +7,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 MINUTES := 10
+SCALE := $(VENV)-scale
 export PYTHON VENV
 
-.PHONY: demo test check format bench acceptance fuzz wheel test-parity test-models test-editors clean
+.PHONY: demo test check format bench acceptance fuzz wheel test-parity test-scale test-models test-editors clean
 
 demo: $(READY)
 	@echo; echo "1. Finish a line that is half-typed: examples/geometry.py, line 54, behind \"bot\""
@@ -47,6 +48,11 @@ wheel: $(READY)
 test-parity: $(VENV)/.parity
 	$(BIN)/python -m pytest tests/parity $(ARGS)
 
+# Synthesis on a Ray cluster that is started here, its shards read by `datasets`, its report, and a fine-tuning on
+# them. In an environment of its own, so that no other test has Ray or torch.
+test-scale: $(SCALE)/.scale
+	$(SCALE)/bin/python -m pytest tests/scale $(ARGS)
+
 # With SmolLM2, about 90 MB, fetched once. `make test` leaves these tests out until then.
 test-models: $(READY) .cache/models/.ready
 	$(BIN)/python -m pytest tests/test_smollm2.py $(ARGS)
@@ -62,6 +68,11 @@ $(READY): pyproject.toml requirements.lock setup/environment.sh setup/llama-cpp.
 
 $(VENV)/.parity: $(READY)
 	$(BIN)/python -m pip install --disable-pip-version-check --constraint requirements.lock --editable '.[parity]'
+	@touch $@
+
+$(SCALE)/.scale: $(READY)
+	$(MAKE) VENV=$(SCALE) $(SCALE)/.ready
+	$(SCALE)/bin/python -m pip install --disable-pip-version-check --constraint requirements.lock --editable '.[scale]'
 	@touch $@
 
 include models/recipe.mk

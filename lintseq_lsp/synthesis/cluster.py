@@ -5,6 +5,7 @@ died, on another node if need be. What it was at then is not repeated by Ray: wo
 """
 
 import os
+import socket
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -18,7 +19,7 @@ from lintseq_lsp.linters.environment import find_environment
 from lintseq_lsp.linters.pool import PylintPool
 from lintseq_lsp.synthesis.programs import ProgramOutcome, Recipe
 from lintseq_lsp.synthesis.versions import packages_digest, versions
-from lintseq_lsp.synthesis.workers import MEMORY, Job, LinterWorker, Worker, WorkerLost
+from lintseq_lsp.synthesis.workers import MEMORY, START, Job, LinterWorker, Worker, WorkerLost
 
 _STORE = 256 << 20  # bytes of a cluster here: outcomes are small, and taken as they come
 _PAUSE = 1.0  # seconds between questions whether a worker is there again
@@ -31,7 +32,8 @@ def software() -> dict[str, Any]:
 
 
 def linter_worker(recipe: Recipe) -> Worker:
-    return LinterWorker(PylintPool(find_environment(None), memory_limit=MEMORY), recipe)
+    pool = PylintPool(find_environment(None), memory_limit=MEMORY, start_timeout=START)
+    return LinterWorker(pool, recipe)
 
 
 @contextmanager
@@ -48,8 +50,9 @@ def actors(address: str | None, jobs: int | None, worker: Callable[[], Worker]) 
             store = {"object_store_memory": _STORE, "include_dashboard": False}
             ray.init(num_cpus=jobs, **store, **quiet)
         else:
+            _knock(address)
             ray.init(address, **quiet)
-    except (ConnectionError, ValueError, RuntimeError, RayError) as error:
+    except (OSError, ValueError, RuntimeError, RayError) as error:
         raise LinterError(f"no Ray cluster at {address or 'this machine'}: {error}") from error
     try:
         number = jobs or int(ray.cluster_resources().get("CPU", 1))
@@ -59,6 +62,13 @@ def actors(address: str | None, jobs: int | None, worker: Callable[[], Worker]) 
         yield [_RemoteWorker(actor.remote(worker, expected)) for _ in range(number)]
     finally:
         ray.shutdown()
+
+
+def _knock(address: str) -> None:
+    """Raises OSError where nobody listens: Ray would try for long, and end the process."""
+    host, colon, port = address.removeprefix("ray://").rpartition(":")
+    if colon and port.isdigit():
+        socket.create_connection((host, int(port)), timeout=10).close()
 
 
 class _Actor:

@@ -36,9 +36,10 @@ def rows(path: Path, columns: Sequence[str] | None = None) -> Iterator[dict[str,
 
 
 def parquet(records: Sequence[Mapping[str, Any]], compression: str) -> bytes:
-    table = pyarrow.Table.from_pylist(list(records), RECORDS)
     file = io.BytesIO()
-    pyarrow.parquet.write_table(table, file, compression=compression)
+    with pyarrow.parquet.ParquetWriter(file, RECORDS, compression=compression) as writer:
+        if records:  # some readers stumble over a group without rows
+            writer.write_table(pyarrow.Table.from_pylist(list(records), RECORDS))
     return file.getvalue()
 
 

@@ -31,7 +31,7 @@ from lintseq_lsp.synthesis.screening import WORDS, RemovedRecord, Screening
 from lintseq_lsp.synthesis.shards import Compression, Format, Layout, Shards
 from lintseq_lsp.synthesis.sources import BadInput, Source
 from lintseq_lsp.synthesis.versions import described, versions
-from lintseq_lsp.synthesis.workers import MEMORY, LinterWorker, Worker, outcomes
+from lintseq_lsp.synthesis.workers import MEMORY, START, LinterWorker, Worker, outcomes
 
 _RECIPE = Recipe()
 _LAYOUT = Layout()
@@ -204,8 +204,9 @@ def _crew(
         return actors(address, jobs, partial(linter_worker, recipe))
     if address is not None:
         raise SettingsError("--address is for --engine ray")
-    linters = [PylintPool(environment, memory_limit=MEMORY) for _ in range(jobs or os.cpu_count() or 1)]
-    return nullcontext([LinterWorker(linter, recipe) for linter in linters])
+    number = jobs or os.cpu_count() or 1
+    pools = [PylintPool(environment, memory_limit=MEMORY, start_timeout=START) for _ in range(number)]
+    return nullcontext([LinterWorker(pool, recipe) for pool in pools])
 
 
 def _run(

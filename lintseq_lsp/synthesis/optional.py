@@ -8,7 +8,7 @@ from lintseq_lsp.errors import SettingsError
 
 @contextmanager
 def extra(name: str) -> Iterator[None]:
-    """Around imports of what `lintseq-lsp[name]` brings: `SettingsError` where it is not installed."""
+    """Around imports of what the extra `name` brings: `SettingsError` where it is not installed."""
     try:
         yield
     except ImportError as error:

@@ -26,6 +26,9 @@ _MODULE = str(Path("/no-such-folder/lintseq_program.py"))
 MEMORY = 1 << 30
 """Bytes of a linter's process: a corpus imports more than one editor's workspace does."""
 
+START = 120.0
+"""Seconds in which a linter's process must start: nobody waits at a screen, and the machine may be busy."""
+
 _AHEAD = 2  # batches that are handed out for each worker: one to work on, one to be found at once
 _MOST_DEATHS = 3
 _PAUSES = (0.0, 1.0)  # seconds before a check that failed is tried again: a linter's process may have died
@@ -70,7 +73,7 @@ class LinterWorker:
 
     def await_ready(self) -> None:
         if self._recipe.linter:
-            failure = self._linter.submit(Check("", timeout=self._recipe.timeout)).result().failure
+            failure = self._linter.submit(Check("", timeout=START)).result().failure
             if failure is not None:
                 raise LinterError(failure)
 
@@ -78,20 +81,20 @@ class LinterWorker:
         return [self._made(job) for job in jobs]
 
     def _made(self, job: Job) -> ProgramOutcome:
-        start = time.perf_counter()
+        start = time.monotonic()
         checks, linting = 0, 0.0
 
         def lint(text: str) -> Report:
             nonlocal checks, linting
-            begin = time.perf_counter()
+            begin = time.monotonic()
             report = plain(text)
-            checks, linting = checks + 1, linting + time.perf_counter() - begin
+            checks, linting = checks + 1, linting + time.monotonic() - begin
             return report
 
         indent = Document(job.program.code[: self._recipe.max_characters]).indent
         plain = lint_with(self._linter, self._recipe.timeout, self._stopped, indent)
         outcome = synthesize(job.program, self._recipe, lint, job.samples)
-        return replace(outcome, cost=Cost(checks, linting, time.perf_counter() - start))
+        return replace(outcome, cost=Cost(checks, linting, time.monotonic() - start))
 
     def close(self) -> None:
         self._stopped.set()
