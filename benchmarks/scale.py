@@ -3,8 +3,8 @@
 
 Usage: benchmarks/scale.py [--programs 1000000] [--engine ray] [--jobs 2] [--samples 1]
 
-Prints seconds by the clock, and the driver's processor seconds for each program: what more workers do not take
-away. Programs come from memory; their outcomes are written as shards into a temporary folder.
+Prints seconds by the clock, and the driver's processor seconds for each program: what more workers do not
+take away. Programs come from memory; their outcomes are written as shards into a temporary folder.
 """
 
 import resource
@@ -75,7 +75,7 @@ def main(
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(
         f"{programs} programs, {out.sequences} sequences, {size / 1e6:.1f} MB, "
-        f"{engine.value}, {jobs} workers: {seconds:.1f} s, {seconds / programs * 1e6:.0f} µs each by the clock; "
+        f"{engine.value}, {jobs} workers: {seconds:.1f} s, {seconds / programs * 1e6:.0f} µs each; "
         f"driver {driver / programs * 1e6:.0f} µs each of a processor, {memory:.0f} MB"
     )
 

@@ -105,6 +105,13 @@ class Settings:
         scope="",
         part=Part.LINTER,
     )
+    linters: tuple[str, ...] = _setting(
+        (),
+        "Linters whose new errors count beside pylint's, where they are installed: `ruff`, `ty`. "
+        "`ruff=E9,F` says which of its rules count.",
+        scope="machine",
+        part=Part.LINTER,
+    )
     max_lines: int = _setting(8, "Lines that one suggestion may insert.", bounds=(1, 64))
     candidates: int = _setting(3, "Number of alternatives for an explicit request.", bounds=(1, 8))
     certainty: float = _setting(
