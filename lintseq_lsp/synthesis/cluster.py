@@ -52,7 +52,7 @@ def actors(address: str | None, jobs: int | None, worker: Callable[[], Worker]) 
         else:
             _knock(address)
             ray.init(address, **quiet)
-    except (OSError, ValueError, RuntimeError, RayError) as error:
+    except Exception as error:  # Ray has bare ones for a start that fails
         raise LinterError(f"no Ray cluster at {address or 'this machine'}: {error}") from error
     try:
         number = jobs or int(ray.cluster_resources().get("CPU", 1))

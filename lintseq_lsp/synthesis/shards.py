@@ -59,7 +59,7 @@ class Layout:
             with extra("data"):
                 from lintseq_lsp.synthesis.columnar import zstandard
             return zstandard(content)
-        return gzip.compress(content, mtime=0) if self.compression == "gzip" else content
+        return gzip.compress(content, 6, mtime=0) if self.compression == "gzip" else content
 
 
 class Shards:
