@@ -10,6 +10,7 @@ export GIT_INDEX_FILE
 trap 'rm -f "$GIT_INDEX_FILE"' EXIT
 
 git read-tree "$from:gate"
+git rm --quiet --cached commit.sh
 git read-tree --prefix=lintseq_lsp/ "$from:lintseq_lsp"
 git update-index --add --cacheinfo "100644,$(git rev-parse "$from:LICENSE"),LICENSE"
 project=$(git show "$from:gate/pyproject.toml" | sed 's|"\.\./|"|' | git hash-object -w --stdin)
