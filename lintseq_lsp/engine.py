@@ -178,7 +178,7 @@ class Engine:
         if action.last_line >= len(document.lines):
             return Outcome(reason=Reason.STALE)
         return self._answer(
-            document, Task.FILL, action.first_line, cancelled, lambda job: resolve(job, action)
+            document, Task.LINES, action.first_line, cancelled, lambda job: resolve(job, action)
         )
 
     def rebase(

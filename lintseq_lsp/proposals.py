@@ -37,6 +37,11 @@ class Proposal:
         before = self.logprob_through(lines.start - 1) if lines.start > 0 else 0.0
         return self.logprob_through(lines.stop - 1) - before
 
+    def at_cursor(self, count: int) -> range:
+        """The first `count` lines of the answer that are new: a region has others above them."""
+        first = self.edit.lines[0].start if isinstance(self.edit, Edit) and self.edit.lines else 0
+        return range(first, first + count)
+
     @property
     def confidence(self) -> float:
         """Mean log-probability (nats a token)."""

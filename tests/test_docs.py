@@ -46,6 +46,20 @@ def test_each_prompt_format_is_in_the_list_of_them() -> None:
     assert [name for name in FORMATS if f"`{name}`" not in text] == []
 
 
+def test_each_rule_is_held_by_a_test_that_there_is() -> None:
+    text = ROOT.joinpath("docs", "quiet.md").read_text("utf-8")
+    found = "".join(path.read_text("utf-8") for path in ROOT.joinpath("tests").rglob("test_*.py"))
+    named = re.findall(r"`(test_\w+)`", text)
+    assert [name for name in named if f"def {name}(" not in found] == []
+    rules = [line.split("|") for line in text.splitlines() if re.match(r"\| [FNQ]\d", line)]
+    assert [cells[1].strip() for cells in rules] == [
+        *(f"F{number}" for number in range(1, 11)),
+        *(f"N{number}" for number in range(1, 8)),
+        *(f"Q{number}" for number in range(1, 7)),
+    ]
+    assert all(len(cells) == 6 and "test_" in cells[4] for cells in rules)
+
+
 def test_the_table_of_settings_is_true() -> None:
     text = README.read_text("utf-8")
     wanted = _TABLE.sub(lambda match: match[1] + settings_table() + match[2], text)

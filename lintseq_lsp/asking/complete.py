@@ -28,7 +28,12 @@ def silence(cursor: Cursor, settings: Settings) -> Outcome | None:
 
 
 def complete(
-    job: Job, cursor: Cursor, known: Iterable[Suggestion], *, candidates: int, floor: float
+    job: Job,
+    cursor: Cursor,
+    known: Iterable[Suggestion],
+    *,
+    candidates: int,
+    floor: float,
 ) -> Outcome:
     """Alternatives, `known` ones (those that are on the screen) first.
 
@@ -36,7 +41,7 @@ def complete(
     """
     question = job.ask(View(job.document, cursor.offset), Task.FILL, job.settings.max_lines)
     if question is None:
-        return job.outcome(Reason.TOO_LONG, detail="the line does not fit the model's context")
+        return job.unasked(Task.FILL, job.settings.max_lines)
     found = _Found(job, cursor, candidates, {suggestion.text: suggestion for suggestion in known})
     found.add(
         _Answer(entry.replacements, entry.logprob, id=entry.id)
@@ -91,7 +96,11 @@ def _answer(job: Job, cursor: Cursor, proposal: Proposal, floor: float) -> _Answ
         return _Answer((), proposal.confidence, reason)
     beginnings = list(completion.answers(cursor, edit.changes[0].text))
     newline = cursor.document.newline
-    sure = [each for each in beginnings if proposal.logprob_through(each.text.count(newline)) >= floor]
+    sure = [
+        each
+        for each in beginnings
+        if proposal.logprob_of(proposal.at_cursor(1 + each.text.count(newline))) >= floor
+    ]
     if beginnings:
         return _Answer(sure, proposal.confidence, Reason.UNSURE)
     reason = Reason.NO_FIT if cursor.right.strip() else Reason.COMPLETE

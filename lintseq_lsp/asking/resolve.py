@@ -77,7 +77,10 @@ def _inserted(job: Job, insertion: Insertion) -> Outcome:
     limits = Limits(steps=1, tries=job.settings.tries)
     shown, above = insertion.shown or (insertion.document, insertion.above)
     view = View.of_new_lines(shown, above, insertion.typed, insertion.instruction)
-    question = job.ask(view, Task.FILL, max(job.settings.max_lines, 12))
+    lines = max(job.settings.max_lines, 12)
+    question = job.ask(view, Task.LINES, lines)
+    if question is None:
+        return job.unasked(Task.LINES, lines)
     reason = Reason.LIMIT
     for attempt in range(job.settings.tries):
         sampling = replace(RESAMPLING, seed=attempt) if attempt else None
