@@ -174,7 +174,7 @@ def change(
     gone, come, pairs = _differences(old, new)
     if any(part.kind not in ("def", "statement") for part in (*gone, *come)):
         return None
-    if not all(map(_is_near, (*gone, *come))):
+    if not all(_is_near(part) for part in (*gone, *come) if part.kind == "statement"):
         return None
     reached = _Reached(new)
     try:
@@ -224,12 +224,10 @@ def _differences(
 
 
 def _is_near(part: Part) -> bool:
-    """Whether a part can be followed when it comes, goes or changes."""
+    """Whether a statement can be followed when it comes, goes or changes."""
     if not _FAR.isdisjoint(part.words):
         return False
     node = part.node
-    if isinstance(node, _FUNCTIONS):
-        return True
     if isinstance(node, ast.ImportFrom) and node.names[0].name == "*":
         return False
     if any(map(_SPECIAL.match, _bound(node))):
@@ -281,6 +279,8 @@ class _Reached:
                 continue
             if _SPECIAL.match(name) and name != "__init__":
                 raise _Far
+            if any(not _FAR.isdisjoint(part.words) for part in (*olds, *news)):
+                raise _Far
             self.dirty.add(name)
             if name == "__init__":
                 self.used |= {"cls", "super", "type"}
@@ -320,6 +320,8 @@ class _Reached:
 
     def _edited(self, old: Part, new: Part) -> None:
         """A function whose body alone is another one."""
+        if "pylint" in old.words | new.words:
+            raise _Far
         before, after = _lines_of(old), _lines_of(new)
         counts = Counter(line.text for line in before), Counter(line.text for line in after)
         changed = {line for line in before if counts[0][line.text] != counts[1][line.text]}
@@ -339,6 +341,8 @@ class _Reached:
             count = len(names) + len(changed)
             changed |= {line for line in lines if not names.isdisjoint(line.words)}
             names |= {name for line in changed for name in line.binds}
+        if any(not _FAR.isdisjoint(line.words) for line in changed):
+            raise _Far
         self.dirty |= {name for line in changed for name in line.attributes}
         if outer := _outer_names(part):
             self.dirty |= names & outer
