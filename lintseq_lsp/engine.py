@@ -55,11 +55,11 @@ class Engine:
     def prepare(self, document: Document, line: int | None = None, *, patience: float | None = None) -> bool:
         """Lints the document as it is, so that the next request need not wait for that; whether it could.
 
-        Raises `Pending` when that takes longer than `patience` seconds. Others that import the document
-        may see it as it is, too.
+        What rests on partial checks is confirmed or withdrawn. Raises `Pending` when that takes longer than
+        `patience` seconds. Others that import the document may see it as it is, too.
         """
         self.gate.workspace.modules("")
-        return self.gate.prepare(document, line, patience=patience)
+        return self.gate.prepare(document, line, patience=patience, whole=True)
 
     def lint(self, document: Document, line: int | None = None, *, patience: float) -> None:
         """Raises `Pending` when a request for `document` would wait longer than that for the linter."""
