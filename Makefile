@@ -12,12 +12,7 @@ export PYTHON VENV
 .PHONY: demo test check format bench acceptance fuzz wheel test-parity test-models test-editors clean
 
 demo: $(READY)
-	@echo; echo "1. Finish a line that is half-typed: examples/geometry.py, line 54, behind \"bot\""
-	@$(BIN)/lintseq-lsp complete examples/geometry.py --line 53 --column 7
-	@echo; echo "2. Write the body below a docstring: examples/words.py, line 27"
-	@$(BIN)/lintseq-lsp complete examples/words.py --line 26 --column 0
-	@echo; echo "3. Follow an instruction: examples/stack.py, \"Add a method is_empty.\""
-	@$(BIN)/lintseq-lsp edit examples/stack.py --instruction "Add a method is_empty."
+	@$(BIN)/lintseq-lsp tour $(ARGS)
 
 test: $(READY)
 	$(BIN)/python -m pytest $(ARGS)

@@ -21,7 +21,8 @@ class Verdict:
 
     `before` and `after` count all findings, of the text before the edit and of the one that was judged.
     It holds while nothing of `dependencies` changes. `unknown` has what would be findings if that were
-    known to be true.
+    known to be true. `text` is what was rejected, where somebody may want to see it: the whole document
+    with the edit, or what the model wrote where that is no edit.
     """
 
     reason: Reason
@@ -33,6 +34,7 @@ class Verdict:
     after: int = 0
     dependencies: Sequence[Dependencies] = ()
     unknown: Sequence[str] = ()
+    text: str = ""
 
     @property
     def accepted(self) -> bool:

@@ -31,6 +31,8 @@ def test_it_holds_the_package_and_the_model(wheel: zipfile.ZipFile) -> None:
     own = {path.relative_to(ROOT).as_posix() for path in (ROOT / "lintseq_lsp").rglob("*.py")}
     assert own <= names
     assert "lintseq_lsp/py.typed" in names
+    for example in (ROOT / "examples").glob("*.py"):  # the tour's
+        assert wheel.read(f"lintseq_lsp/_examples/{example.name}") == example.read_bytes()
     manifest = json.loads(wheel.read("lintseq_lsp/_models/manifest.json"))
     for model in manifest["models"]:
         assert wheel.getinfo(f"lintseq_lsp/_models/{model['file']}").file_size == model["size"]

@@ -2,7 +2,7 @@
 
 import typer
 
-from lintseq_lsp.commands import bench, check, complete, doctor, edit, gate, hook, mcp, replay
+from lintseq_lsp.commands import bench, check, complete, doctor, edit, gate, hook, mcp, replay, tour
 from lintseq_lsp.synthesis.commands import synthesize
 from lintseq_lsp.weights.commands import app as model
 
@@ -14,6 +14,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+app.command("tour")(tour.tour)
 app.command("complete")(complete.complete)
 app.command("edit")(edit.edit)
 app.command("check")(check.check)

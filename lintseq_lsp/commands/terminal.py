@@ -98,7 +98,8 @@ def show_verdict(what: str, verdict: Verdict) -> None:
     style = {"accepted": "bold green", "rejected": "bold red", "malformed": "bold yellow"}[word]
     title = Text(f"{what} ")
     title.append(word, style=style)
-    title.append(f" by {verdict.tier.name.lower()}" if verdict.tier else "")
+    if verdict.tier:
+        title.append(f" by {verdict.tier.name.lower()}, checked in {verdict.milliseconds:.0f} ms")
     if verdict.detail:
         title.append(f": {verdict.detail}")
     console.print(title)
@@ -107,7 +108,11 @@ def show_verdict(what: str, verdict: Verdict) -> None:
 def show_outcome(document: Document, outcome: Outcome) -> None:
     """What was rejected, what is offered, and why nothing is when that is so."""
     for verdict in outcome.rejected:
-        show_verdict("an answer", verdict)
+        show_verdict("answer", verdict)
+        if verdict.reason is Reason.MALFORMED:
+            show_diff(verdict.text)
+        else:
+            show_change(document, Document(verdict.text))
         show_findings(verdict)
     for suggestion in outcome.suggestions:
         evidence = suggestion.evidence
@@ -121,7 +126,8 @@ def show_outcome(document: Document, outcome: Outcome) -> None:
         )
         show_change(document, Document(suggestion.text))
     if not outcome.suggestions:
-        console.print(f"nothing: {outcome.reason.value} {outcome.detail}".rstrip(), markup=False)
+        reason = outcome.reason
+        console.print(f"nothing: {reason.value}. {reason.sentence} {outcome.detail}".rstrip(), markup=False)
 
 
 def show_findings(verdict: Verdict) -> None:
@@ -138,7 +144,7 @@ def show_change(before: Document, after: Document) -> None:
 def show_diff(diff: str) -> None:
     for line in diff.rstrip("\n").split("\n"):
         style = {"+": "green", "-": "red", "@": "cyan"}.get(line[:1], "dim")
-        console.print(Text(f"  {line}", style=style))
+        console.print(Text(f"  {line}", style=style), soft_wrap=True)
 
 
 def diff_text(step: Step) -> str:
