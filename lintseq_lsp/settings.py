@@ -1,4 +1,4 @@
-"""The settings, in one place: bounds, the README's table and the extension's package.json come from it.
+"""The settings, in one place: bounds, docs/settings.md and the extension's package.json come from it.
 
 Deliberately absent: where settings come from (lsp/).
 """

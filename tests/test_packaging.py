@@ -99,7 +99,7 @@ def test_every_dependency_is_locked() -> None:
 
 
 def test_extras_that_messages_name_exist() -> None:
-    files = [ROOT / "README.md", *(ROOT / "lintseq_lsp").rglob("*.py")]
+    files = [ROOT / "README.md", *(ROOT / "docs").glob("*.md"), *(ROOT / "lintseq_lsp").rglob("*.py")]
     named = {name for file in files for name in re.findall(r"lintseq-lsp\[(\w+)\]", file.read_text("utf-8"))}
     assert "torch" in named
     assert named <= project()["optional-dependencies"].keys()
