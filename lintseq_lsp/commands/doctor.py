@@ -26,6 +26,8 @@ def doctor(
         well = well and line.ok
         mark = Text("ok     " if line.ok else "wrong  ", style="green" if line.ok else "bold red")
         console.print(mark + Text(f"{line.name}: ", style="bold") + Text(line.value), soft_wrap=True)
+        if line.faster:
+            console.print(Text(f"       faster: {line.faster}", style="yellow"), soft_wrap=True)
         if not line.ok:
             console.print(Text(f"       {line.mend}", style="yellow"), soft_wrap=True)
     if not well:
