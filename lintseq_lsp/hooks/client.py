@@ -27,7 +27,7 @@ def run(data: bytes, python: str = "", *, daemon: bool = True) -> Reply:
     """
     try:
         folder = os.getcwd()
-        if not daemon or not hasattr(socket, "AF_UNIX"):
+        if not daemon or os.name == "nt":  # no Unix sockets in Python there, and no user ids to ask for
             return _alone(data, folder, python)
         try:
             return _asked(os.fsencode(folder) + b"\0" + data, place(python), python)
