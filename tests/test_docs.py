@@ -21,6 +21,7 @@ from lintseq_lsp.weights.gguf_header import SPLIT
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "lintseq_lsp"
 LAYERS = ROOT / "tests" / "test_architecture.py"
+README = ROOT / "README.md"
 TABLE = ROOT / "docs" / "settings.md"
 ARCHITECTURE = (ROOT / "ARCHITECTURE.md").read_text("utf-8")
 _CATALOGUE = re.compile(r"(<!-- catalogue:[^\n]*-->\n).*?(<!-- /catalogue -->)", re.DOTALL)
@@ -173,3 +174,42 @@ def test_the_picture_is_read() -> None:
         "lsp/",
         "linters/gone/",
     ]
+
+
+# Links
+
+PAGES = sorted(
+    page
+    for folder in (".", "docs", "editors", "models", "vscode-extension")
+    for page in (ROOT / folder).glob("*.md")
+)
+
+
+def anchors(text: str) -> set[str]:
+    """As GitHub makes them of headings."""
+    found = re.findall(
+        r"^#+ (.+)$", re.sub(r"^```.*?^```", "", text, flags=re.DOTALL | re.MULTILINE), re.MULTILINE
+    )
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in found}
+
+
+def dead_links(page: Path, text: str) -> list[str]:
+    dead = []
+    for target in re.findall(r"\]\(([^)\s]+)\)", text):
+        if re.match(r"[a-z]+:", target):
+            continue
+        path, _, anchor = target.partition("#")
+        file = page.parent / path if path else page
+        is_there = file.exists() and (not anchor or anchor in anchors(file.read_text("utf-8")))
+        dead += [] if is_there else [target]
+    return dead
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_links_lead_somewhere(page: Path) -> None:
+    assert dead_links(page, page.read_text("utf-8")) == []
+
+
+def test_a_dead_link_is_found() -> None:
+    text = "[1](#install) [2](#c) [3](docs/settings.md) [4](docs/gone.md) [5](README.md#gone) [6](https://x)"
+    assert dead_links(README, text) == ["#c", "docs/gone.md", "README.md#gone"]

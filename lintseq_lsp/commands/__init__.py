@@ -8,8 +8,8 @@ from lintseq_lsp.weights.commands import app as model
 
 app = typer.Typer(
     name="lintseq-lsp",
-    help="Edits by a tiny model on your CPU, each judged by the linter. Without a command it is the "
-    "language server: --stdio, or --tcp HOST:PORT for debugging.",
+    help="Python suggestions from a small model on your CPU, each checked with pylint. Without a command it "
+    "is the language server: --stdio, or --tcp HOST:PORT for debugging.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,

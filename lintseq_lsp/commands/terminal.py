@@ -23,10 +23,10 @@ from lintseq_lsp.suggestions import Outcome
 from lintseq_lsp.text import Document
 from lintseq_lsp.verdicts import Verdict
 
-RECORD = "Write the request and what the model wrote as a case file, which holds all of FILE."
+RECORD = "Write the request and the model's answer as a case file, which contains all of FILE."
 """Help of `--record`."""
 
-ENDPOINT = "Address of a model's server, in place of a model here."
+ENDPOINT = "Address of a model server, to use instead of a model on this machine."
 """Help of `--endpoint`."""
 
 PATIENCE = 20.0
