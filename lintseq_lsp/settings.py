@@ -7,6 +7,8 @@ from dataclasses import dataclass, field, fields
 from enum import Enum
 from typing import Any
 
+from lintseq_lsp.acceptance import Acceptance
+
 IGNORED = (
     "**/.env",
     "**/.env.*",
@@ -105,6 +107,13 @@ class Settings:
         scope="",
         part=Part.LINTER,
     )
+    linters: tuple[str, ...] = _setting(
+        (),
+        "Linters to run besides pylint, where they are installed: `ruff`, `ty`. `ruff=E9,F` names the rules "
+        "that count.",
+        scope="machine",
+        part=Part.LINTER,
+    )
     max_lines: int = _setting(8, "Maximum number of lines in one suggestion.", bounds=(1, 64))
     candidates: int = _setting(3, "Number of alternatives for an explicit request.", bounds=(1, 8))
     certainty: float = _setting(
@@ -157,6 +166,8 @@ class Certainty:
     new_line: float = 0.02
     next_edit: float = 0.02
     """For each line that it inserts."""
+    acceptance: Acceptance | None = None
+    """What says how probable ghost text is; None for the model's own probability."""
 
 
 UNMEASURED = Certainty()
