@@ -1,13 +1,14 @@
 # Needs Python 3.11+, a C and C++ compiler, and nothing else. Everything is installed into .venv, once;
 # after that only `make recipe` and `make test-models` use the network. `make demo PYTHON=python3.12` chooses
 # the interpreter, and `make test PYTHON=python3.13 VENV=.venv-3.13` has an environment of its own for another.
+# `make demo LLAMA_INDEX=URL` takes a ready-made llama.cpp from an index of wheels, where that has one.
 
 SHELL := bash
 VENV := .venv
 BIN := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 READY := $(VENV)/.ready
 MINUTES := 10
-export PYTHON VENV
+export PYTHON VENV LLAMA_INDEX
 
 .PHONY: demo test check format bench acceptance fuzz wheel wheels test-install test-parity test-models test-editors clean
 

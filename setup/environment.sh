@@ -66,15 +66,24 @@ show_progress() {
     [ ! -t 1 ] || echo
 }
 
-if [ "$installed" != "$llama_version" ]; then
+# Somebody else's build may use less of this processor than ours, so it is not kept with ours.
+installed_ready_made() {
+    [ -n "${LLAMA_INDEX:-}" ] || return 1
+    say "looking for a ready-made llama.cpp in $LLAMA_INDEX"
+    pip install --quiet --no-deps --only-binary :all: --extra-index-url "$LLAMA_INDEX" "llama_cpp_python==$llama_version" \
+        2>/dev/null || { say "there is none for this system and Python, or the index cannot be reached"; return 1; }
+}
+
+if [ "$installed" != "$llama_version" ] && ! installed_ready_made; then
     kept=$(llama_wheels)
     if ! ls "$kept"/*.whl >/dev/null 2>&1; then
         # On Windows CMake looks for Visual Studio's compiler, which is on no path.
         [ -n "${is_windows:-}" ] || { compiles "${CC:-cc}" c && compiles "${CXX:-c++}" c++; } ||
             fail "a C and a C++ compiler are needed: install them (Debian, Ubuntu: apt install build-essential;" \
-                "Fedora: dnf install gcc-c++; macOS: xcode-select --install)"
+                "Fedora: dnf install gcc-c++; macOS: xcode-select --install), or take a ready-made llama.cpp:" \
+                "make demo LLAMA_INDEX=https://abetlen.github.io/llama-cpp-python/whl/cpu"
         cores=$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)
-        say "building llama.cpp with $cores processes: this takes minutes, and only once on this machine"
+        say "building llama.cpp with $cores processes: 103 s on two idle cores, and only once on this machine"
         rm -rf "$venv/wheel"
         CMAKE_ARGS="-DLLAVA_BUILD=OFF '-DCMAKE_PROJECT_llama_cpp_INCLUDE=$PWD/setup/llama-cpp.cmake' ${CMAKE_ARGS:-}" \
             CMAKE_BUILD_PARALLEL_LEVEL="${CMAKE_BUILD_PARALLEL_LEVEL:-$cores}" \
