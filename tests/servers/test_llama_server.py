@@ -7,11 +7,11 @@ from pathlib import Path
 
 import httpx2
 import pytest
-from llama_server import LlamaServer, started
+from llama_server import LlamaServer, is_near_tie, logprob, started
 from small_model import SMALL_MODEL
 from test_llama import DIFFS, WARM, of, text_of
 
-from lintseq_lsp.backends.base import BOS, Ability, Piece, Prompt, Request, Special, Stop
+from lintseq_lsp.backends.base import BOS, Ability, Prompt, Request, Special, Stop
 from lintseq_lsp.backends.http import Http
 from lintseq_lsp.backends.llama import LlamaBackend
 from lintseq_lsp.backends.openai import OpenAIServer
@@ -21,8 +21,6 @@ from lintseq_lsp.formats.lintseq import DIFF, next_headers
 from lintseq_lsp.runtime import open_engine
 from lintseq_lsp.settings import Settings
 from lintseq_lsp.text import Document
-
-NEAR = 0.05  # nats between two tokens, either of which another order of sums may make the greater
 
 
 @pytest.fixture(scope="module")
@@ -45,22 +43,6 @@ def there(server: LlamaServer) -> Iterator[RemoteBackend]:
 
 def never() -> bool:
     return False
-
-
-def logprob(pieces: list[Piece]) -> float:
-    return sum(piece.logprob for piece in pieces)
-
-
-def is_near_tie(here: LlamaBackend, request: Request, one: str, other: str) -> bool:
-    """Whether the model holds the two answers about equally probable where they part."""
-    pairs = enumerate(zip(one, other, strict=False))
-    size = next((at for at, (mine, their) in pairs if mine != their), min(len(one), len(other))) + 1
-
-    def probability(text: str) -> float:
-        asked = Request(request.prompt, begins=[[text[:size]]], max_tokens=request.max_tokens)
-        return logprob(list(here.write(asked, never)))
-
-    return abs(probability(one) - probability(other)) < NEAR
 
 
 REQUESTS = {
