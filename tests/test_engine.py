@@ -337,6 +337,7 @@ def test_preparing_a_document_reads_what_others_may_import() -> None:
 def test_an_outcome_explains_itself() -> None:
     outcome = complete(engine_of(LineModel(["x = bad"], ["x = bad"])), "x = |")
     assert [verdict.findings for verdict in outcome.rejected] == [[finding("x = bad")]]
+    assert ["bad" in verdict.text for verdict in outcome.rejected] == [True]
     assert outcome.milliseconds > 0
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from lintseq_lsp.backends.base import Ability, Backend, Sampling
-from lintseq_lsp.formats.base import TOKENS_A_LINE, PromptFormat, Question, Room, Task, View
+from lintseq_lsp.formats.base import TOKENS_A_LINE, Malformed, PromptFormat, Question, Room, Task, View
 from lintseq_lsp.gate import Bar
 from lintseq_lsp.generation import Ended, Limits, Step, generate
 from lintseq_lsp.reasons import Reason
@@ -62,7 +62,7 @@ class Job:
     def note(self, text: str, verdict: Verdict) -> None:
         """Keeps the verdict on a text, or on what the model wrote where that is no edit."""
         if text not in self._verdicts and not verdict.accepted:
-            self.rejected.append(verdict)
+            self.rejected.append(replace(verdict, text=text))
         self._verdicts[text] = verdict
 
     def ask(self, view: View, task: Task, lines: int, tokens: int | None = None) -> Question | None:
@@ -101,7 +101,9 @@ class Job:
             if isinstance(item, Step):
                 self.states += 1
                 if not item.verdict.accepted:
-                    self.rejected.append(item.verdict)
+                    is_edit = not isinstance(item.edit, Malformed)
+                    text = item.document.text if is_edit else item.written
+                    self.rejected.append(replace(item.verdict, text=text))
             yield item
 
     def evidence(self, verdict: Verdict, states: int | None = None) -> Evidence:
