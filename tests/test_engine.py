@@ -80,6 +80,24 @@ def test_only_what_the_model_holds_probable(certainty: float, expected: str | Re
     assert len(model.requests) == 1  # another answer would be less probable still
 
 
+def test_what_is_too_improbable_to_be_shown_is_not_written_to_its_end() -> None:
+    """A token has four characters and the probability 1/e: the first line has 3, all lines have 30."""
+    lines = ["x = 1", *(f"value_{number} = 1" for number in range(9))]
+    written, shown = {}, {}
+    for least in (-99.0, -4.5, -1.5):
+        model = LineModel(lines)
+        document, offset = place("|")
+        outcome = engine_of(model, settings=Settings(max_lines=10)).complete(
+            document, offset, certainty=math.exp(least)
+        )
+        shown[least] = [suggestion.text for suggestion in outcome.suggestions] or outcome.reason
+        written[least] = model.usage.written
+    assert shown == {-99.0: ["\n".join(lines)], -4.5: ["x = 1"], -1.5: Reason.UNSURE}
+    assert written[-99.0] > 30
+    assert written[-4.5] <= 9
+    assert 0 < written[-1.5] <= 5
+
+
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
 def test_each_line_has_its_own_probability_whatever_ends_it(end: str) -> None:
     document, offset = place(f"a{end}|")

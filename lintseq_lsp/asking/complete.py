@@ -46,14 +46,15 @@ def complete(
     reasons: list[Reason] = []
     read = 0
     if not found.enough:
-        greedy = propose(job.backend, question, job.cancelled)
+        greedy = propose(job.backend, question, job.cancelled, floor)
         read = job.backend.usage.read
         reasons = found.add(_answer(job, cursor, proposal, floor) for proposal in greedy)
     if not found.enough and reasons not in ([Reason.LINTER_FAILED], [Reason.UNSURE]):
         # Cheaper than one by one: the candidates share their prefix, which is in the cache by now.
         count = min(max(job.settings.tries, candidates), CANDIDATES)
         question = question.sampled(RESAMPLING, count)
-        sampled = sorted(propose(job.backend, question, job.cancelled), key=lambda each: -each.confidence)
+        written = propose(job.backend, question, job.cancelled, floor)
+        sampled = sorted(written, key=lambda each: -each.confidence)
         reasons += found.add(_answer(job, cursor, proposal, floor) for proposal in sampled)
     for suggestion in found.suggestions.values():
         job.memory.remember_inline(suggestion, cursor.offset)
@@ -87,7 +88,9 @@ def _answer(job: Job, cursor: Cursor, proposal: Proposal, floor: float) -> _Answ
         job.note(proposal.written, malformed(edit))
         return _Answer((), proposal.confidence, Reason.MALFORMED)
     if not edit.changes:
-        reason = Reason.LIMIT if proposal.stop is Stop.LENGTH else Reason.COMPLETE
+        reason = Reason.COMPLETE
+        if proposal.stop is Stop.LENGTH:
+            reason = Reason.UNSURE if proposal.logprob_through(0) < floor else Reason.LIMIT
         return _Answer((), proposal.confidence, reason)
     beginnings = list(completion.answers(cursor, edit.changes[0].text))
     newline = cursor.document.newline
