@@ -64,7 +64,7 @@ class _Writing:
         self._has_begun = False
 
     def take(self, piece: Piece) -> Proposal | None:
-        """The proposal, when the candidate ends here: by itself, malformed, in a circle, or too improbable."""
+        """The proposal, when the candidate ends here: by itself, malformed, in a circle, or improbable."""
         self._text += piece.text
         self._logprob += piece.logprob
         self._tokens += piece.tokens

@@ -112,6 +112,7 @@ IMPORTERS = {
     "llama_cpp": (
         "lintseq_lsp.backends.llama",
         "lintseq_lsp.backends.llama_library",
+        "lintseq_lsp.backends.places",
         "lintseq_lsp.bench.llama",  # the bare loop that the backend is measured against
         "lintseq_lsp.weights.convert",
     ),

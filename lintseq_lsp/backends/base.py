@@ -4,7 +4,7 @@ A prompt is a sequence of parts: text, or a special token. Special tokens are id
 that contains the characters of one is only text. A text is tokenised by itself. The last one is open:
 the model continues it, from inside of a token if need be.
 
-A backend is stateless to its caller. One on this machine keeps the key-value cache of what it read last,
+A backend is stateless to its caller. One on this machine keeps the key-value caches of what it read last,
 reads of a new prompt only what differs, and so a rewind is a shorter prompt.
 """
 
@@ -53,6 +53,7 @@ class Ability(Flag):
     BEGINS = auto()  # answers begin as `Request.begins` wants it
     LOGPROBS = auto()  # pieces have log-probabilities; else they are 0, which every bar lets pass
     SEVERAL = auto()  # more than one candidate a request
+    AHEAD = auto()  # a request for no tokens has its prompt read, for the requests that begin alike
 
 
 EVERYTHING = Ability.BEGINS | Ability.LOGPROBS | Ability.SEVERAL
