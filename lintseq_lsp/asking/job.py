@@ -70,9 +70,8 @@ class Job:
 
         None when the model's context has no room for it.
         """
-        room = Room(self.backend.context, lines, tokens or lines * TOKENS_A_LINE)
         view = replace(view, others=self.others)
-        return self.prompt_format.ask(view, task, self.backend.count, room)
+        return asked(self.prompt_format, self.backend, view, task, lines, tokens)
 
     def steps(
         self, question: Question | None, start: Document, limits: Limits, sampling: Sampling | None = None
@@ -113,3 +112,16 @@ class Job:
         """Why nothing is offered for a document that does not parse."""
         reason = Reason.NEWER_SYNTAX if self.bar.newer else Reason.BASE_DOES_NOT_PARSE
         return self.outcome(reason, detail=self.bar.newer)
+
+
+def asked(
+    prompt_format: PromptFormat,
+    backend: Backend,
+    view: View,
+    task: Task,
+    lines: int,
+    tokens: int | None = None,
+) -> Question | None:
+    """The question for up to `lines` lines, as `Job.ask` has it."""
+    room = Room(backend.context, lines, tokens or lines * TOKENS_A_LINE)
+    return prompt_format.ask(view, task, backend.count, room)
