@@ -15,8 +15,7 @@ from lintseq_lsp.diffs import Diff, Hunk, render
 from lintseq_lsp.edits import apply
 from lintseq_lsp.engine import Engine
 from lintseq_lsp.errors import Cancelled
-from lintseq_lsp.formats.base import EXCERPT_TOKENS
-from lintseq_lsp.formats.lintseq import END, Layout, LintSeq
+from lintseq_lsp.formats.lintseq import CURSOR_TOKENS, END, Layout, LintSeq
 from lintseq_lsp.gate import Gate
 from lintseq_lsp.generation import Ended, Step
 from lintseq_lsp.linters.base import Dependencies, Report, Tier
@@ -410,7 +409,7 @@ def test_a_long_file() -> None:
     assert outcome.suggestions[0].text == f"{text[:middle]}    z = y\n{text[middle:]}"
     (request,) = backend.requests
     used = length(request.prompt, backend.count)
-    assert EXCERPT_TOKENS // 2 < used < EXCERPT_TOKENS + 50
+    assert CURSOR_TOKENS // 2 < used < CURSOR_TOKENS + 50
 
 
 def test_what_is_seen_fits_a_small_context() -> None:
