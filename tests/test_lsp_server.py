@@ -440,6 +440,16 @@ def test_where_the_cursor_rests_is_read_ahead(client):
     assert client.stderr.count(b"read ahead") == 2
 
 
+def test_what_is_asked_is_read_while_the_linter_is_busy(client, tmp_path):
+    go = tmp_path / "go"
+    client.open(URI, f"# lint: {go}\n# offer: 1\nx = \n")
+    number = client.begin("textDocument/inlineCompletion", inline(URI, 2, 4))
+    wait_for_log(client, "read ahead /project/a.py (2, 4)")
+    assert client.responses(number) == []
+    go.touch()
+    assert client.result(number)["items"][0]["insertText"] == "1"
+
+
 def test_a_request_ends_what_is_read_ahead(client):
     client.open(URI, "# block\n")
     client.change(URI, 2, insert(1, 0, "y"))
