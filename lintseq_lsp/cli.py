@@ -34,10 +34,17 @@ def _run() -> None:
     if arguments == ["--version"]:
         sys.stdout.write(f"lintseq-lsp {__version__}\n")
         return
-    if arguments == ["hook"] or (arguments[:2] == ["hook", "--python"] and len(arguments) == 3):
+    if (
+        arguments[:1] == ["hook"]
+        and len(arguments) % 2
+        and {"--python", "--linter"}.issuperset(arguments[1::2])
+    ):
         from lintseq_lsp.hooks.client import run
 
-        status, out, err = run(sys.stdin.buffer.read(), *arguments[2:])
+        options = list(zip(arguments[1::2], arguments[2::2], strict=True))
+        python = dict(options).get("--python", "")
+        linters = tuple(value for name, value in options if name == "--linter")
+        status, out, err = run(sys.stdin.buffer.read(), python, linters)
         sys.stdout.write(out)
         sys.stdout.flush()
         sys.stderr.write(err)

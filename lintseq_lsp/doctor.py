@@ -131,29 +131,38 @@ def _model(settings: Settings, _file: Path) -> Line:
     if settings.model.startswith("scripted:"):
         return Line("model", f"a recording: {settings.model.removeprefix('scripted:')}")
     from lintseq_lsp.formats.base import Task
-    from lintseq_lsp.weights.gguf_header import checksum
+    from lintseq_lsp.weights.gguf_header import SLOW, checksum, verify
     from lintseq_lsp.weights.registry import resolve_model
 
     model = resolve_model(settings.model or None, prompt_format=settings.prompt_format)
     megabytes = model.path.stat().st_size / 1e6
     state = "as recorded" if model.sha256 else "none is recorded"
+    slow = f", {SLOW}" if verify(model.path).has_state else ""
     does = [task.words for task in Task if task in model.prompt_format.tasks]
     return Line(
         "model",
         f"{model.name}, {megabytes:.1f} MB, context {model.context}, prompt format "
-        f"{model.prompt_format.name} ({', '.join(does) or 'nothing'}), "
+        f"{model.prompt_format.name} ({', '.join(does) or 'nothing'}){slow}, "
         f"sha256 {(model.sha256 or checksum(model.path))[:12]} ({state}), {model.path}",
     )
 
 
 def _endpoint(settings: Settings) -> Line:
     """What answers at the endpoint, and how fast it says that it is there."""
+    from lintseq_lsp.backends.base import Ability
     from lintseq_lsp.runtime import open_endpoint
 
     remote, prompt_format, _ = open_endpoint(settings, patience=_PATIENCE)
     try:
         value = f"{remote.name} of the {remote.kind} at {remote.url}, context {remote.context}"
-        value += f", format {prompt_format.name}, {remote.round_trip() * 1000:.0f} ms there and back"
+        if settings.prompt_format:
+            why = "as lintseq.promptFormat says"
+        elif Ability.VOCABULARY in remote.abilities:
+            why = "told by its vocabulary and name"
+        else:
+            why = "told by its name alone: lintseq.promptFormat overrides that"
+        value += f", prompt format {prompt_format.name} ({why})"
+        value += f", {remote.round_trip() * 1000:.0f} ms there and back"
     except ServerError as error:
         return Line("model", str(error), ok=False, mend=_SERVER)
     finally:

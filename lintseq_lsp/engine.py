@@ -122,7 +122,9 @@ class Engine:
             Task.FILL,
             cursor.line,
             cancelled,
-            lambda job: complete(job, cursor, known, candidates=candidates, floor=floor),
+            lambda job: complete(
+                job, cursor, known, candidates=candidates, floor=floor, acceptance=self._certainty.acceptance
+            ),
         )
 
     def recall(self, document: Document, offset: int) -> Outcome | None:
@@ -202,7 +204,7 @@ class Engine:
         if action.last_line >= len(document.lines):
             return Outcome(reason=Reason.STALE)
         return self._answer(
-            document, Task.FILL, action.first_line, cancelled, lambda job: resolve(job, action)
+            document, Task.LINES, action.first_line, cancelled, lambda job: resolve(job, action)
         )
 
     def rebase(

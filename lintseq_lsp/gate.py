@@ -86,7 +86,8 @@ def _there_before(damaged: Known, last: Known, line: str, *, decided: bool) -> K
 
 def _quoted(message: str) -> set[str]:
     """The names that a message is about."""
-    return {name for text in re.findall(r"'([^']*)'", message) for name in re.findall(r"\w+", text)}
+    quoted = re.findall(r"'[^']*'|`[^`]*`", message)
+    return {name for text in quoted for name in re.findall(r"\w+", text)}
 
 
 def _indentation_at(document: Document, line: int) -> str:

@@ -19,17 +19,19 @@ from lintseq_lsp.text import split_lines
 Item = tuple[str, str]
 """A tool and one of its messages; `*` for all of them."""
 
-_HINT = re.compile(r"pylint|noqa|nosec|type\s*:|pyright|mypy|ruff|flake8|coding[:=]", re.IGNORECASE)
+_HINT = re.compile(r"pylint|noqa|nosec|ty(?:pe)?\s*:|pyright|mypy|ruff|flake8|coding[:=]", re.IGNORECASE)
 _PYLINT = re.compile(r"\bpylint\s*:([^;]*)", re.IGNORECASE)
 _WORD = re.compile(r"[\w-]+|=")
 _LINE_LEVEL = (
     ("noqa", re.compile(r"noqa\b(?!-)(?:\s*:\s*((?:[a-z]+[0-9]+[\s,]*)+))?", re.IGNORECASE)),
     ("type", re.compile(r"type\s*:\s*ignore\b(?:\[([^\]]*)\])?", re.IGNORECASE)),
     ("pyright", re.compile(r"pyright\s*:\s*ignore\b(?:\[([^\]]*)\])?", re.IGNORECASE)),
+    ("ty", re.compile(r"ty\s*:\s*ignore\b(?:\[([^\]]*)\])?", re.IGNORECASE)),
     ("nosec", re.compile(r"nosec\b(?:\s*(?::\s*)?((?:B[0-9]+[\s,]*)+))?", re.IGNORECASE)),
 )
+_RUFF = re.compile(r"ruff\s*:\s*(ignore|disable|enable|file-ignore)\s*\[([^\]]*)\]", re.IGNORECASE)
 _FILE_LEVEL = re.compile(
-    r"(?:(ruff|flake8)\s*:\s*((?:noqa|disable|ignore|file-ignore)\b.*)"
+    r"(?:(ruff|flake8)\s*:\s*((?:noqa|disable|ignore)\b.*)"
     r"|(mypy|pyright)\s*:\s*([\w-]+\s*(?:[=,].*)?))$",
     re.IGNORECASE,
 )
@@ -45,9 +47,13 @@ _NOTHING: frozenset[Item] = frozenset()
 
 @dataclass(slots=True)
 class _Directives:
-    """What one comment says. `next` is for the line below it."""
+    """What one comment says. `next` is for the line below it.
+
+    `statement` is for the next statement, where the comment has a line of its own.
+    """
 
     line: set[Item] = field(default_factory=set)
+    statement: set[Item] = field(default_factory=set)
     disable: set[Item] = field(default_factory=set)
     enable: set[Item] = field(default_factory=set)
     next: set[Item] = field(default_factory=set)
@@ -194,11 +200,13 @@ class _Reader:
         self._blocks = [_NOTHING]
         self._coming: list[_Directives] = []
         self._next: defaultdict[int, set[Item]] = defaultdict(set)
+        self._above: set[Item] = set()
         self._any_code = False
         # of the statement that is being read, or was the last one
         self._first: int | None = None
         self._words: list[str] = []
         self._said = _Directives()
+        self._alone: set[Item] = set()
         self._inner = _NOTHING
 
     def read(self, token: tokenize.TokenInfo) -> None:
@@ -230,8 +238,9 @@ class _Reader:
         self._coming.append(said)
         self.silence.open.update(said.disable)
         self.silence.open.subtract(said.enable)
-        if not self._any_code and ("type", "*") in said.line:
-            self.silence.file.add(("type", "*"))  # above all code it is for the whole file
+        self._above |= said.statement
+        if not self._any_code:  # above all code it is for the whole file
+            self.silence.file |= {item for item in said.line if item == ("type", "*") or item[0] == "ty"}
 
     def _settled(self) -> frozenset[Item]:
         silent = self._blocks[-1]
@@ -242,6 +251,7 @@ class _Reader:
 
     def _begin_statement(self, word: str, line: int) -> None:
         self._first, self._words, self._said, self._any_code = line, [], _Directives(), True
+        self._alone, self._above = self._above, set()
         self._inner = self._settled()
         if word not in _CLAUSES:
             self._blocks[-1] = self._inner
@@ -251,6 +261,8 @@ class _Reader:
         silent = self._blocks[-1] - self._said.enable if self._said.enable else self._blocks[-1]
         for line in range(first, last + 1):
             self.silence.block[line] = silent
+            if self._alone:
+                self.silence.line[line] |= self._alone
             if line in self._next:
                 self.silence.line[line] |= self._next[line]
                 self._said.disable |= self._next[line]
@@ -277,6 +289,9 @@ def _directives(comment: str) -> _Directives:
             _read_pylint(match[1], said)
         if items := _of_line(text):
             said.line |= items
+            said.statement |= {item for item in items if item[0] == "ty"}
+        elif ruff := _RUFF.match(text):
+            _read_ruff(ruff[1].lower(), _codes("ruff", ruff[2]), said)
         elif whole := _FILE_LEVEL.match(text):
             said.file.add(((whole[1] or whole[3]).lower(), (whole[2] or whole[4]).lower()))
     return said
@@ -285,8 +300,25 @@ def _directives(comment: str) -> _Directives:
 def _of_line(text: str) -> set[Item]:
     for tool, pattern in _LINE_LEVEL:
         if match := pattern.match(text):
-            return {(tool, code.lower()) for code in re.findall(r"[\w-]+", match[1] or "") or ["*"]}
+            return _codes(tool, match[1] or "*")
     return set()
+
+
+def _codes(tool: str, text: str) -> set[Item]:
+    return {(tool, code.lower()) for code in re.findall(r"[\w-]+|\*", text) or ["*"]}
+
+
+def _read_ruff(action: str, codes: set[Item], said: _Directives) -> None:
+    match action:
+        case "ignore":
+            said.line |= codes
+            said.statement |= codes
+        case "disable":
+            said.disable |= codes
+        case "enable":
+            said.enable |= codes
+        case _:
+            said.file |= codes
 
 
 def _read_pylint(text: str, said: _Directives) -> None:

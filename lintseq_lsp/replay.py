@@ -2,6 +2,7 @@
 
 from concurrent.futures import Future, wait
 from dataclasses import dataclass, replace
+from typing import Any
 
 from lintseq_lsp.actions import Action, ActionKind
 from lintseq_lsp.backends.scripted import ScriptedBackend
@@ -12,9 +13,11 @@ from lintseq_lsp.gate import Gate
 from lintseq_lsp.generation import Ended, Step
 from lintseq_lsp.linters.base import Check, Linter, Report
 from lintseq_lsp.recorder import RecordingEngine, as_shown
-from lintseq_lsp.settings import Certainty, Settings
+from lintseq_lsp.settings import UNMEASURED, Settings
 from lintseq_lsp.suggestions import Outcome
 from lintseq_lsp.text import Document
+
+_MEASURED = ("half_typed_line", "new_line", "next_edit")
 
 
 def replay(case: Case, gate: Gate) -> tuple[Outcome | list[Step | Ended], Case]:
@@ -39,7 +42,7 @@ def replay(case: Case, gate: Gate) -> tuple[Outcome | list[Step | Ended], Case]:
         replace(gate, linter=_AtOnce(gate.linter)),
         prompt_format=detect(backend.has, "the recorded model", options.format),
         settings=settings,
-        certainty=Certainty(*options.measured),
+        certainty=replace(UNMEASURED, **dict[str, Any](zip(_MEASURED, options.measured, strict=False))),
     )
     result = _asked(engine, case, document)
     again = engine.recorded(document.path)

@@ -8,7 +8,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lintseq_lsp.backends.base import Backend
+from lintseq_lsp.backends.base import Ability, Backend
 from lintseq_lsp.formats.base import PromptFormat
 from lintseq_lsp.gate import Gate, GatePolicy
 from lintseq_lsp.linters.base import Linter
@@ -109,7 +109,12 @@ def open_linter(settings: Settings, folders: Folders = tuple, first: str = "") -
         trusted=settings.trusted,
     )
     router.warm(first)
-    return router
+    if not settings.linters:
+        return router
+    from lintseq_lsp.linters.several import Several, choose
+
+    others, _ = choose(settings.linters)
+    return Several(router, others, folders, settings.python, memory=settings.linter_memory * 1024 * 1024)
 
 
 def open_backend(settings: Settings, folder: Path | None = None) -> tuple[Backend, PromptFormat, Certainty]:
@@ -157,9 +162,16 @@ def open_endpoint(
     """
     from lintseq_lsp.backends.remote import RemoteBackend
     from lintseq_lsp.formats.late import LateFormat
-    from lintseq_lsp.formats.table import detect
+    from lintseq_lsp.formats.table import detect, named
+    from lintseq_lsp.weights.registry import embedded
 
-    wanted = settings.prompt_format
-    remote = RemoteBackend(settings.endpoint, model=settings.model, assumed=bool(wanted), patience=patience)
-    found = LateFormat(lambda: remote.name, lambda name: detect(remote.has, name, wanted))
-    return remote, found, UNMEASURED
+    remote = RemoteBackend(settings.endpoint, model=settings.model, patience=patience)
+
+    def find(name: str) -> PromptFormat:
+        shipped = {model.path.name: model.prompt_format.name for model in embedded()}
+        wanted = settings.prompt_format or shipped.get(name, "")
+        if wanted or Ability.VOCABULARY in remote.abilities:
+            return detect(remote.has, name, wanted)
+        return named(name)
+
+    return remote, LateFormat(lambda: remote.name, find), UNMEASURED

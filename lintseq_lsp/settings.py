@@ -7,6 +7,8 @@ from dataclasses import dataclass, field, fields
 from enum import Enum
 from typing import Any
 
+from lintseq_lsp.acceptance import Acceptance
+
 IGNORED = (
     "**/.env",
     "**/.env.*",
@@ -105,6 +107,13 @@ class Settings:
         scope="",
         part=Part.LINTER,
     )
+    linters: tuple[str, ...] = _setting(
+        (),
+        "Linters whose new errors count beside pylint's, where they are installed: `ruff`, `ty`. "
+        "`ruff=E9,F` says which of its rules count.",
+        scope="machine",
+        part=Part.LINTER,
+    )
     max_lines: int = _setting(8, "Lines that one suggestion may insert.", bounds=(1, 64))
     candidates: int = _setting(3, "Number of alternatives for an explicit request.", bounds=(1, 8))
     certainty: float = _setting(
@@ -153,6 +162,8 @@ class Certainty:
     new_line: float = 0.02
     next_edit: float = 0.02
     """For each line that it inserts."""
+    acceptance: Acceptance | None = None
+    """What says how probable ghost text is; None for the model's own probability."""
 
 
 UNMEASURED = Certainty()

@@ -25,8 +25,8 @@ class Evidence:
     """Why a suggestion may be shown: how many states were checked, how deep, and how long it all took.
 
     `before` and `after` count the findings of the text before, and of the one that is offered. `unknown` has
-    what of the latter would be findings if that were known to be true. All of it is true while nothing
-    of `dependencies` changes.
+    what of the latter would be findings if that were known to be true; `also` names the linters beside
+    pylint that judged it. All of it is true while nothing of `dependencies` changes.
     """
 
     states: int
@@ -37,6 +37,7 @@ class Evidence:
     after: int = 0
     dependencies: Sequence[Dependencies] = ()
     unknown: Sequence[str] = ()
+    also: Sequence[str] = ()
 
     @classmethod
     def of(cls, verdict: Verdict, states: int, milliseconds: float) -> "Evidence":
@@ -51,6 +52,7 @@ class Evidence:
             verdict.after,
             verdict.dependencies,
             verdict.unknown,
+            verdict.also,
         )
 
     def record(self) -> dict[str, Any]:
@@ -61,6 +63,7 @@ class Evidence:
             "findingsAfter": self.after,
             "newFindings": self.new_findings,
             "tier": self.tier.name.lower(),
+            "also": list(self.also),
             "milliseconds": round(self.milliseconds, 1),
             "unknown": list(self.unknown),
         }

@@ -21,7 +21,7 @@ class Verdict:
 
     `before` and `after` count all findings, of the text before the edit and of the one that was judged.
     It holds while nothing of `dependencies` changes. `unknown` has what would be findings if that were
-    known to be true.
+    known to be true. `also` names the linters beside pylint that have judged the text.
     """
 
     reason: Reason
@@ -33,6 +33,7 @@ class Verdict:
     after: int = 0
     dependencies: Sequence[Dependencies] = ()
     unknown: Sequence[str] = ()
+    also: Sequence[str] = ()
 
     @property
     def accepted(self) -> bool:
@@ -52,9 +53,9 @@ class Known:
 _NUMBERS = re.compile(r"\bline \d+")
 
 
-def finding_key(finding: Finding) -> tuple[str, str]:
+def finding_key(finding: Finding) -> tuple[str, str, str]:
     """What two findings of one line must share to be the same one: not a line number in the message."""
-    return finding.symbol, _NUMBERS.sub("line", finding.message)
+    return finding.linter, finding.symbol, _NUMBERS.sub("line", finding.message)
 
 
 def new_findings(known: Known, document: Document, findings: Sequence[Finding]) -> list[Finding]:
@@ -62,7 +63,7 @@ def new_findings(known: Known, document: Document, findings: Sequence[Finding]) 
 
     Among equal lines it does not matter which one was taken out.
     """
-    places: defaultdict[tuple[str, str], Counter[int | None]] = defaultdict(Counter)
+    places: defaultdict[tuple[str, str, str], Counter[int | None]] = defaultdict(Counter)
     for finding in known.findings:
         places[finding_key(finding)][index_of(finding, known.document)] += 1
     if not any(finding_key(finding) in places for finding in findings):
@@ -119,6 +120,20 @@ def unfounded(doubts: Sequence[Doubted], before: Document, after: Document) -> l
     return [doubt.finding for doubt in own if not any(all(map(stood, cause)) for cause in doubt.causes)]
 
 
+def brought_in(
+    known: Known, candidate: Document, report: Report, before: Document | None = None
+) -> list[Finding]:
+    """What the text before is not the reason for: new findings, and those that only new lines put in doubt.
+
+    Arguments as for `judge`.
+    """
+    new = new_findings(known, candidate, report.findings)
+    if doubtful := unfounded(report.unknown, before or known.document, candidate):
+        maybe = (*known.findings, *(doubt.finding for doubt in known.unknown))
+        new += new_findings(replace(known, findings=maybe), candidate, doubtful)
+    return new
+
+
 def judge(known: Known, candidate: Document, report: Report, before: Document | None = None) -> Verdict:
     """The verdict on `candidate`, which `report` is about; `known` is what the text before had.
 
@@ -130,10 +145,7 @@ def judge(known: Known, candidate: Document, report: Report, before: Document | 
         detail = report.newer or (report.findings[0].message if report.findings else "")
         reason = Reason.NEWER_SYNTAX if report.newer else Reason.DOES_NOT_PARSE
         return Verdict(reason, report.findings, report.tier, report.milliseconds, detail)
-    new = new_findings(known, candidate, report.findings)
-    if doubtful := unfounded(report.unknown, before or known.document, candidate):
-        maybe = (*known.findings, *(doubt.finding for doubt in known.unknown))
-        new += new_findings(replace(known, findings=maybe), candidate, doubtful)
+    new = brought_in(known, candidate, report, before)
     depends = (known.dependencies, report.dependencies)
     return Verdict(
         Reason.NEW_FINDINGS if new else Reason.ACCEPTED,
@@ -144,6 +156,7 @@ def judge(known: Known, candidate: Document, report: Report, before: Document | 
         after=len(report.findings),
         dependencies=depends[:1] if depends[0] == depends[1] else depends,
         unknown=tuple(dict.fromkeys(map(str, report.unknown))),
+        also=tuple(report.also),
     )
 
 

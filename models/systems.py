@@ -47,7 +47,7 @@ class Model:
         most, room_for = ASKED[position.task]
         room = Room(self.backend.context, lines or most, tokens or room_for)
         if position.placed:
-            view, task = View.of_new_lines(position.shown, position.shown_above, position.typed), Task.FILL
+            view, task = View.of_new_lines(position.shown, position.shown_above, position.typed), Task.LINES
         else:
             view, task = View(position.shown, position.shown.offset(position.cursor, 0)), Task.NEXT
         question = prompt_format.ask(view, task, self.backend.count, room)

@@ -11,6 +11,9 @@ from pathlib import Path
 import httpx2
 from small_model import SMALL_MODEL
 
+from lintseq_lsp.weights.registry import embedded
+
+MODEL_THAT_SHIPS = embedded()[0].path
 EXECUTABLE = os.environ.get("LINTSEQ_LLAMA_SERVER", "")
 
 

@@ -31,6 +31,7 @@ MODULES = {
 # protocols in `backends.base` and `linters.base` alone.
 CORE_LAYERS = {
     "values": (
+        "acceptance",
         "alignment",
         "backends.base",
         "diffs",

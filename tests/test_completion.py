@@ -221,6 +221,13 @@ def test_lines_that_stand_below_are_not_repeated() -> None:
     assert results(cursor, "b = 2", "x", "c = 3")[0] == "a = 1\nb = 2\nx\nc = 3\nd = 4\n"
 
 
+def test_a_bracket_that_the_next_line_closes_is_not_closed_twice() -> None:
+    cursor = at("a = [\n    1,\n    |\n]\n")
+    assert results(cursor, "    2,", "    3,", "]")[0] == "a = [\n    1,\n    2,\n    3,\n]\n"
+    cursor = at("f(\n    a,\n|\n)\n")
+    assert results(cursor, "    b,", ")")[0] == "f(\n    a,\n    b,\n)\n"
+
+
 @pytest.mark.parametrize(
     ("before", "written", "after"),
     [

@@ -30,7 +30,9 @@ _TABLE = re.compile(r"(<!-- settings:[^\n]*-->\n).*?(<!-- /settings -->)", re.DO
 def settings_table() -> str:
     rows = ["| setting | default | |", "|---|---|---|"]
     for entry in SETTINGS:
-        default = {True: "`true`", False: "`false`", "": "empty"}.get(entry.default, f"`{entry.default}`")
+        default = {True: "`true`", False: "`false`", "": "empty", (): "empty"}.get(
+            entry.default, f"`{entry.default}`"
+        )
         if entry.default is IGNORED:
             default = f"{len(IGNORED)} patterns for secrets"
         if type(entry.default) is int:
@@ -42,6 +44,20 @@ def settings_table() -> str:
 def test_each_prompt_format_is_in_the_list_of_them() -> None:
     text = ROOT.joinpath("docs", "models.md").read_text("utf-8")
     assert [name for name in FORMATS if f"`{name}`" not in text] == []
+
+
+def test_each_rule_is_held_by_a_test_that_there_is() -> None:
+    text = ROOT.joinpath("docs", "quiet.md").read_text("utf-8")
+    found = "".join(path.read_text("utf-8") for path in ROOT.joinpath("tests").rglob("test_*.py"))
+    named = re.findall(r"`(test_\w+)`", text)
+    assert [name for name in named if f"def {name}(" not in found] == []
+    rules = [line.split("|") for line in text.splitlines() if re.match(r"\| [FNQ]\d", line)]
+    assert [cells[1].strip() for cells in rules] == [
+        *(f"F{number}" for number in range(1, 11)),
+        *(f"N{number}" for number in range(1, 8)),
+        *(f"Q{number}" for number in range(1, 7)),
+    ]
+    assert all(len(cells) == 6 and "test_" in cells[4] for cells in rules)
 
 
 def test_the_table_of_settings_is_true() -> None:

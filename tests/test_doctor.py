@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from fakes import ImmediateLinter
-from model_server import answers, goes_on, serving
+from model_server import answers, goes_on, serving, streams
 from typer.testing import CliRunner
 
 from lintseq_lsp import doctor
@@ -97,12 +97,35 @@ def test_a_models_server_is_asked_what_it_is(tmp_path: Path) -> None:
         server.routes["/v1/models"] = answers({"data": []})
         lines = diagnosed(Settings(endpoint=server.url), tmp_path / "a.py")
         assert lines["model"].ok
-        known = f"tiny.gguf of the llama-server at {server.url}, context 512, format paper-1, "
+        known = (
+            f"tiny.gguf of the llama-server at {server.url}, context 512, prompt format paper-1 "
+            "(told by its vocabulary and name), "
+        )
         assert lines["model"].value.startswith(known)
         assert "result += price" in lines["first suggestion"].value
     lines = diagnosed(Settings(endpoint=server.url), tmp_path / "a.py")
     for line in (lines["model"], lines["first suggestion"]):
         assert (line.ok, "lintseq.endpoint" in line.mend, server.url in line.value) == (False, True, True)
+
+
+@pytest.mark.usefixtures("light")
+@pytest.mark.parametrize(
+    ("model", "wanted", "said"),
+    [
+        ("Qwen/Qwen2.5-Coder-1.5B", "", "fim-qwen-repo (told by its name alone: lintseq.promptFormat over"),
+        ("some/model", "", "plain (told by its name alone: lintseq.promptFormat overrides that)"),
+        ("some/model", "fim-qwen", "fim-qwen (as lintseq.promptFormat says)"),
+    ],
+)
+def test_it_says_how_a_model_is_asked_of_which_only_the_name_is_known(
+    model: str, wanted: str, said: str
+) -> None:
+    with serving() as server:
+        server.as_openai(streams(), model)
+        line = diagnosed(Settings(endpoint=server.url, prompt_format=wanted))["model"]
+    assert line.ok
+    assert line.value.startswith(f"{model} of the OpenAI-compatible server at {server.url}, context 256, ")
+    assert f", prompt format {said}" in line.value
 
 
 @pytest.mark.usefixtures("light")

@@ -15,7 +15,9 @@ from lintseq_lsp.diffs import Diff, Hunk, render
 from lintseq_lsp.edits import apply
 from lintseq_lsp.engine import Engine
 from lintseq_lsp.errors import Cancelled
+from lintseq_lsp.formats.base import Task
 from lintseq_lsp.formats.lintseq import CURSOR_TOKENS, END, Layout, LintSeq
+from lintseq_lsp.formats.table import FORMATS
 from lintseq_lsp.gate import Gate
 from lintseq_lsp.generation import Ended, Step
 from lintseq_lsp.linters.base import Dependencies, Report, Tier
@@ -436,6 +438,29 @@ def test_what_does_not_fit_the_context_is_not_asked(text: str) -> None:
     backend = LineModel(["x"])
     assert complete(engine_of(backend), text).reason is Reason.TOO_LONG
     assert backend.requests == []
+
+
+@pytest.mark.parametrize("name", ["suffix-first-1", "fim-qwen", "plain", "sweep-2", "zeta-2"])
+def test_a_context_that_is_too_small_for_anything_is_no_fault_of_the_text(name: str) -> None:
+    backend = ScriptedBackend([], context=20)
+    engine = Engine(backend, gate_of(), prompt_format=FORMATS[name], settings=Settings())
+    document = Document("x = 1\ndef f():\n    pass\n", 1, "a.py")
+    asked = [engine.complete(document, 5)]
+    if Task.NEXT in FORMATS[name].tasks:
+        asked.append(engine.next_edit(document, 5))
+    if Task.LINES in FORMATS[name].tasks:
+        asked.append(engine.resolve(document, Action(ActionKind.IMPLEMENT, 1, 2, "")))
+    for outcome in asked:
+        assert outcome.reason is Reason.UNSUPPORTED
+        assert outcome.detail == "its context of 20 tokens is too small"
+
+
+def test_a_region_that_is_too_long_is_not_asked_about() -> None:
+    engine = Engine(
+        ScriptedBackend([], context=20_000), gate_of(), prompt_format=FORMATS["sweep-1"], settings=Settings()
+    )
+    document = Document("x = [" + "1, " * 2000 + "]\n", 1, "a.py")
+    assert engine.next_edit(document, 0).reason is Reason.TOO_LONG
 
 
 written = st.lists(

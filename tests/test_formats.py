@@ -16,7 +16,7 @@ from lintseq_lsp.engine import Engine
 from lintseq_lsp.errors import ModelFileError, TokenizerError
 from lintseq_lsp.formats.base import Edit, Malformed, PromptFormat, Question, Room, Task, View
 from lintseq_lsp.formats.lintseq import DIFF, Layout, LintSeq
-from lintseq_lsp.formats.table import FORMATS, detect
+from lintseq_lsp.formats.table import FORMATS, detect, named
 from lintseq_lsp.generation import Ended
 from lintseq_lsp.reasons import Reason
 from lintseq_lsp.settings import Settings
@@ -48,6 +48,34 @@ def test_a_wanted_format_that_does_not_fit_is_an_error_that_names_one_that_does(
 def test_a_format_that_is_not_known_names_those_that_are() -> None:
     with pytest.raises(ModelFileError, match=r"'paper-9'.*paper-1, .*plain, or update"):
         detect(has_diff, "model", "paper-9")
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("Qwen/Qwen2.5-Coder-1.5B", "fim-qwen-repo"),
+        ("qwen3-coder:30b", "fim-qwen-repo"),
+        ("sweepai/sweep-next-edit-1.5B", "sweep-2"),
+        ("zed-industries/zeta", "zeta-1"),
+        ("zeta-2.1-Q4_K_M", "zeta-2.1"),
+        ("google/codegemma-2b", "fim-codegemma"),
+        ("granite4:350m", "fim-granite4"),
+        ("ibm-granite/granite-4.0-350m-base", "fim-granite4"),
+        ("ibm-granite/granite-3b-code-base-2k", "fim-starcoder1"),
+        ("bigcode/starcoder2-3b", "fim-starcoder"),
+        ("bigcode/starcoderbase-1b", "fim-starcoder1"),
+        ("deepseek-ai/deepseek-coder-1.3b-base", "fim-deepseek"),
+        ("codestral:22b", "fim-codestral"),
+        ("ByteDance-Seed/Seed-Coder-8B-Base", "fim-seedcoder"),
+        ("upiter/TinyCodeLM-150M-LintSeqInstruct", "paper-1"),
+        ("codellama/CodeLlama-7b-hf", "plain"),  # its tokens are no texts that a string could have
+        ("HuggingFaceTB/SmolLM2-135M", "plain"),
+        ("qwen2.5:7b", "plain"),
+        ("", "plain"),
+    ],
+)
+def test_where_only_the_name_is_known_it_tells_the_format(name: str, expected: str) -> None:
+    assert named(name).name == expected
 
 
 # Where
@@ -128,13 +156,16 @@ class Middle:
     """The text on both sides of the cursor, and nothing else."""
 
     name = "middle"
-    tasks = frozenset({Task.FILL})
+    tasks = frozenset({Task.FILL, Task.LINES})
 
     def fits(self, has: Callable[[Special], bool], name: str) -> bool:  # noqa: ARG002
         return has(Special("<middle>"))
 
+    def is_named(self, name: str) -> bool:
+        return name == self.name
+
     def ask(self, view: View, task: Task, count: Callable[[str], int], room: Room) -> Question | None:
-        assert task is Task.FILL
+        assert task in self.tasks
         text, newline = view.document.text, view.document.newline
         before, behind = text[: view.offset], text[view.offset :]
         if view.typed is not None:

@@ -26,7 +26,7 @@ from lintseq_lsp.text import Document
 ROOM = Room(4096, 8, 192)
 MODULE = Document("import os\n\n\ndef f(x):\n    y = x\n\n\nz = 1\n", None, "/home/me/shop/src/main.py")
 OFFSET = MODULE.text.index("x\n\n\nz")
-ABOVE, BELOW = "import os\n\n\ndef f(x):\n    y = ", "x\n\n\nz = 1\n"
+ABOVE, TYPED, BELOW = "import os\n\n\ndef f(x):\n", "    y = ", "x\n\n\nz = 1\n"
 OTHERS = {"/home/me/shop/src/cart.py": "total = 0\n", "/home/me/shop/tax.py": "rate = 2\n"}
 
 
@@ -36,33 +36,33 @@ def by_hand(*parts: str) -> tuple[Part, ...]:
 
 
 PROMPTS = {
-    "fim-qwen": by_hand("T:<|fim_prefix|>", ABOVE, "T:<|fim_suffix|>", BELOW, "T:<|fim_middle|>"),
-    "fim-granite4": by_hand("T:<|fim_prefix|>", ABOVE, "T:<|fim_suffix|>", BELOW, "T:<|fim_middle|>"),
-    "fim-codegemma": by_hand("T:<|fim_prefix|>", ABOVE, "T:<|fim_suffix|>", BELOW, "T:<|fim_middle|>"),
+    "fim-qwen": by_hand("T:<|fim_prefix|>", ABOVE, "T:<|fim_suffix|>", BELOW, "T:<|fim_middle|>", TYPED),
+    "fim-granite4": by_hand("T:<|fim_prefix|>", ABOVE, "T:<|fim_suffix|>", BELOW, "T:<|fim_middle|>", TYPED),
+    "fim-codegemma": by_hand("T:<|fim_prefix|>", ABOVE, "T:<|fim_suffix|>", BELOW, "T:<|fim_middle|>", TYPED),
     "fim-qwen-repo": by_hand(
         *("T:<|repo_name|>", "shop\n"),
         *("T:<|file_sep|>", "src/cart.py\ntotal = 0\n\n"),
         *("T:<|file_sep|>", "tax.py\nrate = 2\n\n"),
         *("T:<|file_sep|>", "src/main.py\n"),
-        *("T:<|fim_prefix|>", ABOVE, "T:<|fim_suffix|>", BELOW, "T:<|fim_middle|>"),
+        *("T:<|fim_prefix|>", ABOVE, "T:<|fim_suffix|>", BELOW, "T:<|fim_middle|>", TYPED),
     ),
-    "fim-starcoder1": by_hand("T:<fim_prefix>", ABOVE, "T:<fim_suffix>", BELOW, "T:<fim_middle>"),
+    "fim-starcoder1": by_hand("T:<fim_prefix>", ABOVE, "T:<fim_suffix>", BELOW, "T:<fim_middle>", TYPED),
     "fim-starcoder": by_hand(
         *("T:<file_sep>", "total = 0\n", "T:<file_sep>", "rate = 2\n", "T:<file_sep>"),
-        *("T:<fim_prefix>", ABOVE, "T:<fim_suffix>", BELOW, "T:<fim_middle>"),
+        *("T:<fim_prefix>", ABOVE, "T:<fim_suffix>", BELOW, "T:<fim_middle>", TYPED),
     ),
-    "fim-santacoder": by_hand("T:<fim-prefix>", ABOVE, "T:<fim-suffix>", BELOW, "T:<fim-middle>"),
-    "fim-deepseek": by_hand("T:<｜fim▁begin｜>", ABOVE, "T:<｜fim▁hole｜>", BELOW, "T:<｜fim▁end｜>"),
+    "fim-santacoder": by_hand("T:<fim-prefix>", ABOVE, "T:<fim-suffix>", BELOW, "T:<fim-middle>", TYPED),
+    "fim-deepseek": by_hand("T:<｜fim▁begin｜>", ABOVE, "T:<｜fim▁hole｜>", BELOW, "T:<｜fim▁end｜>", TYPED),
     "fim-codestral": by_hand(
         *("T:[SUFFIX]", BELOW, "T:[PREFIX]"),
-        "+++++ src/cart.py\ntotal = 0\n\n\n+++++ tax.py\nrate = 2\n\n\n+++++ src/main.py\n" + ABOVE,
+        "+++++ src/cart.py\ntotal = 0\n\n\n+++++ tax.py\nrate = 2\n\n\n+++++ src/main.py\n" + ABOVE + TYPED,
     ),
-    "fim-codellama": by_hand("T:▁<PRE>", " " + ABOVE, "T:▁<SUF>", BELOW, "T:▁<MID>"),
-    "fim-seedcoder": by_hand("T:<[fim-prefix]>", ABOVE, "T:<[fim-suffix]>", BELOW, "T:<[fim-middle]>"),
-    "fim-glm": by_hand("T:<|code_prefix|>", ABOVE, "T:<|code_suffix|>", BELOW, "T:<|code_middle|>"),
-    "fim-falcon": by_hand("T:<|prefix|>", ABOVE, "T:<|suffix|>", BELOW, "T:<|middle|>"),
-    "fim": by_hand("T:fim_pre", ABOVE, "T:fim_suf", BELOW, "T:fim_mid"),
-    "plain": by_hand(ABOVE),
+    "fim-codellama": by_hand("T:▁<PRE>", " " + ABOVE, "T:▁<SUF>", BELOW, "T:▁<MID>", TYPED),
+    "fim-seedcoder": by_hand("T:<[fim-prefix]>", ABOVE, "T:<[fim-suffix]>", BELOW, "T:<[fim-middle]>", TYPED),
+    "fim-glm": by_hand("T:<|code_prefix|>", ABOVE, "T:<|code_suffix|>", BELOW, "T:<|code_middle|>", TYPED),
+    "fim-falcon": by_hand("T:<|prefix|>", ABOVE, "T:<|suffix|>", BELOW, "T:<|middle|>", TYPED),
+    "fim": by_hand("T:fim_pre", ABOVE, "T:fim_suf", BELOW, "T:fim_mid", TYPED),
+    "plain": by_hand(ABOVE + TYPED),
 }
 STOPS = {
     "fim-qwen": {"<|fim_pad|>", "<|repo_name|>", "<|file_sep|>", "<|endoftext|>", "<|im_end|>"},
@@ -95,14 +95,34 @@ def test_the_prompt_is_the_one_written_by_hand(name: str) -> None:
 def test_without_other_files_there_are_no_names_of_files() -> None:
     for name in ("fim-qwen-repo", "fim-starcoder", "fim-codestral"):
         prompt = asked(FORMATS[name], View(MODULE, OFFSET)).request.prompt
-        assert [part for part in prompt if isinstance(part, str)] in ([ABOVE, BELOW], [BELOW, ABOVE])
+        texts = [part for part in prompt if isinstance(part, str)]
+        assert texts in ([ABOVE, BELOW, TYPED], [BELOW, ABOVE + TYPED])
+
+
+def test_no_key_on_a_line_changes_what_stands_in_front_of_it() -> None:
+    lines = MODULE.text.split("\n")
+    for name in sorted(PROMPTS):
+        fronts = set()
+        for typed in ("    y", "    y = foo", "    y = foo(bar, "):
+            document = Document("\n".join([*lines[:4], typed + "x", *lines[5:]]), None, MODULE.path)
+            prompt = asked(FORMATS[name], View(document, document.offset(4, len(typed)))).request.prompt
+            assert str(prompt[-1]).endswith(typed)
+            fronts.add((*prompt[:-1], str(prompt[-1]).removesuffix(typed)))
+        assert len(fronts) == 1
+
+
+def test_a_half_typed_word_stands_above_where_nothing_finishes_it() -> None:
+    room = Room(4096, 8, 192, words=False)
+    prompt = asked(FORMATS["fim-qwen"], View(MODULE, OFFSET), room=room).request.prompt
+    marks = [part for part in PROMPTS["fim-qwen"] if isinstance(part, Special)]
+    assert prompt == (BOS, marks[1], ABOVE + TYPED, marks[2], BELOW, marks[3])
 
 
 def test_tokens_that_end_an_answer_stay_where_they_are_typed() -> None:
     """The document's characters are text: no part of the prompt is made of them."""
     document = Document("a = '<|fim_middle|>'\nb = \n")
     prompt = asked(FORMATS["fim-qwen"], View(document, 25)).request.prompt
-    assert prompt[2] == "a = '<|fim_middle|>'\nb = "
+    assert prompt[2] == "a = '<|fim_middle|>'\n"
     assert prompt.count(Special("<|fim_middle|>")) == 1
 
 
@@ -181,9 +201,9 @@ def test_other_files_have_a_limit_and_the_newest_counts() -> None:
     question = asked(FORMATS["fim-qwen-repo"], View(MODULE, OFFSET, others=files), count_words)
     texts = [part for part in question.request.prompt if isinstance(part, str)]
     assert "0.py\nname_0 = 1\n" in texts[1]
-    shown = [part.partition("\n")[0] for part in texts[1:-2]]
+    shown = [part.partition("\n")[0] for part in texts[1:-3]]
     assert shown == ["0.py", "1.py", "2.py", "main.py"]
-    assert sum(map(count_words, texts[1:-3])) <= 400
+    assert sum(map(count_words, texts[1:-4])) <= 400
     assert texts[3].count("\n") < texts[2].count("\n")
 
 
@@ -202,8 +222,9 @@ def test_a_line_that_fits_no_context_is_not_asked_about() -> None:
 def test_the_line_end_is_the_documents() -> None:
     document = Document("def f():\r\n    \r\nx = 1\r\n")
     question = asked(FORMATS["fim-qwen"], View(document, 14))
-    assert question.request.prompt[2] == "def f():\n    "
+    assert question.request.prompt[2] == "def f():\n"
     assert question.request.prompt[4] == "\nx = 1\n"
+    assert question.request.prompt[6] == "    "
     reader = question.reader()
     reader.feed("a = 1\n    return a")
     assert reader.close(Stop.END) == Edit((Replacement(14, 14, "a = 1\r\n    return a"),))
@@ -251,12 +272,13 @@ def test_what_people_wrote_there_is_taken_as_it_is() -> None:
 
 
 def sides(question: Question) -> tuple[str, str]:
-    """The texts above and below."""
-    strings = [part for part in question.request.prompt if isinstance(part, str)]
-    if Special("[SUFFIX]") in question.request.prompt:
-        strings.reverse()
-    above, below = strings
-    return (above[1:] if Special("▁<PRE>") in question.request.prompt else above), below
+    """The texts left of the place and right of it."""
+    prompt = question.request.prompt
+    strings = [part for part in prompt if isinstance(part, str)]
+    if Special("[SUFFIX]") in prompt:
+        return strings[1], strings[0]
+    left, right, *typed = strings
+    return (left[1:] if Special("▁<PRE>") in prompt else left) + "".join(typed), right
 
 
 def answered(
@@ -305,6 +327,13 @@ def test_no_answer_raises_and_each_is_an_insertion_there(
             assert whole_lines or change.start == offset
 
 
+@pytest.mark.parametrize("end", ["\n", "\n\n", "# b", "def f():", "class A:", "import os", "from a import b"])
+def test_what_begins_something_new_ends_what_a_base_model_writes(end: str) -> None:
+    engine, _ = engine_of(f"y = 2\n{end}\nz = 3" * 5, "plain")
+    outcome = engine.complete(Document("x = 1\n"), 6)
+    assert [suggestion.text for suggestion in outcome.suggestions] == ["x = 1\ny = 2"]
+
+
 # Under the gate
 
 
@@ -326,8 +355,6 @@ def test_what_these_models_cannot_do_is_said() -> None:
     assert engine.next_edit(document, 0).reason is Reason.UNSUPPORTED
     assert list(engine.edit(document, "Do it.")) == [Ended(Reason.UNSUPPORTED, document, 0, 0)]
     assert backend.requests == []
-    assert FORMATS["fim-qwen"].ask(View(document, 0), Task.NEXT, len, ROOM) is None
-    assert FORMATS["plain"].ask(View(document, 0), Task.INSTRUCT, len, ROOM) is None
 
 
 def test_lines_are_written_anew_between_those_that_stay() -> None:
@@ -336,8 +363,9 @@ def test_lines_are_written_anew_between_those_that_stay() -> None:
     outcome = engine.resolve(document, Action(ActionKind.REWRITE, 1, 1, ""))
     assert outcome.suggestions[0].text == "def f(x):\n    y = x + 1\n    return y\n"
     prompt = backend.requests[0].prompt
-    assert prompt[2].endswith("def f(x):\n    ")
+    assert str(prompt[2]).endswith("def f(x):\n")
     assert "return y" in str(prompt[4])
+    assert prompt[6] == "    "
 
 
 def test_what_is_open_is_seen_and_the_document_itself_is_not_among_it() -> None:
@@ -354,3 +382,25 @@ def test_what_is_open_is_seen_and_the_document_itself_is_not_among_it() -> None:
             "old.py\nc = 3\n\n",
         )[1:]
     )
+
+
+def test_what_is_ignored_is_shown_to_no_model() -> None:
+    from lsprotocol.types import TextDocumentItem
+
+    from lintseq_lsp.linters.workspace import EditorWorkspace
+    from lintseq_lsp.lsp.documents import Documents
+    from lintseq_lsp.lsp.served import modules
+
+    documents = Documents()
+    for name in ("own.py", "secrets/keys.py", "shown.py"):
+        text = f"name = '{name}'\n"
+        documents.open(TextDocumentItem(f"file:///home/me/{name}", "python", 1, text))
+    settings = Settings(ignore=("**/secrets/**",))
+    for name in ("fim-qwen-repo", "fim-starcoder", "fim-codestral"):
+        engine, backend = engine_of("1<|fim_pad|>", name)
+        engine.gate.workspace = EditorWorkspace(lambda: modules(documents, settings))
+        engine.complete(Document("a = ", None, "/home/me/own.py"), 4)
+        prompt = "".join(part for part in backend.requests[0].prompt if isinstance(part, str))
+        assert "name = 'shown.py'" in prompt
+        assert "keys" not in prompt
+        assert "'own.py'" not in prompt

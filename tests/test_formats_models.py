@@ -4,9 +4,12 @@ The weights are random, so what they write means nothing; that it does no harm i
 """
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import gguf
+import numpy as np
 import pytest
 from fakes import python_gate
 from tiny_model import NORMAL, write_model
@@ -72,6 +75,24 @@ def test_a_family_is_known_from_its_file_and_asked_by_ids(family: Fim, tmp_path:
     assert sum(id_ in of_layout for id_ in ids) == len(specials)  # the document's characters are text
     pieces = list(backend.write(request, lambda: False))
     assert pieces[-1].stop is not None
+    backend.close()
+
+
+@each_family
+def test_a_key_is_all_that_is_read_of_a_line(family: Fim, tmp_path: Path) -> None:
+    """Not what stands below it, though most models read that last."""
+    backend = LlamaBackend(model_of(family, tmp_path, context=2048), threads=1)
+    text = "".join(f"value_{number} = {number}\n" for number in range(40))
+    line = "    total = one + two\n"
+    read = []
+    for size in range(5, len(line)):
+        document = Document(f"{text}{line[:size]}\n{text}")
+        view, room = View(document, len(text) + size), Room(backend.context, 8, 192)
+        question = family.ask(view, Task.FILL, backend.count, room)
+        assert question is not None
+        list(backend.write(replace(question.request, max_tokens=1), lambda: False))
+        read.append(backend.usage.read)
+    assert max(read[1:]) <= 8 < min(500, read[0])
     backend.close()
 
 
@@ -162,13 +183,40 @@ def test_the_setting_counts_before_the_file(tmp_path: Path) -> None:
 def test_the_doctor_says_how_the_model_is_asked_and_what_it_can_do(tmp_path: Path) -> None:
     path = str(write_model(tmp_path / "m.gguf", QWEN))
     line = doctor._tried(doctor._model, Settings(model=path), tmp_path)
-    assert "prompt format fim-granite4 (ghost text and code actions)" in line.value
+    assert "prompt format fim-granite4 (ghost text, code actions)" in line.value
     line = doctor._tried(doctor._model, Settings(model=path, prompt_format="fim-glm"), tmp_path)
     assert not line.ok
     line = doctor._tried(doctor._model, Settings(), tmp_path)
-    assert (
-        "prompt format suffix-first-1 (ghost text and code actions, next edits, instructions)" in line.value
-    )
+    assert "prompt format suffix-first-1 (ghost text, code actions, next edits, instructions)" in line.value
+
+
+@pytest.mark.usefixtures("places")
+def test_a_model_whose_memory_is_a_state_is_called_slow(tmp_path: Path) -> None:
+    path = write_model(tmp_path / "slow.gguf", QWEN, hybrid=True)
+    registry.register(path, name="slow")
+    registry.register(write_model(tmp_path / "other.gguf", QWEN), name="other")
+    for model, is_slow in ((path, True), (tmp_path / "other.gguf", False)):
+        line = doctor._tried(doctor._model, Settings(model=str(model)), tmp_path)
+        assert ("its memory cannot be cut" in line.value) is is_slow
+    listed = CliRunner().invoke(app, ["model", "list"]).output.splitlines()
+    assert [line.split()[0] for line in listed if "its memory cannot be cut" in line] == ["slow"]
+
+
+def test_a_model_without_attention_has_no_heads(tmp_path: Path) -> None:
+    writer = gguf.GGUFWriter(tmp_path / "m.gguf", "mamba")
+    writer.add_context_length(512)
+    writer.add_embedding_length(32)
+    writer.add_block_count(1)
+    writer.add_head_count(0)
+    writer.add_ssm_conv_kernel(4)
+    writer.add_token_list(["a"])
+    writer.add_token_types([NORMAL])
+    writer.add_tensor("token_embd.weight", np.zeros((1, 32), np.float32))
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    assert verify(tmp_path / "m.gguf").has_state
 
 
 def test_a_file_whose_tokens_are_not_all_different_is_refused(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from strategies import lines, texts
 
+from lintseq_lsp.actions import Action, ActionKind
 from lintseq_lsp.backends.base import Ending, Part, Special, Stop
 from lintseq_lsp.backends.scripted import Answer, ScriptedBackend
 from lintseq_lsp.cases import read_case, write_case
@@ -801,6 +802,63 @@ def test_an_edit_counts_as_probable_as_its_own_lines() -> None:
     for certainty, count in ((0.1, 2), (0.2, 1), (0.5, 0)):
         outcome = engine_of("zeta-2", answer).next_edit(document, 0, certainty=certainty)
         assert len(outcome.suggestions) == count
+
+
+# At the cursor
+
+
+def ghost_text(text: str, *new: str, name: str = "zeta-2", certainty: float = 0.0) -> str | Reason:
+    """What is offered at the mark of `text` when the region becomes `new`."""
+    offset = text.index("▮")
+    document = Document(text.replace("▮", ""), None, PATH)
+    engine = engine_of(name, *map(conflict, new))
+    outcome = engine.complete(document, offset, certainty=certainty)
+    if not outcome.suggestions:
+        return outcome.reason
+    (change,) = outcome.suggestions[0].replacements
+    assert change.start == offset
+    return outcome.suggestions[0].text
+
+
+@pytest.mark.parametrize(
+    ("text", "new"),
+    [
+        ("a = 1\nb = ▮\nc = 3\n", "a = 1\nb = 2\nc = 3\n"),
+        ("a = 1\nb = max(▮)\nc = 3\n", "a = 1\nb = max(a, 2)\nc = 3\n"),
+        ("def f(x):▮\n\n\ny = 1\n", "def f(x):\n    z = x\n    return z\n\n\ny = 1\n"),
+        ("def f(x):\n    ▮\n\n\ny = 1\n", "def f(x):\n    return x\n\n\ny = 1\n"),
+        ("a = 1\r\n▮\r\nc = 3\r\n", "a = 1\nb = 2\nc = 3\n"),
+        ("a = 1\nb = ▮", "a = 1\nb = 2"),
+    ],
+)
+def test_what_a_rewrite_inserts_at_the_cursor_is_ghost_text(text: str, new: str) -> None:
+    document = Document(text)
+    assert ghost_text(text, new) == new.replace("\n", document.newline)
+
+
+def test_of_several_changes_the_one_at_the_cursor_is_ghost_text() -> None:
+    text = ITEMS.replace("d = 4", "d = ▮")
+    new = ITEMS.replace("a = 1\n", "").replace("d = 4", "d = a\ng = 7").replace("f = 6", "f = 60")
+    assert ghost_text(text, new) == text.replace("▮", "a\ng = 7")
+    assert ghost_text(text, ITEMS.replace("a = 1", "a = 10").replace("d = 4", "d = ")) is Reason.COMPLETE
+    assert ghost_text(text, ITEMS.replace("d = 4", "dd = 4")) is Reason.COMPLETE
+
+
+def test_a_rewrite_at_the_cursor_counts_as_probable_as_the_lines_from_there() -> None:
+    text = ITEMS.replace("d = 4", "d = ")
+    new = text.replace("d = ", "d = 4").replace("f = 6", "f = 60")
+    answer = Answer(new, ">>>>>>> UPDATED", 20, (0.0, -9.0, 0.0, -1.0, 0.0, -9.0))
+    document = Document(text, None, PATH)
+    for certainty, count in ((0.3, 1), (0.5, 0)):
+        outcome = engine_of("zeta-2", answer).complete(document, text.index("d = ") + 4, certainty=certainty)
+        assert len(outcome.suggestions) == count
+
+
+def test_new_lines_for_an_action_are_not_asked_of_a_model_that_writes_regions() -> None:
+    engine = engine_of("sweep-2")
+    outcome = engine.resolve(Document("def f():\n    pass\n"), Action(ActionKind.IMPLEMENT, 0, 1, ""))
+    assert outcome.reason is Reason.UNSUPPORTED
+    assert engine.backend.requests == []  # type: ignore[attr-defined]
 
 
 def test_a_recorded_answer_means_the_same_with_the_recent_edits() -> None:

@@ -316,7 +316,7 @@ def test_only_new_findings_count() -> None:
 
 def test_the_opening_is_kept_until_the_first_diff_is_accepted() -> None:
     backend = ScriptedBackend([stream("bad\n", "good\n", insertion(2, "next"), END)])
-    question = asked(View.of_new_lines(Document("a\n"), 1, "    "), backend, Task.FILL, lines=1)
+    question = asked(View.of_new_lines(Document("a\n"), 1, "    "), backend, Task.LINES, lines=1)
     *steps, ended = generation("a\n", backend, gate_of(), question=question)
     assert isinstance(ended, Ended)
     assert ended.document.text == "a\n    good\nnext\n"

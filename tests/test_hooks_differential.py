@@ -81,6 +81,10 @@ CASES = {
     "a_renamed_file_that_was_looked_at": Case(
         {"a.py": "old()\n"}, {"b.py": "old()\nnew()\n"}, moved={"b.py": "a.py"}
     ),
+    "its_own_reason_to_doubt_it": Case(
+        {"a.py": CLASS},
+        {"a.py": CLASS + "        setattr(self, str(1), 2)\n\n\nCart().nothing()\n"},
+    ),
     "it_parses_no_more": Case({"a.py": "old()\nx = 1\n"}, {"a.py": "old()\nx = = 1\n"}),
     "a_notebook": Case({"a.ipynb": "{}"}, {"a.ipynb": '{"cells": [}'}),
 }

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from small_model import SMALL_MODEL, SMALL_MODEL_CONTEXT
+from tiny_model import write_model
 
 from lintseq_lsp.backends.base import CANDIDATES, Piece, Prompt, Request, Sampling, Special, Stop, length
 from lintseq_lsp.backends.llama import LlamaBackend, threads_for
@@ -116,6 +117,48 @@ def test_what_is_typed_is_all_that_is_read(model: LlamaBackend) -> None:
         if size:
             assert model.usage.read <= 4
             assert model.usage.cached > 60
+
+
+@pytest.fixture
+def hybrid(tmp_path: Path) -> Iterator[LlamaBackend]:
+    """A model of which a part of the memory is a state, that cannot be cut."""
+    backend = LlamaBackend(write_model(tmp_path / "m.gguf", hybrid=True), threads=1)
+    yield backend
+    backend.close()
+
+
+CODE = "def f(x):\n    total = x + 1\n    return total"
+
+
+def test_history_never_changes_an_answer_of_a_state(hybrid: LlamaBackend, tmp_path: Path) -> None:
+    history = [
+        (CODE[:30], 1), (CODE[:31], 1), (CODE, 3), (CODE[:20], 1), ("x = 1\n" + CODE, 1), (CODE, 1), (CODE, 8)
+    ]  # fmt: skip
+    for text, candidates in history:
+        requests = [Request((text,), sampling=WARM, max_tokens=9, candidates=candidates)]
+        requests.append(Request((text,), max_tokens=9))
+        fresh = LlamaBackend(tmp_path / "m.gguf", threads=1)
+        for request in requests:
+            mine, others = list(hybrid.write(request, never)), list(fresh.write(request, never))
+            for candidate in range(request.candidates):
+                assert text_of(mine, candidate) == text_of(others, candidate)
+        fresh.close()
+
+
+def test_what_is_typed_is_all_that_is_read_of_a_state(hybrid: LlamaBackend) -> None:
+    for size in range(20, len(CODE)):
+        list(hybrid.write(Request((CODE[:size],), max_tokens=3, candidates=2, sampling=WARM), never))
+        if size > 20:
+            assert hybrid.usage.read <= 8
+            assert hybrid.usage.cached >= 10
+
+
+def test_a_cancelled_reading_of_a_state_is_continued(hybrid: LlamaBackend) -> None:
+    request = Request((CODE,), max_tokens=1)
+    with pytest.raises(Cancelled):
+        list(hybrid.write(request, after(2)))
+    list(hybrid.write(request, never))
+    assert hybrid.usage.cached > 0
 
 
 @pytest.mark.parametrize("candidate", range(3))

@@ -20,12 +20,15 @@ OF_A_LINE = [
     "x = 1  # type: ignore[name-defined]",
     "x = 1  # pyright: ignore",
     "x = 1  # nosec",
+    "x = 1  # ty: ignore[unresolved-reference]",
+    "x = 1  # ruff: ignore[F821]",
     "\x0cx = 1  # pylint: disable=no-member",
 ]
 OF_THE_FILE = [
     "# pylint:skip-file",
     "x = 1  # pylint: disable=all",
     "# ruff: noqa",
+    "# ruff: file-ignore[F821]",
     "# flake8: noqa: F401",
     "# mypy: ignore-errors",
     '# mypy: disable-error-code="misc, name-defined"',
@@ -34,6 +37,7 @@ OF_THE_FILE = [
 NONE = [
     "x = 1  # a pylint user",
     "# no qualms",
+    "# the beauty: ignore it",
     "pylint = 'disable'",
     "# the type: an int",
     "# nosecond",
@@ -83,6 +87,35 @@ def test_what_is_no_pragma(line: str) -> None:
 )
 def test_narrower_and_wider(before: str, after: str, more: bool) -> None:
     assert silences_more(f"{before}\ny = 2\n", f"{after}\ny = 2\n") is more
+
+
+ALONE = "import os\n\n# {}\nx = y\nz = y\n"
+
+
+@pytest.mark.parametrize("pragma", ["ty: ignore", "ty: ignore[unresolved-reference]", "ruff: ignore[F821]"])
+def test_one_above_a_statement_is_for_that_alone(pragma: str) -> None:
+    before, plain = ALONE.format(pragma), ALONE.format("a remark")
+    assert silences_more(plain, before)
+    assert not silences_more(before, plain)
+    assert not silences_more(before, before + "a = b\n")
+    assert not silences_more(before, before.replace("x = y", f"x = y  # {pragma}"))
+    assert silences_more(before, before.replace("z = y", f"# {pragma}\nz = y"))
+    assert silences_more(before, before.replace("z = y", f"z = y  # {pragma}"))
+
+
+def test_one_of_tys_above_all_code_is_for_the_file() -> None:
+    before = "# ty: ignore\nx = y\n"
+    assert silences_more("# a remark\nx = y\n", before)
+    assert not silences_more(before, before + "# ty: ignore\na = b\n")
+
+
+def test_ruffs_ranges_end_where_ruff_ends_them() -> None:
+    inside = "def f():\n    # ruff: disable[F821]\n    a\n    # ruff: enable[F821]\n    b\n    d\n"
+    assert silences_more(inside.replace("ruff:", "rough:"), inside)
+    assert not silences_more(inside, inside.replace("    a\n", "    a\n    c\n"))
+    assert not silences_more(inside, inside.replace("    a\n", "    a\n    c  # ruff: ignore[F821]\n"))
+    assert silences_more(inside, inside.replace("    # ruff: enable[F821]\n", ""))
+    assert silences_more(inside, inside.replace("    d\n", "    d  # ruff: ignore[F821]\n"))
 
 
 @pytest.mark.parametrize(

@@ -22,8 +22,13 @@ from lintseq_lsp.backends.llama_server import grammar
 from lintseq_lsp.backends.pretokens import last_word
 from lintseq_lsp.backends.remote import KEY, RemoteBackend
 from lintseq_lsp.errors import Cancelled, ModelError, PromptError, ServerError
+from lintseq_lsp.formats.base import Room, Task, View
 from lintseq_lsp.formats.late import LateFormat
 from lintseq_lsp.formats.table import detect
+from lintseq_lsp.runtime import open_endpoint
+from lintseq_lsp.settings import Settings
+from lintseq_lsp.text import Document
+from lintseq_lsp.weights.registry import embedded
 
 DIFF, USER = Special("<|diff|>"), Special("<|user|>")
 PROMPT = ("def f():", DIFF, "x = 1")
@@ -43,7 +48,7 @@ def model(server: ModelServer) -> Iterator[RemoteBackend]:
 
 @pytest.fixture
 def open_ai(server: ModelServer) -> Iterator[RemoteBackend]:
-    with closing(RemoteBackend(server.url, assumed=True, patience=60.0)) as backend:
+    with closing(RemoteBackend(server.url, patience=60.0)) as backend:
         yield backend
 
 
@@ -106,7 +111,7 @@ def test_a_llama_server_says_what_it_is(server: ModelServer, model: RemoteBacken
 
 def test_any_other_server_is_asked_for_its_models(server: ModelServer, model: RemoteBackend) -> None:
     server.as_openai(streams(), "qwen2.5-coder:0.5b")
-    assert (model.kind, model.name, model.context) == ("OpenAI-compatible", "qwen2.5-coder:0.5b", 256)
+    assert (model.kind, model.name, model.context) == ("OpenAI-compatible server", "qwen2.5-coder:0.5b", 256)
 
 
 def test_one_of_several_models_is_named(server: ModelServer) -> None:
@@ -323,9 +328,43 @@ def test_a_server_that_is_strict_is_asked_for_less(server: ModelServer, open_ai:
     assert len(server.bodies("/v1/completions")) == 3
 
 
-def test_without_an_assumption_there_are_no_special_tokens(server: ModelServer, model: RemoteBackend) -> None:
+def test_which_tokens_there_are_is_not_known(server: ModelServer, open_ai: RemoteBackend) -> None:
     server.as_openai(streams())
-    assert not model.has(DIFF)
+    assert Ability.VOCABULARY not in open_ai.abilities
+    assert open_ai.has(DIFF)
+    assert not open_ai.has(Special(""))
+
+
+@pytest.mark.parametrize(
+    ("settings", "prompt"),
+    [
+        ({}, "<|fim_prefix|>x = <|fim_suffix|>\n<|fim_middle|>"),
+        ({"prompt_format": "fim-starcoder1"}, "<fim_prefix>x = <fim_suffix>\n<fim_middle>"),
+        ({"prompt_format": "plain"}, "x = "),
+    ],
+)
+def test_a_model_is_asked_as_its_name_or_the_setting_says(
+    server: ModelServer, settings: dict[str, str], prompt: str
+) -> None:
+    server.as_openai(streams(choice("1", "stop")), "Qwen/Qwen2.5-Coder-0.5B")
+    backend, prompt_format, _ = open_endpoint(Settings(endpoint=server.url, **settings), patience=60.0)
+    with closing(backend):
+        view = View(Document("x = \n"), 4)
+        question = prompt_format.ask(view, Task.FILL, backend.count, Room(backend.context, 1, 8))
+        assert question is not None
+        list(backend.write(question.request, never))
+    (body,) = server.bodies("/v1/completions")
+    assert body["prompt"] == prompt
+
+
+def test_the_model_that_ships_is_known_by_the_name_of_its_file(server: ModelServer) -> None:
+    """A llama-server does not say which of LintSeq's layouts a model was trained for."""
+    shipped = embedded()[0]
+    server.as_llama(streams())
+    server.routes["/props"] = answers(PROPS | {"model_alias": shipped.path.name})
+    backend, prompt_format, _ = open_endpoint(Settings(endpoint=server.url), patience=60.0)
+    with closing(backend):
+        assert prompt_format.name == shipped.prompt_format.name != "paper-1"
 
 
 # What a server may do
@@ -363,7 +402,7 @@ HOSTILE: dict[str, Route] = {
 @pytest.mark.parametrize("name", HOSTILE)
 def test_what_a_server_sends_is_an_answer_or_a_reason(server: ModelServer, kind: str, name: str) -> None:
     getattr(server, f"as_{kind}")(HOSTILE[name])
-    with closing(RemoteBackend(server.url, patience=60.0, assumed=True)) as backend:
+    with closing(RemoteBackend(server.url, patience=60.0)) as backend:
         with pytest.raises(ServerError) as raised:
             list(backend.write(Request(PROMPT[:2]), never))
         assert len(str(raised.value)) < 400

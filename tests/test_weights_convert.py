@@ -105,8 +105,9 @@ def test_characters_that_look_like_a_marker_stay_text() -> None:
 
 def test_unfit_checkpoints_are_refused_and_leave_nothing(tmp_path: Path) -> None:
     output = tmp_path / "m.gguf"
-    with pytest.raises(TokenizerError, match="no edit-sequence model"):
-        convert(write_checkpoint(tmp_path / "plain", boundary=False), output, name="m")
+    checkpoint = write_checkpoint(tmp_path / "plain", boundary=False)
+    with pytest.raises(TokenizerError, match="'paper-1' does not fit"):
+        convert(checkpoint, output, name="m", metadata={"lintseq.prompt_format": "paper-1"})
     folder = write_checkpoint(tmp_path / "checkpoint")
     with pytest.raises(ModelFileError, match=r"config\.json is not there"):
         convert(tmp_path / "nowhere", output, name="m")

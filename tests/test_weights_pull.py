@@ -1,19 +1,25 @@
 """`model pull` of GGUF files, against a server on this machine that speaks the Hub's paths."""
 
 import contextlib
+import json
 import os
+import re
+import shlex
 import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import huggingface_hub
 import pytest
 from local_hub import REPOSITORY, REVISION, Hub, serving
 from tiny_checkpoint import write_checkpoint
+from tiny_model import write_model
 from typer.testing import CliRunner, Result
 
+from lintseq_lsp.commands import app as whole_app
 from lintseq_lsp.errors import ModelFileError
 from lintseq_lsp.weights import fetch, registry
 from lintseq_lsp.weights.catalogue import CATALOGUE, Published, in_bytes
@@ -319,3 +325,35 @@ def test_a_terminal_sees_how_far_it_is(hub: Hub, tmp_path: Path) -> None:
 def test_revisions_are_asked_for_by_their_hash(hub: Hub) -> None:
     run("pull", REFERENCE)
     assert f"/{REPOSITORY}/resolve/{REVISION}/{FILE}" in [path for path, _ in hub.asked]
+
+
+def test_the_three_commands_of_the_page_lead_to_a_suggestion_of_that_model(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With a small model of the same vocabulary in the place of Qwen's."""
+    root = Path(__file__).parents[1]
+    page = root.joinpath("docs", "models.md").read_text("utf-8")
+    block = re.findall(r"```sh\n(.*?)```", page, re.DOTALL)[0]
+    commands = [shlex.split(line) for line in block.splitlines()]
+    assert [command[:3] for command in commands[:2]] == [
+        ["lintseq-lsp", "model", "pull"],
+        ["lintseq-lsp", "model", "use"],
+    ]
+    name = commands[0][3]
+    published = CATALOGUE[name]
+    tokens = ["<|fim_prefix|>", "<|fim_suffix|>", "<|fim_middle|>", "<|repo_name|>", "<|file_sep|>"]
+    (tmp_path / "hub").mkdir()
+    path = write_model(tmp_path / "hub" / published.file, tokens, context=4096)
+    size = path.stat().st_size
+    monkeypatch.setitem(CATALOGUE, name, replace(published, repository=REPOSITORY, size=size))
+    monkeypatch.chdir(root)
+    with serving(path.parent, monkeypatch):
+        pulled = CliRunner().invoke(whole_app, commands[0][1:])
+        assert pulled.exit_code == 0, pulled.output
+        assert shlex.split(pulled.stdout.splitlines()[-1].removeprefix("use it: ")) == commands[1]
+    used = CliRunner().invoke(whole_app, commands[1][1:])
+    assert used.exit_code == 0, used.output
+    completed = CliRunner().invoke(whole_app, [*commands[2][1:], "--json"])
+    assert completed.exit_code == 0, completed.output
+    assert json.loads(completed.stdout)["reason"] not in ("no-model", "unsupported", "too-long")
+    assert registry.resolve_model(None).prompt_format.name == published.prompt_format == "fim-qwen-repo"

@@ -20,6 +20,8 @@ from typer.testing import CliRunner
 
 from lintseq_lsp.errors import LintSeqError, ModelFileError, TokenizerError
 from lintseq_lsp.formats.lintseq import Layout, LintSeq
+from lintseq_lsp.runtime import open_backend
+from lintseq_lsp.settings import Settings
 from lintseq_lsp.weights import registry
 from lintseq_lsp.weights.commands import app
 from lintseq_lsp.weights.convert import convert
@@ -330,6 +332,42 @@ def test_commands(model: Path, tmp_path: Path) -> None:
     assert refused.output.startswith("error: ")
     assert "truncated" in refused.output
     assert run(app, ["use", "nothing"]).exit_code == 1
+
+
+@pytest.mark.parametrize(
+    ("tokens", "wanted", "name"),
+    [
+        ("<|fim_prefix|> <|fim_suffix|> <|fim_middle|> <|repo_name|> <|file_sep|>", "", "fim-qwen-repo"),
+        ("<|fim_prefix|> <|fim_suffix|> <|fim_middle|> <|repo_name|> <|file_sep|>", "sweep-1", "sweep-1"),
+        ("<fim_prefix> <fim_suffix> <fim_middle>", "", "fim-starcoder1"),
+        ("", "", "plain"),
+    ],
+)
+def test_a_checkpoint_of_any_format_is_converted(tmp_path: Path, tokens: str, wanted: str, name: str) -> None:
+    folder = write_checkpoint(tmp_path / "checkpoint", boundary=False)
+    described = json.loads((folder / "tokenizer.json").read_text())
+    added = described["added_tokens"]
+    for text in tokens.split():
+        added.append(added[-1] | {"id": added[-1]["id"] + 1, "content": text, "special": False})
+    (folder / "tokenizer.json").write_text(json.dumps(described))
+    output = tmp_path / "m.gguf"
+    option = ["--prompt-format", wanted] if wanted else []
+    made = CliRunner().invoke(app, ["convert", str(folder), "-o", str(output), *option])
+    assert made.exit_code == 0, made.output
+    assert f"prompt format {name}\n" in made.output
+    backend, prompt_format, _ = open_backend(Settings(model=str(output)))
+    assert prompt_format.name == name
+    backend.close()
+
+
+def test_a_format_that_does_not_fit_a_checkpoint_leaves_no_file(model: Path, tmp_path: Path) -> None:
+    output = tmp_path / "m.gguf"
+    arguments = ["convert", str(model.parent / "checkpoint"), "-o", str(output), "--prompt-format"]
+    refused = CliRunner().invoke(app, [*arguments, "fim-glm"])
+    assert "'fim-glm' does not fit the vocabulary of m" in refused.output
+    refused = CliRunner().invoke(app, [*arguments, "fim-new"])
+    assert "choose one of paper-1, " in refused.output
+    assert not output.exists()
 
 
 def test_the_line_that_says_how_to_use_a_file_can_be_pasted(model: Path, tmp_path: Path) -> None:

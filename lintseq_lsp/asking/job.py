@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from lintseq_lsp.backends.base import Backend, Sampling
+from lintseq_lsp.backends.base import Ability, Backend, Sampling
 from lintseq_lsp.formats.base import TOKENS_A_LINE, PromptFormat, Question, Room, Task, View
 from lintseq_lsp.gate import Bar
 from lintseq_lsp.generation import Ended, Limits, Step, generate
@@ -68,10 +68,17 @@ class Job:
     def ask(self, view: View, task: Task, lines: int, tokens: int | None = None) -> Question | None:
         """For up to `lines` lines, and tokens for as many where their number is not given.
 
-        None when the model's context has no room for it.
+        None when the model's context has no room for it: `unasked` says why.
         """
         view = replace(view, others=self.others)
         return asked(self.prompt_format, self.backend, view, task, lines, tokens)
+
+    def unasked(self, task: Task, lines: int, tokens: int | None = None) -> Outcome:
+        """Why there is no question: the model's context has room for none, or not for what stands there."""
+        if self.ask(View(Document(""), 0), task, lines, tokens) is None:
+            detail = f"its context of {self.backend.context} tokens is too small"
+            return self.outcome(Reason.UNSUPPORTED, detail=detail)
+        return self.outcome(Reason.TOO_LONG, detail="the lines there have too many tokens for the model")
 
     def steps(
         self, question: Question | None, start: Document, limits: Limits, sampling: Sampling | None = None
@@ -123,5 +130,6 @@ def asked(
     tokens: int | None = None,
 ) -> Question | None:
     """The question for up to `lines` lines, as `Job.ask` has it."""
-    room = Room(backend.context, lines, tokens or lines * TOKENS_A_LINE)
+    words = Ability.WORDS in backend.abilities
+    room = Room(backend.context, lines, tokens or lines * TOKENS_A_LINE, words)
     return prompt_format.ask(view, task, backend.count, room)

@@ -40,6 +40,8 @@ def next_edit(
         memory.forget_next(document)
     limits = Limits(steps=3, tries=job.settings.tries)
     question = job.ask(View(document, offset, recent=recent), Task.NEXT, job.settings.max_lines, EDIT_TOKENS)
+    if question is None:
+        return job.unasked(Task.NEXT, job.settings.max_lines, EDIT_TOKENS)
     chain = _Chain(document)
     reason = Reason.COMPLETE
     for item in job.steps(question, document, limits):

@@ -77,7 +77,10 @@ def _inserted(job: Job, insertion: Insertion) -> Outcome:
     limits = Limits(steps=1, tries=job.settings.tries)
     shown, above = insertion.shown or (insertion.document, insertion.above)
     view = View.of_new_lines(shown, above, insertion.typed, insertion.instruction)
-    question = job.ask(view, Task.FILL, max(job.settings.max_lines, 12))
+    lines = max(job.settings.max_lines, 12)
+    question = job.ask(view, Task.LINES, lines)
+    if question is None:
+        return job.unasked(Task.LINES, lines)
     reason = Reason.LIMIT
     for attempt in range(job.settings.tries):
         sampling = replace(RESAMPLING, seed=attempt) if attempt else None
@@ -118,9 +121,9 @@ def _without_finding(bar: Bar, action: Action) -> tuple[Bar, bool]:
 
     Clients' messages are often longer than the linter's; a symbol alone must be unmistakable.
     """
-    symbol, message = finding_key(Finding(action.symbol, "", action.message, action.first_line + 1))
+    _, symbol, message = finding_key(Finding(action.symbol, "", action.message, action.first_line + 1))
     known = bar.known.findings
-    said = [finding for finding in known if finding.message and finding_key(finding)[1] in message]
+    said = [finding for finding in known if finding.message and finding_key(finding)[-1] in message]
     alike = [finding for finding in known if finding.symbol == symbol]
     if not said and len(alike) != 1:
         return bar, False

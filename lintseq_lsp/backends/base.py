@@ -53,10 +53,12 @@ class Ability(Flag):
     BEGINS = auto()  # answers begin as `Request.begins` wants it
     LOGPROBS = auto()  # pieces have log-probabilities; else they are 0, which every bar lets pass
     SEVERAL = auto()  # more than one candidate a request
+    VOCABULARY = auto()  # `has` is known; else every token is said to be there, and the name tells the format
+    WORDS = auto()  # a word that the prompt ends inside of is finished, whatever its tokens are
     AHEAD = auto()  # a request for no tokens has its prompt read, for the requests that begin alike
 
 
-EVERYTHING = Ability.BEGINS | Ability.LOGPROBS | Ability.SEVERAL
+EVERYTHING = Ability.BEGINS | Ability.LOGPROBS | Ability.SEVERAL | Ability.VOCABULARY | Ability.WORDS
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,9 +2,11 @@
 
 One context holds up to eight sequences. Sequence 0 is the prompt and the first candidate's answer;
 the other candidates share the prompt's cells. What was read or written stays until the next `write`,
-which drops only what differs; of a long prompt a copy is kept then (places.py). Deliberately absent:
-llama_cpp's `Llama`, which redirects descriptors and detokenises everything again for each token; formats;
-what is made of logits (decoding.py).
+which drops only what differs; of a long prompt a copy is kept then (places.py). Of a model whose memory is a
+state (recurrent, hybrid) no end can be dropped: a last sequence keeps the prompt before its last token, and
+only a prompt that goes on from there is not read anew. Deliberately absent: llama_cpp's `Llama`, which
+redirects descriptors and detokenises everything again for each token; formats; what is made of logits
+(decoding.py).
 """
 
 import ctypes
@@ -64,8 +66,6 @@ class LlamaBackend:
     are computed by a GPU, if there is one that llama.cpp was built for.
     """
 
-    abilities = EVERYTHING | Ability.AHEAD
-
     def __init__(
         self, path: Path, *, threads: int | None = None, context: int | None = None, gpu_layers: int = 0
     ) -> None:
@@ -93,8 +93,12 @@ class LlamaBackend:
         params = llama_cpp.llama_context_default_params()
         params.n_ctx = self.context + (CANDIDATES - 1) * _EXTRA_CELLS
         params.n_batch = params.n_ubatch = _BATCH
-        params.n_seq_max = CANDIDATES
-        params.n_outputs_max = CANDIDATES  # otherwise logits are reserved for each token of a piece
+        kinds = (llama_cpp.llama_model_is_recurrent, llama_cpp.llama_model_is_hybrid)
+        is_state = any(is_kind(self._model) for is_kind in kinds)
+        self._kept = CANDIDATES if is_state else None  # the sequence that keeps the prompt
+        self.abilities = EVERYTHING if is_state else EVERYTHING | Ability.AHEAD
+        params.n_seq_max = CANDIDATES + is_state
+        params.n_outputs_max = params.n_seq_max  # otherwise logits are reserved for each token of a piece
         params.kv_unified = True
         # Flash attention sums in half precision: logits would depend on how a prompt was cut in pieces.
         params.flash_attn_type = llama_cpp.LLAMA_FLASH_ATTN_TYPE_DISABLED
@@ -106,7 +110,7 @@ class LlamaBackend:
             raise ModelError(f"llama.cpp cannot run {self.name}: {reason()}")
         self._memory = llama_cpp.llama_get_memory(self._context)
         self._cells = llama_cpp.llama_n_ctx(self._context)
-        self._held: list[list[int]] = [[] for _ in range(CANDIDATES)]  # token ids in each sequence
+        self._held: list[list[int]] = [[] for _ in range(params.n_seq_max)]  # token ids in each sequence
         self._prompt = 0  # so many of sequence 0 were read, not written
         self._places = Places(self._context)
 
@@ -148,6 +152,10 @@ class LlamaBackend:
         possible = self._possible(request, given)
         self._reuse(ids, ahead=not request.max_tokens)
         self.usage = Usage(cached=len(self._held[0]))
+        if self._kept is not None:
+            self._read(ids[:-1], cancelled)
+            llama_cpp.llama_memory_seq_cp(self._memory, 0, self._kept, -1, -1)
+            self._held[self._kept] = list(ids[:-1])
         self._read(ids, cancelled)
         if not request.max_tokens:
             yield from (Piece(index, "", 0, 0.0, Stop.LENGTH) for index in range(request.candidates))
@@ -250,11 +258,13 @@ class LlamaBackend:
         """
         ids = ids[:-1]
         sizes = [shared(held, ids) for held in self._held]
+        if self._kept is not None:
+            sizes = [size * (size == len(held)) for size, held in zip(sizes, self._held, strict=True)]
         size = max(sizes)
         best = sizes.index(size)
         elsewhere, place = self._places.nearest(ids)
         goes_back = place is not None and elsewhere >= size + _WORTH
-        if self._prompt - sizes[0] >= (_WORTH if ahead or goes_back else _FAR):
+        if self._kept is None and self._prompt - sizes[0] >= (_WORTH if ahead or goes_back else _FAR):
             self._places.keep(0, self._held[0])
         if place is not None and goes_back:
             self._forget()
@@ -263,22 +273,27 @@ class LlamaBackend:
             llama_cpp.llama_memory_seq_rm(self._memory, 0, -1, -1)
             llama_cpp.llama_memory_seq_cp(self._memory, best, 0, -1, -1)
         removed = llama_cpp.llama_memory_seq_rm(self._memory, 0, size, -1)
-        self._drop_others()
+        for other in range(1, len(self._held)):
+            self._drop(other)
         self._held[0] = list(ids[:size])
         self._prompt = size
-        if not removed:  # a model whose memory cannot be cut
+        if not removed:
             self._forget()
 
     def _drop_others(self, kept: Container[int] = ()) -> None:
         """Empties all sequences but the prompt's and those to be kept."""
         for other in range(1, CANDIDATES):
-            if self._held[other] and other not in kept:
-                llama_cpp.llama_memory_seq_rm(self._memory, other, -1, -1)
-                self._held[other] = []
+            if other not in kept:
+                self._drop(other)
+
+    def _drop(self, sequence: int) -> None:
+        if self._held[sequence]:
+            llama_cpp.llama_memory_seq_rm(self._memory, sequence, -1, -1)
+            self._held[sequence] = []
 
     def _forget(self) -> None:
         llama_cpp.llama_memory_clear(self._memory, False)
-        self._held = [[] for _ in range(CANDIDATES)]
+        self._held = [[] for _ in self._held]
         self._prompt = 0
 
     def _read(self, ids: Sequence[int], cancelled: Callable[[], bool]) -> None:

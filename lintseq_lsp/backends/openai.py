@@ -1,7 +1,7 @@
 """Servers that know OpenAI's `/v1/completions`: vLLM, Ollama, LM Studio and others. Never chat.
 
 They take strings, in which the text of a special token becomes that token. So a document that contains
-one is refused. Which tokens there are cannot be asked: the format of prompts is set, or none is needed.
+one is refused. Which tokens there are cannot be asked: the format of prompts is set, or told by a name.
 Deliberately absent: connections (http.py), and what is done when the server is away (remote.py).
 """
 
@@ -22,24 +22,22 @@ _EXTRA_EVENTS = 64  # beyond a token each, that a server may send
 class OpenAIServer:
     """One model of such a server, as its entry in `/v1/models` describes it; see `base.Backend`.
 
-    With `assumed`, it has every special token that is asked for. A text may end in the middle of a token:
-    it is continued as it is.
+    A text may end in the middle of a token: it is continued as it is.
     """
 
-    kind = "OpenAI-compatible"
+    kind = "OpenAI-compatible server"
 
-    def __init__(self, http: Http, name: str, entry: Body, *, assumed: bool = False) -> None:
+    def __init__(self, http: Http, name: str, entry: Body) -> None:
         self.name = name
         self.usage = Usage()
         context = entry.get("max_model_len")
         self.context = context if type(context) is int and context > 0 else _CONTEXT
         self.abilities = Ability(0)
         self._http = http
-        self._assumed = assumed
         self._is_strict = False  # whether the server refuses what not every one knows
 
     def has(self, special: Special) -> bool:
-        return bool(special.text) and self._assumed
+        return bool(special.text)
 
     def count(self, text: str) -> int:
         """A token for every three bytes that were begun: asking would be a round trip a line."""

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 import llama_cpp
 
-_PLACES = 3  # of 12 MB each for an excerpt of 500 tokens, by the model that ships
+_PLACES = 3  # of 11 MB each for a prompt of 500 tokens, by the model that ships
+_BYTES = 48 << 20  # of all together, whatever the model
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,10 @@ class Places:
         """Copies a sequence of the context, which holds `ids`."""
         self._places = [place for place in self._places if shared(place.ids, ids) < len(place.ids)]
         size = llama_cpp.llama_state_seq_get_size(self._context, sequence)
+        while self._places and size + sum(len(place.state) for place in self._places) > _BYTES:
+            del self._places[0]
+        if size > _BYTES:
+            return
         state = (ctypes.c_uint8 * size)()
         if size and llama_cpp.llama_state_seq_get_data(self._context, state, size, sequence) == size:
             self._places = [*self._places, Place(tuple(ids), state)][-_PLACES:]

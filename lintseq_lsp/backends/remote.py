@@ -37,16 +37,12 @@ class RemoteBackend:
     """See `base.Backend`. All but `close` may raise `ServerError`, and goes on when the server is back.
 
     `model` is the name of one of the server's models, empty for its only one. A caller waits `patience`
-    seconds for the server to say what it is. With `assumed`, a server
-    that cannot be asked is taken to know every special token.
+    seconds for the server to say what it is.
     """
 
-    def __init__(
-        self, endpoint: str, *, model: str = "", assumed: bool = False, patience: float = 2.0
-    ) -> None:
+    def __init__(self, endpoint: str, *, model: str = "", patience: float = 2.0) -> None:
         self._http = Http(endpoint)
         self._model = model
-        self._assumed = assumed
         self._patience = patience
         self._server: Server | None = None
         self._last: Server | None = None
@@ -162,7 +158,7 @@ class RemoteBackend:
             wanted = f"{self._model} is none" if self._model else "set lintseq.model to one"
             raise ServerError(f"{self.url} has the models {', '.join(names)[:200] or '(none)'}: {wanted}")
         entry = next(entry for entry in entries if entry.get("id") == name)
-        return OpenAIServer(self._http, name, entry, assumed=self._assumed)
+        return OpenAIServer(self._http, name, entry)
 
 
 def api_key(url: str) -> str:

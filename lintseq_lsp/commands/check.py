@@ -12,7 +12,17 @@ from lintseq_lsp.commands import reports
 from lintseq_lsp.commands.changes import Skipped, of_git, of_patch
 from lintseq_lsp.commands.files import python_files, read_document, read_standard_input
 from lintseq_lsp.commands.reports import Entry, Format, Judged, Unread
-from lintseq_lsp.commands.terminal import PATIENCE, clear_errors, console, errors, print_json, show_error
+from lintseq_lsp.commands.terminal import (
+    LINTER,
+    PATIENCE,
+    checked_by,
+    clear_errors,
+    console,
+    errors,
+    other_linters,
+    print_json,
+    show_error,
+)
 from lintseq_lsp.errors import LintSeqError, PatchError
 from lintseq_lsp.gate import Bar, Gate
 from lintseq_lsp.globs import matches_any
@@ -36,6 +46,7 @@ def check(
     staged: Annotated[bool, typer.Option("--staged", help="What git would commit.")] = False,
     stdin_filename: Annotated[Path | None, typer.Option(help="The file that standard input is.")] = None,
     python: Annotated[str, typer.Option(help="Interpreter or environment to resolve imports.")] = "",
+    linter: Annotated[list[str] | None, typer.Option(help=LINTER)] = None,
     form: Annotated[Format, typer.Option("--format", help="For people, or for a program.")] = Format.TEXT,
     as_json: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,
     strict: Annotated[
@@ -65,7 +76,7 @@ def check(
                 "check takes FILES (a single one with --against, if you like), a --patch, "
                 "or --since or --staged, with FILES or without"
             )
-        settings = Settings(python=python, gate_timeout=PATIENCE)
+        settings = Settings(python=python, linters=other_linters(linter), gate_timeout=PATIENCE)
         root = Path.cwd()
         sources, changes, judged = list[_Source](), list[Change](), list[Entry]()
         found: Iterable[Change | Skipped | Unread] = ()
@@ -190,15 +201,12 @@ def _show(entry: Entry) -> None:
     verdict = entry.verdict
     for finding in () if entry.is_newer else verdict.findings:
         console.print(
-            f"{entry.path}:{finding.line}:{finding.column}: "
-            f"{finding.code} {finding.symbol}: {finding.message}",
+            f"{entry.path}:{finding.line}:{finding.column}: {finding.name}: {finding.message}",
             markup=False,
             soft_wrap=True,
         )
     if verdict.accepted:
-        console.print(
-            f"{entry.path}: no new findings ({verdict.tier.name.lower()})", markup=False, soft_wrap=True
-        )
+        console.print(f"{entry.path}: no new findings ({checked_by(verdict)})", markup=False, soft_wrap=True)
     elif entry.is_newer:
         console.print(f"{entry.path}: not judged: {verdict.detail}", markup=False, soft_wrap=True)
     elif not verdict.findings:

@@ -4,12 +4,13 @@ from typing import Annotated
 
 import typer
 
-from lintseq_lsp.commands.terminal import clear_errors
+from lintseq_lsp.commands.terminal import LINTER, clear_errors, other_linters
 from lintseq_lsp.errors import LintSeqError
 
 
 def gate(
     python: Annotated[str, typer.Option(help="Interpreter or environment to resolve imports.")] = "",
+    linter: Annotated[list[str] | None, typer.Option(help=LINTER)] = None,
     idle: Annotated[float, typer.Option(help="Minutes without a hook after which it ends.", min=0.01)] = 10,
 ) -> None:
     """Answer the hooks of coding agents. A hook starts it by itself when none runs."""
@@ -19,7 +20,8 @@ def gate(
             from lintseq_lsp.hooks.daemon import serve
             from lintseq_lsp.hooks.handler import open_handler
 
-            serve(place(python), open_handler(python), idle * 60)
+            linters = other_linters(linter)
+            serve(place(python, linters), open_handler(python, linters), idle * 60)
         except ImportError as error:
             raise LintSeqError("hooks do the work themselves on this system") from error
         except OSError as error:

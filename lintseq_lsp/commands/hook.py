@@ -5,15 +5,20 @@ from typing import Annotated
 
 import typer
 
+from lintseq_lsp.commands.terminal import LINTER, clear_errors, other_linters
+
 
 def hook(
     python: Annotated[str, typer.Option(help="Interpreter or environment to resolve imports.")] = "",
+    linter: Annotated[list[str] | None, typer.Option(help=LINTER)] = None,
     daemon: Annotated[bool, typer.Option(help="Let a process that stays do the work.")] = True,
 ) -> None:
     """Judge what a coding agent tells its hook on standard input (see docs/agents.md)."""
     from lintseq_lsp.hooks.client import run
 
-    status, out, err = run(sys.stdin.buffer.read(), python, daemon=daemon)
+    with clear_errors():
+        linters = other_linters(linter)
+    status, out, err = run(sys.stdin.buffer.read(), python, linters, daemon=daemon)
     typer.echo(out, nl=False)
     typer.echo(err, nl=False, err=True)
     raise typer.Exit(status)

@@ -13,7 +13,7 @@ import typer
 from lintseq_lsp import __version__
 from lintseq_lsp.commands.changes import Skipped, of_patch
 from lintseq_lsp.commands.reports import Judged
-from lintseq_lsp.commands.terminal import PATIENCE, clear_errors, finding_record
+from lintseq_lsp.commands.terminal import LINTER, PATIENCE, clear_errors, finding_record, other_linters
 from lintseq_lsp.encoding import decode
 from lintseq_lsp.errors import LintSeqError
 from lintseq_lsp.gate import Gate
@@ -41,6 +41,7 @@ WHAT_IS_JUDGED = (
 
 @dataclass(frozen=True)
 class FoundLine:
+    linter: str
     line: int
     column: int
     code: str
@@ -70,6 +71,7 @@ class Answer:
 
 def mcp(
     python: Annotated[str, typer.Option(help="Interpreter or environment to resolve imports.")] = "",
+    linter: Annotated[list[str] | None, typer.Option(help=LINTER)] = None,
 ) -> None:
     """Serve the tools check_edit and explain; paths begin at the folder in which this is started."""
     with clear_errors():
@@ -81,16 +83,19 @@ def mcp(
         from lintseq_lsp.settings import Settings
 
         root = Path.cwd()
-        settings = Settings(python=python, gate_timeout=PATIENCE)
+        settings = Settings(python=python, linters=other_linters(linter), gate_timeout=PATIENCE)
         gate = open_gate(settings, lambda: (root,), str(root / "untitled.py"))
         try:
-            server(gate, root, settings.ignore).run("stdio")
+            server(gate, root, settings.ignore, settings.linters).run("stdio")
         finally:
             gate.linter.close()
 
 
-def server(gate: Gate, root: Path, ignored: Sequence[str]) -> "MCPServer[Any]":
-    """The tools, over `gate`; relative paths begin at `root`. What matches `ignored` is not read."""
+def server(gate: Gate, root: Path, ignored: Sequence[str], linters: Sequence[str] = ()) -> "MCPServer[Any]":
+    """The tools, over `gate`; relative paths begin at `root`. What matches `ignored` is not read.
+
+    `linters` are those beside pylint that the gate asks, as the setting names them.
+    """
     from mcp.server import MCPServer
     from mcp.server.mcpserver.exceptions import ToolError
     from mcp.types import ToolAnnotations
@@ -98,8 +103,9 @@ def server(gate: Gate, root: Path, ignored: Sequence[str]) -> "MCPServer[Any]":
     reads = ToolAnnotations(
         read_only_hint=True, destructive_hint=False, idempotent_hint=True, open_world_hint=False
     )
+    judged = " ".join([WHAT_IS_JUDGED, *(f"New errors of {linter} count as well." for linter in linters)])
     tools: MCPServer[Any] = MCPServer(
-        "lintseq-lsp", version=__version__, instructions=WHAT_IS_JUDGED, log_level="WARNING"
+        "lintseq-lsp", version=__version__, instructions=judged, log_level="WARNING"
     )
 
     @tools.tool(annotations=reads, structured_output=True)
@@ -128,7 +134,7 @@ def server(gate: Gate, root: Path, ignored: Sequence[str]) -> "MCPServer[Any]":
     def explain(symbol: str = "") -> str:
         """Tells what pylint means by a message (`no-member`, or `E1101`); without one, what is judged."""
         if not symbol:
-            return WHAT_IS_JUDGED
+            return judged
         if not re.fullmatch(r"[A-Za-z][A-Za-z0-9-]*", symbol):
             raise ToolError(f"{symbol!r} is no message of pylint's")
         return _meaning(symbol)

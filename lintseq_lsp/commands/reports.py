@@ -47,6 +47,7 @@ class Judged:
             "verdict": "accepted" if self.verdict.accepted else "not judged" if self.is_newer else "rejected",
             "reason": self.verdict.reason.value,
             "tier": self.verdict.tier.name.lower(),
+            "also": list(self.verdict.also),
             "findings": [finding_record(finding) for finding in self.verdict.findings],
             "unknown": list(self.verdict.unknown),
             "milliseconds": round(self.verdict.milliseconds, 1),
@@ -115,7 +116,7 @@ def github(found: Sequence[Problem]) -> str:
             "file": PurePath(problem.path).as_posix(),
             "line": finding.line,
             "col": finding.column + 1,
-            "title": f"{finding.code} {finding.symbol}".strip(),
+            "title": finding.name,
         }
         told = ",".join(f"{name}={_escaped(str(value), ':,')}" for name, value in properties.items())
         kind = "error" if problem.is_error else "warning"
@@ -133,8 +134,8 @@ def gitlab(found: Sequence[Problem]) -> str:
     """GitLab's report of code quality."""
     issues = [
         {
-            "description": f"{problem.finding.code} {problem.finding.message}".lstrip(),
-            "check_name": problem.finding.symbol,
+            "description": _described(problem.finding),
+            "check_name": _rule(problem.finding),
             "fingerprint": fingerprint,
             "severity": "major" if problem.is_error else "minor",
             "location": {
@@ -149,14 +150,14 @@ def gitlab(found: Sequence[Problem]) -> str:
 
 def sarif(found: Sequence[Problem], entries: Sequence[Entry]) -> str:
     """A log in SARIF 2.1.0."""
-    rules = {problem.finding.symbol: problem.finding.code for problem in found}
-    numbers = {symbol: number for number, symbol in enumerate(rules)}
+    rules = {_rule(problem.finding): problem.finding.name for problem in found}
+    numbers = {rule: number for number, rule in enumerate(rules)}
     results = [
         {
-            "ruleId": problem.finding.symbol,
-            "ruleIndex": numbers[problem.finding.symbol],
+            "ruleId": _rule(problem.finding),
+            "ruleIndex": numbers[_rule(problem.finding)],
             "level": "error" if problem.is_error else "warning",
-            "message": {"text": f"{problem.finding.code} {problem.finding.message}".lstrip()},
+            "message": {"text": _described(problem.finding)},
             "locations": [
                 {
                     "physicalLocation": {
@@ -177,10 +178,7 @@ def sarif(found: Sequence[Problem], entries: Sequence[Entry]) -> str:
             "driver": {
                 "name": "lintseq-lsp",
                 "version": __version__,
-                "rules": [
-                    {"id": symbol, "shortDescription": {"text": f"{code} {symbol}".strip()}}
-                    for symbol, code in rules.items()
-                ],
+                "rules": [{"id": rule, "shortDescription": {"text": name}} for rule, name in rules.items()],
             }
         },
         "columnKind": "unicodeCodePoints",
@@ -193,6 +191,15 @@ def sarif(found: Sequence[Problem], entries: Sequence[Entry]) -> str:
         "runs": [run],
     }
     return json.dumps(log, indent=2) + "\n"
+
+
+def _described(finding: Finding) -> str:
+    return f"{finding.name.removesuffix(finding.symbol)}{finding.message}"
+
+
+def _rule(finding: Finding) -> str:
+    """Two linters may call different things the same."""
+    return finding.symbol if finding.linter == "pylint" else f"{finding.linter}/{finding.symbol}"
 
 
 def _artifact(path: str) -> dict[str, str]:

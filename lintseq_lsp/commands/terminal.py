@@ -3,7 +3,7 @@
 import contextlib
 import difflib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from lintseq_lsp.generation import Step
 from lintseq_lsp.linters.base import Finding
 from lintseq_lsp.reasons import Reason
 from lintseq_lsp.recorder import RecordingEngine
-from lintseq_lsp.suggestions import Outcome
+from lintseq_lsp.suggestions import Evidence, Outcome
 from lintseq_lsp.text import Document
 from lintseq_lsp.verdicts import Verdict
 
@@ -28,6 +28,9 @@ RECORD = "Write the request and what the model wrote as a case file, which holds
 
 ENDPOINT = "Address of a model's server, in place of a model here."
 """Help of `--endpoint`."""
+
+LINTER = "Another linter whose new errors count beside pylint's: ruff or ty; ruff=E9,F names its rules."
+"""Help of `--linter`."""
 
 PATIENCE = 20.0
 """Seconds that one check may take where nobody is typing."""
@@ -44,6 +47,22 @@ def clear_errors() -> Iterator[None]:
     except LintSeqError as error:
         show_error(str(error))
         raise typer.Exit(2) from None
+
+
+def other_linters(values: Sequence[str] | None) -> tuple[str, ...]:
+    """What `--linter` says. Raises `LintSeqError`."""
+    if not values:
+        return ()
+    from lintseq_lsp.linters.several import choose
+
+    if unknown := choose(values)[1]:
+        raise LintSeqError(f"--linter {', '.join(unknown)} is not known: {LINTER}")
+    return tuple(values)
+
+
+def checked_by(judged: Verdict | Evidence) -> str:
+    """The linters that did, pylint by how deep it went."""
+    return ", ".join((judged.tier.name.lower(), *judged.also))
 
 
 def show_error(message: str) -> None:
@@ -70,6 +89,7 @@ def counted(number: int, noun: str) -> str:
 
 def finding_record(finding: Finding) -> dict[str, Any]:
     return {
+        "linter": finding.linter,
         "symbol": finding.symbol,
         "code": finding.code,
         "message": finding.message,
@@ -98,7 +118,7 @@ def show_verdict(what: str, verdict: Verdict) -> None:
     style = {"accepted": "bold green", "rejected": "bold red", "malformed": "bold yellow"}[word]
     title = Text(f"{what} ")
     title.append(word, style=style)
-    title.append(f" by {verdict.tier.name.lower()}" if verdict.tier else "")
+    title.append(f" by {checked_by(verdict)}" if verdict.tier else "")
     if verdict.detail:
         title.append(f": {verdict.detail}")
     console.print(title)
@@ -115,7 +135,7 @@ def show_outcome(document: Document, outcome: Outcome) -> None:
             Text.assemble(
                 "answer ",
                 ("accepted", "bold green"),
-                f" by {evidence.tier.name.lower()}: {counted(evidence.states, 'state')} checked, "
+                f" by {checked_by(evidence)}: {counted(evidence.states, 'state')} checked, "
                 f"no new finding, {evidence.milliseconds:.0f} ms",
             )
         )
@@ -126,7 +146,7 @@ def show_outcome(document: Document, outcome: Outcome) -> None:
 
 def show_findings(verdict: Verdict) -> None:
     for finding in verdict.findings:
-        console.print(Text(f"  {finding.code} {finding.symbol}: {finding.message}", style="red"))
+        console.print(Text(f"  {finding.name}: {finding.message}", style="red"))
 
 
 def show_change(before: Document, after: Document) -> None:

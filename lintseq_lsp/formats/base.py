@@ -26,7 +26,9 @@ OTHERS_TOKENS = 400
 
 class Task(Enum):
     FILL = "fill"
-    """Going on at the cursor, or new lines there: one insertion at the cursor, or of whole lines."""
+    """Going on at the cursor: one insertion there."""
+    LINES = "lines"
+    """New lines, which begin with what a view has as `typed`: one insertion of whole lines."""
     NEXT = "next"
     """The edit that the user is likely to make next, anywhere."""
     INSTRUCT = "instruct"
@@ -36,7 +38,8 @@ class Task(Enum):
     def words(self) -> str:
         """For people."""
         return {
-            Task.FILL: "ghost text and code actions",
+            Task.FILL: "ghost text",
+            Task.LINES: "code actions",
             Task.NEXT: "next edits",
             Task.INSTRUCT: "instructions",
         }[self]
@@ -75,11 +78,15 @@ class View:
 
 @dataclass(frozen=True, slots=True)
 class Room:
-    """Tokens of prompt and answer together; lines and tokens of an answer."""
+    """Tokens of prompt and answer together; lines and tokens of an answer.
+
+    `words`: a word that the prompt ends inside of is finished, whatever its tokens are (`Ability.WORDS`).
+    """
 
     context: int
     lines: int
     tokens: int
+    words: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +128,8 @@ class Question:
 
     request: Request
     reader: Callable[[], Reader]
+    from_cursor: bool = True
+    """Whether the answer's own text begins at the cursor: a region has lines above it."""
 
     def sampled(self, sampling: Sampling, candidates: int = 1) -> "Question":
         """The same question, answered otherwise."""
@@ -145,10 +154,14 @@ class PromptFormat(Protocol):
         """
         ...
 
+    def is_named(self, name: str) -> bool:
+        """Whether models of that name are asked so, where nothing else is known of them."""
+        ...
+
     def ask(self, view: View, task: Task, count: Callable[[str], int], room: Room) -> Question | None:
         """None when the question does not fit the room. `count` has the tokens of a text.
 
-        Raises `PromptError` for a document that cannot be shown in this format.
+        `task` is one of `tasks`. Raises `PromptError` for a document that cannot be shown in this format.
         """
         ...
 

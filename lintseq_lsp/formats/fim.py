@@ -1,9 +1,9 @@
 """Fill in the middle: the texts above and below the cursor, and the answer is what stands between them.
 
 One class, and a row of the table for each family of models. The tokens are ids that the vocabulary has under
-these texts, never text. The cut at the cursor may be in the middle of a word: where the prompt ends with a
-token (all but Codestral's), nothing is to be done about that, since these models were trained on texts that
-were cut between any two characters. Where it ends with the text above, the backend mends its last token.
+these texts, never text. What is typed on the cursor's line is the beginning of what stands between: then no
+key changes what a model has read, and the backend finishes a half-typed word. One that cannot do so has it
+above: these models were trained on texts that were cut between any two characters.
 """
 
 from collections.abc import Callable, Iterator
@@ -44,6 +44,9 @@ class Files:
 class Fim:
     """One family. `marks` are further tokens of its vocabulary, which tell it from others.
 
+    `names` are what names of its models contain, in small letters; none where a server that takes strings
+    could not be asked so.
+
     An answer ends at every token of the layout, and at `stops`; those that a vocabulary lacks do not count.
     """
 
@@ -52,7 +55,8 @@ class Fim:
     files: Files | None = None
     stops: tuple[Part, ...] = ()
     marks: tuple[Special, ...] = ()
-    tasks: frozenset[Task] = frozenset({Task.FILL})
+    names: tuple[str, ...] = ()
+    tasks: frozenset[Task] = frozenset({Task.FILL, Task.LINES})
 
     @property
     def tokens(self) -> frozenset[Special]:
@@ -64,18 +68,20 @@ class Fim:
     def fits(self, has: Callable[[Special], bool], name: str) -> bool:  # noqa: ARG002
         return all(map(has, self.tokens))
 
-    def ask(self, view: View, task: Task, count: Count, room: Room) -> Question | None:
-        if task not in self.tasks:
-            return None
+    def is_named(self, name: str) -> bool:
+        return any(each in name.lower() for each in self.names)
+
+    def ask(self, view: View, task: Task, count: Count, room: Room) -> Question | None:  # noqa: ARG002
         room = replace(room, tokens=min(room.tokens, room.context // 4))
         place = gap(view, count, room)
+        above, begun = (place.above, place.typed) if room.words else (place.above + place.typed, "")
         filled = {
             Slot.FILES: tuple(self._files(view, count, room)),
-            Slot.ABOVE: (place.above,),
+            Slot.ABOVE: (above,),
             Slot.BELOW: (place.below,),
         }
         parts: list[Part] = [BOS]
-        for slot in self.layout:
+        for slot in (*self.layout, *([begun] if begun else [])):
             for part in filled[slot] if isinstance(slot, Slot) else (slot,):
                 if isinstance(part, str) and isinstance(parts[-1], str):
                     parts[-1] += part
@@ -145,6 +151,7 @@ FAMILIES: tuple[Fim, ...] = (
         _QWEN,
         stops=_specials("<end_of_turn> <eos>"),
         marks=_specials("<|file_separator|>"),
+        names=("codegemma",),
     ),
     Fim(
         "fim-qwen-repo",
@@ -155,31 +162,46 @@ FAMILIES: tuple[Fim, ...] = (
             last=(_FILE_SEP, "{path}\n"),
         ),
         stops=_QWEN_STOPS,
+        names=("qwen2.5-coder", "qwen3-coder"),
     ),
     Fim("fim-qwen", _QWEN, stops=_QWEN_STOPS, marks=(_FILE_SEP,)),
-    Fim("fim-granite4", _QWEN, stops=_specials("<|fim_pad|> <|end_of_text|>")),
+    Fim(
+        "fim-granite4",
+        _QWEN,
+        stops=_specials("<|fim_pad|> <|end_of_text|>"),
+        names=("granite-4", "granite4"),
+    ),
     Fim(
         "fim-starcoder",
         _STARCODER,
         Files(each=(_STARCODER_SEP, "{text}"), last=(_STARCODER_SEP,)),
         stops=_STARCODER_STOPS,
+        names=("starcoder2",),
     ),
-    Fim("fim-starcoder1", _STARCODER, stops=_STARCODER_STOPS),
+    Fim(
+        "fim-starcoder1",
+        _STARCODER,
+        stops=_STARCODER_STOPS,
+        names=("starcoder", "granite-code", "granite-3b-code", "granite-8b-code", "stable-code"),
+    ),
     Fim(
         "fim-santacoder",
         _prefix_first("<fim-prefix>", "<fim-suffix>", "<fim-middle>"),
         stops=_specials("<fim-pad> <|endoftext|>"),
+        names=("santacoder",),
     ),
     Fim(
         "fim-deepseek",
         _prefix_first("<｜fim▁begin｜>", "<｜fim▁hole｜>", "<｜fim▁end｜>"),
         stops=_specials("<｜end▁of▁sentence｜> <|EOT|>"),
+        names=("deepseek-coder",),
     ),
     Fim(
         "fim-codestral",
         (Special("[SUFFIX]"), Slot.BELOW, Special("[PREFIX]"), Slot.FILES, Slot.ABOVE),
         Files(each=("+++++ {path}\n{text}\n\n",), last=("+++++ {path}\n",)),
         stops=("\n+++++ ",),
+        names=("codestral",),
     ),
     Fim(
         "fim-codellama",
@@ -191,16 +213,19 @@ FAMILIES: tuple[Fim, ...] = (
         "fim-seedcoder",
         _prefix_first("<[fim-prefix]>", "<[fim-suffix]>", "<[fim-middle]>"),
         stops=_specials("<[end▁of▁sentence]>"),
+        names=("seed-coder",),
     ),
     Fim(
         "fim-glm",
         _prefix_first("<|code_prefix|>", "<|code_suffix|>", "<|code_middle|>"),
         stops=_specials("<|endoftext|>"),
+        names=("glm-4",),
     ),
     Fim(
         "fim-falcon",
         _prefix_first("<|prefix|>", "<|suffix|>", "<|middle|>"),
         stops=_specials("<|end_of_text|>"),
+        names=("falcon-h1-tiny-coder",),
     ),
     # Of tokens whose texts are not known, if the model's file says which they are.
     Fim(

@@ -15,6 +15,7 @@ from lintseq_lsp.formats.base import EXCERPT_TOKENS, TOKENS_A_LINE, Edit, Questi
 from lintseq_lsp.text import split_lines
 
 _ALIGN = 8  # lines in which the upper edge of what is shown moves: what was read before stays as it was
+_LINE = 2 * TOKENS_A_LINE  # by which the room for the cursor's line grows
 _MARGIN = 32  # tokens of a prompt beside the text
 
 Count = Callable[[str], int]
@@ -24,7 +25,7 @@ Count = Callable[[str], int]
 class Gap:
     """A place, with the whole lines around it that a model sees; the text has `\\n` alone as line end.
 
-    `above` ends with what is `typed` on the line, and `below` begins with what is right of it.
+    `typed` is what stands on the line already; `below` begins with what is right of it.
     """
 
     view: View
@@ -40,7 +41,7 @@ class Gap:
         left = room.context - length(prompt, count)
         if left < TOKENS_A_LINE:
             return None
-        tokens = 2 * TOKENS_A_LINE if self.most == 1 else room.tokens
+        tokens = _LINE if self.most == 1 else room.tokens
         request = Request(prompt, stops, max_tokens=min(left, tokens), max_lines=self.most)
         marks = frozenset(
             stop.text.strip("▁") for stop in stops if isinstance(stop, Special) and "<" in stop.text
@@ -58,14 +59,15 @@ def gap(view: View, count: Count, room: Room, *, share_below: float = 0.25) -> G
         most = lines_wanted(cursor, room.lines)[1]
     else:
         typed, right, below, most = view.typed, "", lines[line:], room.lines
-    budget = min(EXCERPT_TOKENS, room.context - room.tokens - _MARGIN) - count(typed) - count(right)
+    own = -(-count(typed + right) // _LINE) * _LINE  # few keys leave less room for other lines
+    budget = min(EXCERPT_TOKENS, room.context - room.tokens - _MARGIN) - own
     wanted = int(budget * share_below)
     after, left = within(below, wanted, count)
     before, _ = within(reversed(lines[:line]), budget - wanted + left, count)
     first = line - before
     if first > 0:
         first = min(-(-first // _ALIGN) * _ALIGN, line)
-    above = "".join(f"{text}\n" for text in lines[first:line]) + typed
+    above = "".join(f"{text}\n" for text in lines[first:line])
     return Gap(view, above, right + "".join(f"\n{text}" for text in below[:after]), typed, most)
 
 
@@ -98,7 +100,7 @@ class _Reader:
             text = text.rpartition("\n")[0]  # the last line is cut off in its middle, or is none
         text = habits.without_noise(text, document.text, self._marks)
         text = habits.without_beginning(text, gap.typed)
-        text = habits.without_stray_brackets(text, gap.above)
+        text = habits.without_stray_brackets(text, gap.above + gap.typed)
         text = habits.without_repeats(text, gap.typed, gap.below.split("\n")[1:])
         if not text.strip():
             return Edit()

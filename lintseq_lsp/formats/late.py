@@ -32,5 +32,8 @@ class LateFormat:
     def fits(self, has: Callable[[Special], bool], name: str) -> bool:
         return self._now.fits(has, name)
 
+    def is_named(self, name: str) -> bool:
+        return self._now.is_named(name)
+
     def ask(self, view: View, task: Task, count: Callable[[str], int], room: Room) -> Question | None:
         return self._now.ask(view, task, count, room)

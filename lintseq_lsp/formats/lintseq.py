@@ -69,14 +69,17 @@ class LintSeq:
     def fits(self, has: Callable[[Special], bool], name: str) -> bool:  # noqa: ARG002
         return has(DIFF)
 
+    def is_named(self, name: str) -> bool:
+        """The paper's models are; which layout another one was trained for, its name does not tell."""
+        return self.layout is Layout.PAPER and "lintseq" in name.lower()
+
     def ask(self, view: View, task: Task, count: Count, room: Room) -> Question | None:
-        if task is not Task.FILL:
-            state = self._state(view, count, room)
-            return _next(state, count, room, _places(state.excerpt, view.lines))
-        if view.typed is None:
+        if task is Task.FILL:
             return self._at_cursor(view, count, room)
         state = self._state(view, count, room)
-        opening = Opening(state.excerpt.above(view.above), state.told(view.typed), 1, room.lines)
+        if task is not Task.LINES:
+            return _next(state, count, room, _places(state.excerpt, view.lines))
+        opening = Opening(state.excerpt.above(view.above), state.told(view.typed or ""), 1, room.lines)
         return _block(state, count, room, opening)
 
     def _at_cursor(self, view: View, count: Count, room: Room) -> Question | None:

@@ -20,14 +20,21 @@ class Plain:
     """Fits every vocabulary."""
 
     name: str = "plain"
-    tasks: frozenset[Task] = frozenset({Task.FILL})
+    tasks: frozenset[Task] = frozenset({Task.FILL, Task.LINES})
 
     def fits(self, has: Callable[[Special], bool], name: str) -> bool:  # noqa: ARG002
         return True
 
-    def ask(self, view: View, task: Task, count: Callable[[str], int], room: Room) -> Question | None:
-        if task not in self.tasks:
-            return None
+    def is_named(self, name: str) -> bool:  # noqa: ARG002
+        return True
+
+    def ask(
+        self,
+        view: View,
+        task: Task,  # noqa: ARG002
+        count: Callable[[str], int],
+        room: Room,
+    ) -> Question | None:
         room = replace(room, tokens=min(room.tokens, room.context // 4))
         place = gap(view, count, room, share_below=0)
-        return place.question((BOS, place.above or "\n"), _STOPS, count, room)
+        return place.question((BOS, place.above + place.typed or "\n"), _STOPS, count, room)

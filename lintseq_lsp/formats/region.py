@@ -10,12 +10,15 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 
 from lintseq_lsp.backends.base import Ending, Part, Prompt, Request, Stop, length
-from lintseq_lsp.edits import apply
+from lintseq_lsp.edits import Replacement, apply
 from lintseq_lsp.errors import PromptError
 from lintseq_lsp.excerpt import LineChange, line_replacements
-from lintseq_lsp.formats.base import TOKENS_A_LINE, Edit, Malformed, Question, Room, View
+from lintseq_lsp.formats.base import TOKENS_A_LINE, Edit, Malformed, Question, Room, Task, View
 from lintseq_lsp.recent import RecentEdit, states_before
 from lintseq_lsp.text import Document, split_lines
+
+TASKS = frozenset({Task.FILL, Task.NEXT})
+"""At the cursor, what a rewrite inserts there and nothing else of it."""
 
 _MOST_DELETED = 5
 """Lines that one change may take away beyond those that it writes."""
@@ -84,8 +87,8 @@ Read = Callable[[str, Ending], Rewrite | Malformed | None]
 
 
 class _RegionReader:
-    def __init__(self, region: Region, read: Read) -> None:
-        self._region, self._read = region, read
+    def __init__(self, region: Region, read: Read, task: Task) -> None:
+        self._region, self._read, self._task = region, read, task
         self._text = ""
 
     def feed(self, text: str) -> str:
@@ -98,7 +101,8 @@ class _RegionReader:
         rewrite = self._read(self._text, stop)
         if rewrite is None:
             return Edit()
-        return rewrite if isinstance(rewrite, Malformed) else edit_of(self._region, rewrite)
+        edit = rewrite if isinstance(rewrite, Malformed) else edit_of(self._region, rewrite)
+        return at_cursor(self._region, edit) if self._task is Task.FILL and isinstance(edit, Edit) else edit
 
 
 def ask(
@@ -106,6 +110,7 @@ def ask(
     prompts: Iterable[Prompt],
     read: Read,
     *,
+    task: Task,
     stops: frozenset[Part],
     count: Count,
     room: Room,
@@ -120,7 +125,7 @@ def ask(
     for prompt in prompts:
         if length(prompt, count) + tokens <= room.context:
             request = Request(prompt, stops, max_tokens=tokens, max_lines=lines)
-            return Question(request, lambda: _RegionReader(region, read))
+            return Question(request, lambda: _RegionReader(region, read, task), from_cursor=False)
     return None
 
 
@@ -206,6 +211,21 @@ def edit_of(region: Region, rewrite: Rewrite) -> Edit | Malformed:
         return Malformed("line ends of two kinds run together")
     lines = tuple(_answered(hunk, begins) for hunk in kept)
     return Edit(tuple(line_replacements(region.document, changes)), lines=lines)
+
+
+def at_cursor(region: Region, edit: Edit) -> Edit:
+    """What a rewrite inserts at the cursor; it may end with what stands right of it."""
+    text, offset = region.document.text, region.view.offset
+    line = region.document.position(offset)[0]
+    below = text[region.document.starts[line] + len(region.document.lines[line]) :]
+    for change, lines in zip(edit.changes, edit.lines, strict=True):
+        after = apply(text, [change])
+        end = len(after) - len(below)
+        if end > offset and after.startswith(text[:offset]) and after.endswith(below):
+            written = after[offset:end]
+            first = max(0, lines.stop - len(split_lines(written)[0]))
+            return Edit((Replacement(offset, offset, written),), lines=(range(first, lines.stop),))
+    return Edit()
 
 
 _TAKES_BACK = "takes back what was just changed"

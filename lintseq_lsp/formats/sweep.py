@@ -12,6 +12,7 @@ from difflib import SequenceMatcher
 from lintseq_lsp.backends.base import Ending, Part, Prompt, Special
 from lintseq_lsp.formats.base import EXCERPT_TOKENS, Malformed, Question, Room, Task, View
 from lintseq_lsp.formats.region import (
+    TASKS,
     Count,
     Region,
     Rewrite,
@@ -34,8 +35,12 @@ _SHOWN = 40  # lines of either side of a recent edit (sweep-1)
 _EDITS = 3  # of which so many are shown
 
 
+def _is_named(name: str) -> bool:
+    return "sweep-next-edit" in name.lower()
+
+
 def _fits(has: Callable[[Special], bool], name: str) -> bool:
-    return has(_SEPARATOR) and (not name or "sweep-next-edit" in name.lower())
+    return has(_SEPARATOR) and (not name or _is_named(name))
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +48,15 @@ class Sweep1:
     """Ten lines above the cursor and ten below, as they were before the last edit and as they are."""
 
     name = "sweep-1"
-    tasks = frozenset({Task.NEXT})
+    tasks = TASKS
 
     def fits(self, has: Callable[[Special], bool], name: str) -> bool:
         return _fits(has, name)
 
-    def ask(self, view: View, task: Task, count: Count, room: Room) -> Question | None:  # noqa: ARG002
+    def is_named(self, name: str) -> bool:
+        return _is_named(name)
+
+    def ask(self, view: View, task: Task, count: Count, room: Room) -> Question | None:
         line, _ = view.document.position(view.offset)
         lines = view.document.lines
         region = Region(view, max(0, line - 10), min(len(lines), line + 11), room.lines)
@@ -65,6 +73,7 @@ class Sweep1:
             region,
             map(prompt, fewer(recent)),
             _reader(region, []),
+            task=task,
             stops=_STOPS,
             count=count,
             room=room,
@@ -77,12 +86,15 @@ class Sweep2:
     """Two lines above the cursor and five below; behind an edit further up, the first is given."""
 
     name = "sweep-2"
-    tasks = frozenset({Task.NEXT})
+    tasks = TASKS
 
     def fits(self, has: Callable[[Special], bool], name: str) -> bool:
         return _fits(has, name)
 
-    def ask(self, view: View, task: Task, count: Count, room: Room) -> Question | None:  # noqa: ARG002
+    def is_named(self, name: str) -> bool:
+        return _is_named(name)
+
+    def ask(self, view: View, task: Task, count: Count, room: Room) -> Question | None:
         region = _window(view, room.lines)
         refuse(region.lines, [_CURSOR])
         states = list(states_before(region.lines, region.recent))
@@ -113,6 +125,7 @@ class Sweep2:
             region,
             map(prompt, fewer(recent)),
             _reader(region, given),
+            task=task,
             stops=_STOPS,
             count=count,
             room=room,

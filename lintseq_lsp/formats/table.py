@@ -30,6 +30,11 @@ FORMATS: Mapping[str, PromptFormat] = {prompt_format.name: prompt_format for pro
 """By name."""
 
 
+def named(name: str) -> PromptFormat:
+    """The format of a model of which only its name is known: its server does not tell its tokens."""
+    return next(each for each in _FORMATS if each.is_named(name))
+
+
 def detect(has: Callable[[Special], bool], name: str, wanted: str = "", known_as: str = "") -> PromptFormat:
     """The format of the model `name`, whose vocabulary `has` tokens; the one that is `wanted`, if any.
 

@@ -12,6 +12,7 @@ from itertools import pairwise
 from lintseq_lsp.backends.base import Ending, Part, Prompt, Special
 from lintseq_lsp.formats.base import Malformed, Question, Room, Task, View
 from lintseq_lsp.formats.region import (
+    TASKS,
     Count,
     Region,
     Rewrite,
@@ -97,12 +98,15 @@ class Zeta1:
     """An instruction in words. The markers are plain text."""
 
     name = "zeta-1"
-    tasks = frozenset({Task.NEXT})
+    tasks = TASKS
 
     def fits(self, has: Callable[[Special], bool], name: str) -> bool:
         return not name or (_version(name) == "1" and has(Special("<|fim_prefix|>")))
 
-    def ask(self, view: View, task: Task, count: Count, room: Room) -> Question | None:  # noqa: ARG002
+    def is_named(self, name: str) -> bool:
+        return _version(name) == "1"
+
+    def ask(self, view: View, task: Task, count: Count, room: Room) -> Question | None:
         region = _region(view, 150, room.lines)
         above, below = _around(region, 350)
         refuse([above, *region.lines, below], _MARKERS_1)
@@ -117,7 +121,9 @@ class Zeta1:
 
         recent = _within(view.recent, _MARKERS_1, 500)
         stops: frozenset[Part] = frozenset({_END})
-        return ask(region, map(prompt, fewer(recent)), _read_1, stops=stops, count=count, room=room)
+        return ask(
+            region, map(prompt, fewer(recent)), _read_1, task=task, stops=stops, count=count, room=room
+        )
 
 
 def _read_1(text: str, stop: Ending) -> Rewrite | Malformed | None:
@@ -153,6 +159,7 @@ def _ask_2(
     lines: Sequence[str],
     read: Callable[[str, Ending], Rewrite | Malformed | None],
     *,
+    task: Task,
     stops: frozenset[Part],
     count: Count,
     room: Room,
@@ -174,7 +181,7 @@ def _ask_2(
 
     rest = sum(map(by_bytes, (above, below, shown)))
     recent = _within(region.view.recent, markers, _PROMPT_TOKENS - rest)
-    return ask(region, map(prompt, fewer(recent)), read, stops=stops, count=count, room=room)
+    return ask(region, map(prompt, fewer(recent)), read, task=task, stops=stops, count=count, room=room)
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,18 +189,23 @@ class Zeta2:
     """The region between the lines that a conflict of versions has."""
 
     name = "zeta-2"
-    tasks = frozenset({Task.NEXT})
+    tasks = TASKS
 
     def fits(self, has: Callable[[Special], bool], name: str) -> bool:
         return _fits_2(has, name, "2")
 
-    def ask(self, view: View, task: Task, count: Count, room: Room) -> Question | None:  # noqa: ARG002
+    def is_named(self, name: str) -> bool:
+        return _version(name) == "2"
+
+    def ask(self, view: View, task: Task, count: Count, room: Room) -> Question | None:
         region = _region(view, 350, room.lines)
         here = "\n".join(region.marked(_CURSOR))
         shown = f"{_CURRENT}\n{_ended(here)}{_BETWEEN}\n"
         stops: frozenset[Part] = frozenset({_UPDATED})
         conflict = [_CURRENT, _BETWEEN, _UPDATED]
-        return _ask_2(region, shown, [_CURSOR], conflict, _read_2, stops=stops, count=count, room=room)
+        return _ask_2(
+            region, shown, [_CURSOR], conflict, _read_2, task=task, stops=stops, count=count, room=room
+        )
 
 
 def _read_2(text: str, _: Ending) -> Rewrite | Malformed | None:
@@ -210,12 +222,15 @@ class Zeta21:
     """The region in numbered blocks, of which the answer names the first and the last."""
 
     name = "zeta-2.1"
-    tasks = frozenset({Task.NEXT})
+    tasks = TASKS
 
     def fits(self, has: Callable[[Special], bool], name: str) -> bool:
         return _fits_2(has, name, "2.1")
 
-    def ask(self, view: View, task: Task, count: Count, room: Room) -> Question | None:  # noqa: ARG002
+    def is_named(self, name: str) -> bool:
+        return _version(name) == "2.1"
+
+    def ask(self, view: View, task: Task, count: Count, room: Room) -> Question | None:
         region = _region(view, 350, room.lines)
         bounds = block_bounds(region.lines)
         lines = region.marked(_CURSOR)
@@ -227,7 +242,9 @@ class Zeta21:
         def read(text: str, _: Ending) -> Rewrite | Malformed | None:
             return _read_21(region.lines, bounds, text)
 
-        return _ask_2(region, shown, [_CURSOR, "<|marker_"], [], read, stops=stops, count=count, room=room)
+        return _ask_2(
+            region, shown, [_CURSOR, "<|marker_"], [], read, task=task, stops=stops, count=count, room=room
+        )
 
 
 def _read_21(old: Sequence[str], bounds: Sequence[int], text: str) -> Rewrite | Malformed | None:

@@ -3,9 +3,9 @@
 Each side asks the system who the other one is. Imports next to nothing: see client.py.
 """
 
+import _socket  # `socket` takes as long as Python itself, for what is not needed here
 import binascii
 import os
-import socket
 import struct
 import sys
 
@@ -14,19 +14,27 @@ import lintseq_lsp
 _REQUEST = struct.Struct(">I")
 _REPLY = struct.Struct(">III")
 
+Socket = _socket.socket
+"""What the system has; the one of the module `socket` is one, too."""
+
+HAS_SOCKETS = hasattr(_socket, "AF_UNIX")
+
 Reply = tuple[int, str, str]
 """Exit status, standard output, standard error."""
 
 
-def place(python: str = "") -> str:
-    """Where the daemon's socket is: one for each installation and environment. Raises OSError."""
+def place(python: str = "", linters: tuple[str, ...] = ()) -> str:
+    """Where the daemon's socket is: one for each installation, environment and choice of linters.
+
+    Raises OSError.
+    """
     base = os.environ.get("XDG_RUNTIME_DIR") or ""
     if not os.path.isabs(base):
         base = os.environ.get("TMPDIR") or "/tmp"
     folder = os.path.join(base, f"lintseq-lsp-{os.getuid()}")
     require_private(folder)
     installed = str(os.stat(lintseq_lsp.__file__).st_mtime_ns)  # again, perhaps, while a daemon ran
-    whose = "\0".join((installed, sys.prefix, os.environ.get("VIRTUAL_ENV", ""), python))
+    whose = "\0".join((installed, sys.prefix, os.environ.get("VIRTUAL_ENV", ""), python, *linters))
     return os.path.join(folder, f"{binascii.crc32(os.fsencode(whose)):08x}")
 
 
@@ -39,9 +47,9 @@ def require_private(folder: str) -> None:
         raise OSError(f"{folder} is not a folder for its owner alone")
 
 
-def connect(address: str) -> socket.socket | None:
+def connect(address: str) -> Socket | None:
     """None when nobody listens there. Raises OSError when it is another user."""
-    connection = socket.socket(socket.AF_UNIX)
+    connection = Socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
     try:
         connection.connect(address)
         require_own(connection)
@@ -54,10 +62,10 @@ def connect(address: str) -> socket.socket | None:
     return connection
 
 
-def require_own(connection: socket.socket) -> None:
+def require_own(connection: Socket) -> None:
     """Raises PermissionError when another user is on the other side."""
-    if hasattr(socket, "SO_PEERCRED"):
-        found = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)
+    if hasattr(_socket, "SO_PEERCRED"):
+        found = connection.getsockopt(_socket.SOL_SOCKET, _socket.SO_PEERCRED, 12)
         _, user, _ = struct.unpack("3i", found)
     elif sys.platform == "darwin":
         _, user = struct.unpack("II", connection.getsockopt(0, 1, 76)[:8])  # LOCAL_PEERCRED: struct xucred
@@ -67,27 +75,27 @@ def require_own(connection: socket.socket) -> None:
         raise PermissionError(f"the daemon's socket belongs to the user {user}")
 
 
-def send_request(connection: socket.socket, request: bytes) -> None:
+def send_request(connection: Socket, request: bytes) -> None:
     connection.sendall(_REQUEST.pack(len(request)) + request)
 
 
-def read_request(connection: socket.socket) -> bytes:
+def read_request(connection: Socket) -> bytes:
     """Raises ConnectionError when the other side has closed."""
     return _read(connection, *_REQUEST.unpack(_read(connection, _REQUEST.size)))
 
 
-def send_reply(connection: socket.socket, reply: Reply) -> None:
+def send_reply(connection: Socket, reply: Reply) -> None:
     status, out, err = reply[0], reply[1].encode(), reply[2].encode(errors="backslashreplace")
     connection.sendall(_REPLY.pack(status, len(out), len(err)) + out + err)
 
 
-def read_reply(connection: socket.socket) -> Reply:
+def read_reply(connection: Socket) -> Reply:
     """Raises ConnectionError when the other side has closed."""
     status, out, err = _REPLY.unpack(_read(connection, _REPLY.size))
     return status, _read(connection, out).decode(), _read(connection, err).decode()
 
 
-def _read(connection: socket.socket, size: int) -> bytes:
+def _read(connection: Socket, size: int) -> bytes:
     parts = []
     while size:
         part = connection.recv(min(size, 1 << 20))

@@ -1,15 +1,14 @@
 """The process of a hook: it hands what the agent says to the daemon, which it starts if need be.
 
-It starts for every edit, so it imports next to nothing: no `json`, `re` or `pathlib`. Without Unix sockets,
-or without the daemon, it does the work itself, in a second or three.
+It starts for every edit, so it imports next to nothing: no `json`, `re`, `pathlib` or `socket`. Without Unix
+sockets, or without the daemon, it does the work itself, in a second or three.
 """
 
 import os
-import socket
 import sys
 import time
 
-from lintseq_lsp.hooks.channel import Reply, connect, place, read_reply, send_request
+from lintseq_lsp.hooks.channel import HAS_SOCKETS, Reply, Socket, connect, place, read_reply, send_request
 
 PATIENCE = 25.0
 """Seconds until an agent goes on without an answer. Some agents end a hook after 30."""
@@ -20,30 +19,31 @@ _POLL = 0.02
 _TRIES = 3
 
 
-def run(data: bytes, python: str = "", *, daemon: bool = True) -> Reply:
+def run(data: bytes, python: str = "", linters: tuple[str, ...] = (), *, daemon: bool = True) -> Reply:
     """The answer to what an agent has written, by the daemon where there can be one.
 
-    Never raises: the agent goes on whatever happens here. `python` is as the setting of that name.
+    Never raises: the agent goes on whatever happens here. `python` and `linters` are as the settings of
+    these names.
     """
     try:
         folder = os.getcwd()
-        if not daemon or not hasattr(socket, "AF_UNIX"):
-            return _alone(data, folder, python)
+        if not daemon or not HAS_SOCKETS:
+            return _alone(data, folder, python, linters)
         try:
-            return _asked(os.fsencode(folder) + b"\0" + data, place(python), python)
+            return _asked(os.fsencode(folder) + b"\0" + data, place(python, linters), (python, *linters))
         except TimeoutError:
             return 0, "", "lintseq-lsp hook: no answer in time\n"
         except OSError as error:
-            status, out, err = _alone(data, folder, python)
+            status, out, err = _alone(data, folder, python, linters)
             return status, out, f"lintseq-lsp hook: without the daemon: {error}\n{err}"
     except Exception as error:  # noqa: BLE001
         return 0, "", f"lintseq-lsp hook: {error!r}\n"
 
 
-def _alone(data: bytes, folder: str, python: str) -> Reply:
+def _alone(data: bytes, folder: str, python: str, linters: tuple[str, ...]) -> Reply:
     from lintseq_lsp.hooks.handler import open_handler
 
-    handler = open_handler(python, stays=False)
+    handler = open_handler(python, linters, stays=False)
     try:
         answer = handler.answer(data, folder)
     finally:
@@ -51,22 +51,23 @@ def _alone(data: bytes, folder: str, python: str) -> Reply:
     return answer.status, answer.stdout, answer.stderr
 
 
-def _asked(request: bytes, address: str, python: str) -> Reply:
+def _asked(request: bytes, address: str, options: tuple[str, ...]) -> Reply:
     """Raises TimeoutError, or another OSError when there is no daemon and none can be started."""
     deadline = time.monotonic() + PATIENCE
     for _ in range(_TRIES):  # it may end, or be killed, in the middle
-        connection = connect(address) or _started(address, python)
-        with connection:
+        connection = connect(address) or _started(address, options)
+        try:
             connection.settimeout(max(deadline - time.monotonic(), 0.1))
-            try:
-                send_request(connection, request)
-                return read_reply(connection)
-            except ConnectionError:
-                continue
+            send_request(connection, request)
+            return read_reply(connection)
+        except ConnectionError:
+            continue
+        finally:
+            connection.close()
     raise ConnectionError("the daemon ends before it answers")
 
 
-def _started(address: str, python: str) -> socket.socket:
+def _started(address: str, options: tuple[str, ...]) -> Socket:
     """A connection with a daemon that this process, or another one, starts. Raises OSError."""
     import fcntl
     import subprocess
@@ -82,7 +83,7 @@ def _started(address: str, python: str) -> socket.socket:
                     pass
                 else:
                     process = subprocess.Popen(
-                        [sys.executable, "-P", "-c", _DAEMON, address, python],
+                        [sys.executable, "-P", "-c", _DAEMON, address, *options],
                         stdin=subprocess.DEVNULL,
                         stdout=subprocess.DEVNULL,
                         stderr=subprocess.DEVNULL,

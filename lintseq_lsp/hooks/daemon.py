@@ -20,9 +20,9 @@ _ENDING = 5.0
 
 
 def main() -> None:
-    """What a hook starts: `sys.argv` has the socket and the interpreter."""
-    address, python = sys.argv[1:]
-    serve(address, open_handler(python))
+    """What a hook starts: `sys.argv` has the socket, the interpreter, and the linters beside pylint."""
+    address, python, *linters = sys.argv[1:]
+    serve(address, open_handler(python, tuple(linters)))
 
 
 def serve(address: str, handler: Handler, idle: float = IDLE) -> None:

@@ -8,7 +8,7 @@ import json
 import os
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path, PurePath
 
@@ -23,6 +23,7 @@ from lintseq_lsp.hooks.judge import GateFailedError, Judge
 from lintseq_lsp.hooks.policy import New, at_once, message, still_to_tell
 from lintseq_lsp.hooks.state import MOST_BYTES, Session, default_folder
 from lintseq_lsp.linters.files import read_file
+from lintseq_lsp.linters.several import choose
 from lintseq_lsp.runtime import open_gate
 from lintseq_lsp.settings import IGNORED, Settings
 
@@ -43,6 +44,7 @@ class Handler:
         self._judge: Judge | None = None
         self._seen: OrderedDict[str, str] = OrderedDict()
         self._noticed: set[str] = set()
+        self._missing: Sequence[str] = ()
         self._lock = threading.Lock()
 
     def answer(self, data: bytes, folder: str) -> Answer:
@@ -89,7 +91,14 @@ class Handler:
             return answer(event, text)
         if at_end:
             session.end()
-        return Answer()
+        return self._of_missing_linters(event)
+
+    def _of_missing_linters(self, event: Event) -> Answer:
+        """Tells people once in the life of this process; one that answers a single hook has logged it."""
+        told, self._missing = self._missing, self._judge.missing if self._judge else ()
+        if self._missing == told or not self._stays:
+            return Answer()
+        return notice(event, f"lintseq-lsp: {'; '.join(self._missing)}")
 
     def _look(self, event: Event, session: Session) -> None:
         for edit in filter(_is_judged, event.edits):
@@ -171,10 +180,17 @@ class Handler:
         return Answer(stderr=f"{text}\n") if known else notice(event, text)
 
 
-def open_handler(python: str = "", *, stays: bool = True) -> Handler:
-    """One whose linters start when they are needed. `python` is as the setting of that name."""
-    settings = Settings(python=python)
-    return Handler(lambda: Judge(open_gate(settings)), default_folder(), stays=stays)
+def open_handler(python: str = "", linters: tuple[str, ...] = (), *, stays: bool = True) -> Handler:
+    """One whose linters start when they are needed. Arguments are as the settings of these names."""
+    settings = Settings(python=python, linters=linters)
+    return Handler(lambda: _open_judge(settings), default_folder(), stays=stays)
+
+
+def _open_judge(settings: Settings) -> Judge:
+    """Raises `HookError`."""
+    if unknown := choose(settings.linters)[1]:
+        raise HookError(f"these are no linters: {', '.join(unknown)}")
+    return Judge(open_gate(settings))
 
 
 def resolved(event: Event, folder: str) -> Event:

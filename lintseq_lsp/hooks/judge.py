@@ -4,7 +4,7 @@ Deliberately absent: which of that an agent is told (policy.py).
 """
 
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 from lintseq_lsp import lru
@@ -12,8 +12,9 @@ from lintseq_lsp.gate import Gate
 from lintseq_lsp.hooks.policy import New
 from lintseq_lsp.linters.base import Dependencies, Report, Texts, Tier
 from lintseq_lsp.linters.protocol import stamp
+from lintseq_lsp.linters.several import Several
 from lintseq_lsp.text import Document
-from lintseq_lsp.verdicts import Known, new_findings
+from lintseq_lsp.verdicts import Known, brought_in
 
 _MOST_REPORTS = 64
 _NO_TEXTS: Mapping[str, str] = MappingProxyType({})
@@ -63,12 +64,19 @@ class Judge:
             return New(path, None if before is None else old, new, ())
         if before is None:
             return New(path, None, new, () if report.parsed else report.findings)
-        if not report.findings:
+        if not report.findings and not report.unknown:
             return New(path, old, new, ())
         known = self._report(old, tier, indent, others)
         if report.parsed and not known.parsed:
             return New(path, old, new, ())
-        return New(path, old, new, new_findings(Known(old, known.findings), new, report.findings))
+        was = Known(old, known.findings, unknown=known.unknown)
+        return New(path, old, new, brought_in(was, new, report))
+
+    @property
+    def missing(self) -> Sequence[str]:
+        """What is to be said of linters that are wanted and not installed."""
+        linter = self._gate.linter
+        return tuple(linter.absent) if isinstance(linter, Several) else ()
 
     def close(self) -> None:
         self._gate.linter.close()

@@ -23,64 +23,93 @@ MOST_FINDINGS = 10
 MOST_TIMES = 2
 """That an agent is told the same finding: of the edit, and at the turn's end."""
 
-NAMES = frozenset(
-    {
-        "possibly-used-before-assignment",
-        "undefined-all-variable",
-        "undefined-variable",
-        "used-before-assignment",
-    }
-)
+NAMES = {
+    "pylint": frozenset(
+        {
+            "possibly-used-before-assignment",
+            "undefined-all-variable",
+            "undefined-variable",
+            "used-before-assignment",
+        }
+    ),
+    "ruff": frozenset({"undefined-export", "undefined-local", "undefined-name"}),
+    "ty": frozenset({"unresolved-reference"}),
+}
+"""Of each linter, what says that a name is not defined."""
 
-DEFINITE = frozenset(
-    {
-        "bad-except-order",
-        "bad-format-character",
-        "bad-reversed-sequence",
-        "bad-str-strip-call",
-        "bad-string-format-type",
-        "bidirectional-unicode",
-        "dict-iter-missing-items",
-        "duplicate-bases",
-        "format-needs-mapping",
-        "inherit-non-class",
-        "init-is-generator",
-        "invalid-character-backspace",
-        "invalid-character-esc",
-        "invalid-character-nul",
-        "invalid-character-sub",
-        "invalid-character-zero-width-space",
-        "invalid-envvar-value",
-        "invalid-slots",
-        "invalid-slots-object",
-        "logging-format-truncated",
-        "logging-too-few-args",
-        "logging-too-many-args",
-        "logging-unsupported-format",
-        "misplaced-bare-raise",
-        "misplaced-format-function",
-        "missing-format-string-key",
-        "mixed-format-string",
-        "modified-iterating-dict",
-        "modified-iterating-set",
-        "no-method-argument",
-        "no-self-argument",
-        "nonexistent-operator",
-        "not-async-context-manager",
-        "notimplemented-raised",
-        "potential-index-error",
-        "raising-bad-type",
-        "relative-beyond-top-level",
-        "repeated-keyword",
-        "return-in-init",
-        "too-few-format-args",
-        "too-many-format-args",
-        "truncated-format-string",
-        "unexpected-special-method-signature",
-        "yield-inside-async-function",
-    }
-)
-"""Errors that the lines themselves make, whatever is defined elsewhere."""
+DEFINITE = {
+    "pylint": frozenset(
+        {
+            "bad-except-order",
+            "bad-format-character",
+            "bad-reversed-sequence",
+            "bad-str-strip-call",
+            "bad-string-format-type",
+            "bidirectional-unicode",
+            "dict-iter-missing-items",
+            "duplicate-bases",
+            "format-needs-mapping",
+            "inherit-non-class",
+            "init-is-generator",
+            "invalid-character-backspace",
+            "invalid-character-esc",
+            "invalid-character-nul",
+            "invalid-character-sub",
+            "invalid-character-zero-width-space",
+            "invalid-envvar-value",
+            "invalid-slots",
+            "invalid-slots-object",
+            "logging-format-truncated",
+            "logging-too-few-args",
+            "logging-too-many-args",
+            "logging-unsupported-format",
+            "misplaced-bare-raise",
+            "misplaced-format-function",
+            "missing-format-string-key",
+            "mixed-format-string",
+            "modified-iterating-dict",
+            "modified-iterating-set",
+            "no-method-argument",
+            "no-self-argument",
+            "nonexistent-operator",
+            "not-async-context-manager",
+            "notimplemented-raised",
+            "potential-index-error",
+            "raising-bad-type",
+            "relative-beyond-top-level",
+            "repeated-keyword",
+            "return-in-init",
+            "too-few-format-args",
+            "too-many-format-args",
+            "truncated-format-string",
+            "unexpected-special-method-signature",
+            "yield-inside-async-function",
+        }
+    ),
+    "ruff": frozenset(
+        {
+            "assert-tuple",
+            "default-except-not-last",
+            "expressions-in-star-assignment",
+            "if-tuple",
+            "invalid-print-syntax",
+            "is-literal",
+            "multiple-starred-expressions",
+            "percent-format-expected-mapping",
+            "percent-format-expected-sequence",
+            "percent-format-invalid-format",
+            "percent-format-missing-argument",
+            "percent-format-mixed-positional-and-named",
+            "percent-format-positional-count-mismatch",
+            "percent-format-star-requires-sequence",
+            "percent-format-unsupported-format-character",
+            "string-dot-format-invalid-format",
+            "string-dot-format-missing-arguments",
+            "string-dot-format-mixing-automatic",
+        }
+    ),
+}
+"""Of each linter, errors that the lines themselves make, whatever is defined elsewhere."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +139,8 @@ def at_once(new: New) -> New:
         finding
         for finding in new.findings
         if finding.symbol == "syntax-error"
-        or finding.symbol in (NAMES if stood[index_of(finding, new.after)] else DEFINITE)
+        or finding.symbol
+        in (NAMES if stood[index_of(finding, new.after)] else DEFINITE).get(finding.linter, ())
     ]
     return replace(new, findings=told)
 
@@ -136,7 +166,7 @@ def still_to_tell(new: New, told: Told) -> tuple[New, Told]:
 def message(news: Sequence[New], *, turn: bool, called: Callable[[str], str]) -> str:
     """For the agent; "" when there is nothing to tell. A file at a path is `called` so."""
     lines = [
-        f"{called(new.path)}:{finding.line}: {finding.code} {finding.symbol}: {_plain(finding.message)}"
+        f"{called(new.path)}:{finding.line}: {finding.name}: {_plain(finding.message)}"
         for new in news
         for finding in sorted(new.findings, key=_line)
     ]
@@ -153,8 +183,7 @@ def message(news: Sequence[New], *, turn: bool, called: Callable[[str], str]) ->
 
 def _key(new: New, finding: Finding) -> str:
     """What makes it the same finding, wherever its line is by now."""
-    symbol, text = finding_key(finding)
-    return "\0".join((new.path, symbol, text, new.after.lines[index_of(finding, new.after)].strip()))
+    return "\0".join((new.path, *finding_key(finding), new.after.lines[index_of(finding, new.after)].strip()))
 
 
 def _line(finding: Finding) -> int:

@@ -8,7 +8,7 @@ from typing import Protocol
 
 
 class Tier(IntEnum):
-    """How deep a check went. Only `PYLINT` accepts; a lower tier is named in the evidence."""
+    """How deep pylint's check went, which the evidence names. Below `NAMES` no other linter is asked."""
 
     NONE = 0  # nothing could be judged
     SYNTAX = 1  # compile() and the pyflakes messages that imply a pylint error
@@ -18,13 +18,20 @@ class Tier(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One message of the linter. `line` is one-based and belongs to the text that was checked."""
+    """One message of a linter. `line` is one-based and belongs to the text that was checked."""
 
     symbol: str  # "undefined-variable"
-    code: str  # "E0602"
+    code: str  # "E0602"; empty where the linter has none
     message: str
     line: int
     column: int = 0
+    linter: str = "pylint"
+
+    @property
+    def name(self) -> str:
+        """What people know it by, with the linter that says it where that is not pylint."""
+        linter = "" if self.linter == "pylint" else self.linter
+        return " ".join(filter(None, (linter, self.code, self.symbol)))
 
 
 Texts = Mapping[str, str | None]
@@ -109,7 +116,7 @@ class Report:
     `parsed` says whether the text is valid Python for this interpreter; when it is not, `findings`
     holds the syntax error and nothing more is known, or `newer` says why it may be right all the same:
     it seems to be Python that the server's own does not know. `unknown` has what would be findings if that
-    were known to be true.
+    were known to be true. `also` names the linters beside pylint that have judged the text.
     """
 
     findings: Sequence[Finding] = ()
@@ -120,6 +127,7 @@ class Report:
     dependencies: Dependencies = field(default_factory=Dependencies)
     unknown: Sequence[Doubted] = ()
     newer: str = ""
+    also: Sequence[str] = ()
 
 
 class Workspace(Protocol):

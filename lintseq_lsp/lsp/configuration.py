@@ -77,7 +77,7 @@ class Configuration:
         self.settings, warnings = parse(
             {**self._initial, **self._later}, trusted=self._trusted, endpoint=self._endpoint
         )
-        for warning in warnings:
+        for warning in [*warnings, *self._missing_linters()]:
             self._client.warn_once(warning)
         if self._worker.engine is not None:
             self._worker.engine.settings = self.settings
@@ -93,6 +93,13 @@ class Configuration:
     def folders(self) -> list[Path]:
         """The workspace's, as they are now. May be asked in any thread."""
         return [Path(path) for path in map(path_of, list(self._folders)) if path]
+
+    def _missing_linters(self) -> list[str]:
+        if not self.settings.linters:
+            return []
+        from lintseq_lsp.linters.several import missing
+
+        return missing(self.settings.linters, self.folders())
 
     @property
     def _first(self) -> Path | None:

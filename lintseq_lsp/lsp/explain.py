@@ -38,6 +38,7 @@ def explanation(outcome: Outcome) -> Json:
                 "detail": verdict.detail,
                 "findings": [
                     {
+                        "linter": finding.linter,
                         "symbol": finding.symbol,
                         "code": finding.code,
                         "message": finding.message,

@@ -57,6 +57,13 @@ def parse(values: Mapping[str, Any], *, trusted: bool, endpoint: object = "") ->
     read["ignore"], unusable = sieve(read.get("ignore", IGNORED))
     if unusable:
         warnings.append(f"The setting {SECTION}.ignore has what is no glob, left out: {', '.join(unusable)}.")
+    if read.get("linters"):
+        from lintseq_lsp.linters.several import choose  # few want it, and it takes a while
+
+        unknown = choose(read["linters"])[1]
+        read["linters"] = tuple(value for value in read["linters"] if value not in unknown)
+        if unknown:
+            warnings.append(f"The setting {SECTION}.linters names what is no linter: {', '.join(unknown)}.")
     return Settings(**read, trusted=trusted), warnings
 
 

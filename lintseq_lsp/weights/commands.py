@@ -11,7 +11,6 @@ from typing import Annotated
 import typer
 
 from lintseq_lsp.errors import LintSeqError
-from lintseq_lsp.formats.lintseq import Layout
 from lintseq_lsp.weights import gguf_header, registry
 from lintseq_lsp.weights.catalogue import in_bytes
 from lintseq_lsp.weights.gguf_header import Type
@@ -44,6 +43,7 @@ def list_models(
             line = f"{'*' if row.used else ' '} {row.name:32} {size:>9}  {row.prompt_format or '-':14} "
             line += f"{row.license or 'unknown':18} "
             told = row.description if row.path is None else f"{row.where}, {row.path}"
+            told += f"; {row.note}" if row.note else ""
             typer.echo(f"{line}{told}{f'; cannot be used: {row.problem}' if row.problem else ''}")
 
 
@@ -89,16 +89,22 @@ def convert(
     folder: Annotated[Path, typer.Argument(help="A checkpoint in transformers' layout.", metavar="DIR")],
     output: Annotated[Path, typer.Option("--output", "-o", help="The GGUF file to write.")],
     kind: _Type = Type.Q8_0,
-    prompt_format: Annotated[Layout, typer.Option(help="The history it was trained for.")] = Layout.PAPER,
+    prompt_format: Annotated[
+        str, typer.Option(help="How it was trained to be asked; else its vocabulary tells.")
+    ] = "",
 ) -> None:
-    """Make a GGUF file of an OLMo, Llama, Qwen2 or Qwen3 checkpoint with the token `<|diff|>`."""
+    """Make a GGUF file of an OLMo, Llama, Qwen2 or Qwen3 checkpoint."""
     from lintseq_lsp.weights.convert import convert as convert_checkpoint
 
     with _errors_shown():
-        metadata = {"lintseq.prompt_format": prompt_format.value}
+        metadata = {"lintseq.prompt_format": prompt_format} if prompt_format else {}
         convert_checkpoint(folder, output, name=output.stem, kind=kind, metadata=metadata)
         digest = gguf_header.checksum(output)
-    typer.echo(f"{output}\nsha256 {digest}\nuse it: lintseq-lsp model use {shlex.quote(str(output))}")
+        known = gguf_header.verify(output).prompt_format().name
+    typer.echo(
+        f"{output}\nsha256 {digest}\nprompt format {known}\n"
+        f"use it: lintseq-lsp model use {shlex.quote(str(output))}"
+    )
 
 
 @app.command()

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 
 from lintseq_lsp.errors import ModelFileError, TokenizerError
 from lintseq_lsp.formats.lintseq import DIFF
+from lintseq_lsp.formats.table import detect
 from lintseq_lsp.weights.checkpoint import (
     Matrix,
     Shape,
@@ -74,6 +75,8 @@ def write_model(
     metadata: Mapping[str, str | int],
 ) -> None:
     """Writes a GGUF of `kind`, atomically. `read` gives a tensor by its name in transformers."""
+    known = frozenset(vocabulary.tokens)
+    detect(lambda token: token.text in known, name, str(metadata.get("lintseq.prompt_format", "")))
     try:
         if output.is_dir():
             raise IsADirectoryError(errno.EISDIR, "it is a folder")
@@ -133,8 +136,6 @@ def _write_f32(
     import gguf
     import numpy as np
 
-    if DIFF.text not in vocabulary.tokens:
-        raise TokenizerError(f"the tokenizer has no token {DIFF.text}: this is no edit-sequence model")
     with closing(gguf.GGUFWriter(path, shape.architecture.name)) as writer:
         writer.add_name(name)
         writer.add_context_length(shape.context)

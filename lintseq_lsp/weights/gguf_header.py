@@ -54,6 +54,10 @@ _TURNS_ALL = {"llama", "olmo", "qwen2", "qwen3"}  # architectures with rotary po
 SPLIT = re.compile(r"-\d{5}-of-(\d{5})\.gguf$")
 """What the names of a model's parts end with. Group 1: how many there are."""
 
+SLOW = "slow: its memory cannot be cut, so all is read again but where text is only added"
+"""Of a model with a state (`Header.has_state`)."""
+
+_STATE = ("ssm.conv_kernel", "shortconv.l_cache", "wkv.head_size")
 _NAMES = ("name", "basename", "finetune")
 
 CONTROL, USER_DEFINED = 3, 4  # token types (llama.h, enum llama_token_type)
@@ -89,6 +93,11 @@ class Header:
             return named if isinstance(named, int) and named < len(tokens) else None
         is_special = types[id_] in (CONTROL, USER_DEFINED) or special.text in _ALWAYS_SPECIAL
         return id_ if is_special and tokens.count(special.text) == 1 else None
+
+    @property
+    def has_state(self) -> bool:
+        """Whether its memory, or a part of it, is a state: that of a recurrent or hybrid model."""
+        return _has_state(self.architecture, self.metadata)
 
     def prompt_format(self, wanted: str = "") -> PromptFormat:
         """How the model is asked: as is `wanted`, or else as the file says, its names, or its vocabulary.
@@ -156,6 +165,10 @@ def _header(path: Path, metadata: dict[str, Any]) -> Header:
     return Header(path, metadata, architecture, metadata[f"{architecture}.context_length"])
 
 
+def _has_state(architecture: str, metadata: dict[str, Any]) -> bool:
+    return any(f"{architecture}.{key}" in metadata for key in _STATE)
+
+
 def _check_attention(path: Path, architecture: str, metadata: dict[str, Any]) -> None:
     """Raises `ModelFileError` for what llama.cpp asserts instead of testing: it would end the whole process.
 
@@ -169,6 +182,8 @@ def _check_attention(path: Path, architecture: str, metadata: dict[str, Any]) ->
     width, heads = of("embedding_length", 1), of("attention.head_count", 1)
     groups = of("attention.head_count_kv", heads)
     size = of("attention.key_length", width / heads if heads else 0)
+    if heads == 0 and _has_state(architecture, metadata):
+        return  # all of its memory is a state
     if heads < 1 or groups < 1 or heads % groups > 0 or size % 1 > 0:
         raise ModelFileError(f"{path} has {heads} heads, {groups} of keys, for {width}: convert it again")
     turned = of("rope.dimension_count", size)

@@ -8,14 +8,15 @@ from lintseq_lsp.errors import LintSeqError
 from lintseq_lsp.formats.table import FORMATS
 from lintseq_lsp.weights import elsewhere, registry
 from lintseq_lsp.weights.catalogue import CATALOGUE, Published
-from lintseq_lsp.weights.gguf_header import verify
+from lintseq_lsp.weights.gguf_header import SLOW, verify
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
     """A model. `size` is in bytes; None or empty is what is not known. A `problem` is why it cannot be used.
 
-    `path` is None for what is not here. `used` is the one that counts where no setting names another.
+    `path` is None for what is not here. `used` is the one that counts where no setting names another. `note`
+    is what one has to know of it.
     """
 
     name: str
@@ -27,6 +28,7 @@ class Row:
     description: str = ""
     used: bool = False
     problem: str = ""
+    note: str = ""
 
 
 def rows() -> Iterator[Row]:
@@ -49,6 +51,7 @@ def rows() -> Iterator[Row]:
             model.description,
             model.name == used,
             "missing" if size is None else "",
+            "" if size is None or model in embedded else _note(model.path),
         )
     here = {model.path.resolve() for model in (*registered, *embedded)}
     for found in elsewhere.models():
@@ -77,19 +80,34 @@ def unusable(published: Published) -> str:
 
 def _read(found: elsewhere.Elsewhere) -> Row:
     """Of another program's file: what its header says."""
-    prompt_format, terms, problem = "", "", found.problem
+    prompt_format, terms, problem, note = "", "", found.problem, ""
     if not problem:
         try:
             header = verify(found.path)
             terms = str(header.metadata.get("general.license", ""))
             prompt_format = header.prompt_format().name
+            note = SLOW if header.has_state else ""
         except LintSeqError as error:
             problem = str(error).replace(f"{found.path} ", "")
     known = next((each for each in CATALOGUE.values() if each.file == found.path.name), None)
     terms = terms or (known.license if known is not None else "")
     return Row(
-        found.name, found.path, _size(found.path), prompt_format, terms, found.program, problem=problem
+        found.name,
+        found.path,
+        _size(found.path),
+        prompt_format,
+        terms,
+        found.program,
+        problem=problem,
+        note=note,
     )
+
+
+def _note(path: Path) -> str:
+    try:
+        return SLOW if verify(path).has_state else ""
+    except LintSeqError:
+        return ""  # whoever wants to use it is told why it cannot be
 
 
 def _size(path: Path) -> int | None:

@@ -39,6 +39,11 @@ class Editor:
     series: str
     executable: str
 
+    @property
+    def variable(self) -> str:
+        """Of the environment, which names another executable."""
+        return f"LINTSEQ_{self.name.upper().replace('-', '_')}"
+
 
 EDITORS = {
     editor.name: editor
@@ -121,7 +126,7 @@ def install(editor: Editor, cache: Path) -> Path:
             raise SetUpError(
                 f"{editor.suites[0]} has {editor.package} {version or '(none)'} by now, and the tests are "
                 f"for {editor.series}*. Look what has changed, then raise the series in this script; "
-                f"or name another executable, as in LINTSEQ_{editor.name.upper()}=/path make …"
+                f"or name another executable, as in {editor.variable}=/path make …"
             )
         root = Path(work) / "root"
         say(editor, f"fetching {editor.package} {version} and what it depends on")

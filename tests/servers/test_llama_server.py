@@ -147,7 +147,7 @@ def test_by_the_other_way_of_asking(server: LlamaServer, here: LlamaBackend) -> 
     """`/v1/completions` takes the prompt as a string: a special token is its text there."""
     http = Http(server.url)
     with closing(http):
-        backend = OpenAIServer(http, "any", {}, assumed=True)
+        backend = OpenAIServer(http, "any", {})
         assert backend.has(DIFF)
         request = of([*DIFFS, "@@ -12,0 +13 @@\n+"], max_tokens=40)  # a token ends where it does
         mine, theirs = list(here.write(request, never)), list(backend.write(request, never))

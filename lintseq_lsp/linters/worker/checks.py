@@ -33,9 +33,10 @@ from lintseq_lsp.linters.worker.doubts import Doubts
 from lintseq_lsp.linters.worker.freshness import Modules
 from lintseq_lsp.linters.worker.library import Library
 from lintseq_lsp.linters.worker.passes import Pass, forget_builtins
-from lintseq_lsp.linters.worker.reading import ASKED, MANAGER, SOURCES, Builder
+from lintseq_lsp.linters.worker.reading import ASKED, MANAGER, PARSED, SOURCES, Builder
 
 UNNAMED = "untitled"
+_TYPE_COMMENT = re.compile(r"#\s*type:")
 _OWN_PACKAGES = "the script says which packages it needs, and they are not known"
 WARM_UP = """\
 import abc
@@ -123,6 +124,11 @@ class WarmPylint:
             where = f"{Path(place.filename).name}:{place.lineno}"
             return Report(tier=check.tier, failure=f"the linter crashed: {type(error).__name__} in {where}")
 
+    @property
+    def dropped(self) -> int:
+        """How many trees of modules were let go."""
+        return self._modules.dropped
+
     def forget_packages(self) -> None:
         """Reads what is installed anew, when it is asked for."""
         self._modules.forget_packages()
@@ -153,6 +159,8 @@ class WarmPylint:
         searched = {folder: stamp(folder) for folder in looked_at if folder}
         ASKED.clear()
         builder, depends = Builder(MANAGER), Dependencies()
+        if not _TYPE_COMMENT.search(text):  # which Python's tree has only when it is asked for
+            PARSED[text] = tree
         try:
             module = builder.string_build(text, name, path or None)
             module.file_bytes = source
@@ -160,6 +168,7 @@ class WarmPylint:
         except AstroidSyntaxError as error:
             return Report((syntax_finding(error.error),), tier, parsed=False)
         finally:
+            PARSED.clear()
             builder.take_back()
             self._modules.track(name)
             depends = self._modules.read_since(searched)

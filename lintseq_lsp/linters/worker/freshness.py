@@ -51,9 +51,12 @@ class Modules:
         self._settled: set[str] = set()
         self._last_folders: tuple[str, ...] = ()
         self._moved = False
+        self.dropped = 0
+        """Trees of modules that were let go."""
 
     def clear(self) -> None:
         """Forgets all that was read."""
+        self.dropped += len(MANAGER.astroid_cache)
         MANAGER.clear_cache()
         self._tracked.clear()
         self._settled.clear()
@@ -70,9 +73,8 @@ class Modules:
         if elsewhere:
             self._forget_names({name.partition(".")[0] for folder in elsewhere for name in _names(folder)})
         if moved or any(tracked.changed() for tracked in self._tracked.values()):
-            for known in self._tracked:
-                MANAGER.astroid_cache.pop(known, None)
-            self._tracked.clear()
+            for known in list(self._tracked):
+                self._drop(known)
         self.forget(name)
         MANAGER._mod_file_cache.clear()
         for cache in (*(finder.find_module for finder in spec._SPEC_FINDERS), *_PATH_CACHES):
@@ -94,6 +96,7 @@ class Modules:
             self._drop(known)
 
     def _drop(self, known: str) -> None:
+        self.dropped += 1
         MANAGER.astroid_cache.pop(known, None)
         self._tracked.pop(known, None)
         self._settled.discard(known)
@@ -102,8 +105,7 @@ class Modules:
         """Drops the module, those built while they saw it, and every inference that may hold its nodes."""
         MANAGER.astroid_cache.pop(name, None)
         for known in [known for known, tracked in self._tracked.items() if name in tracked.imports]:
-            MANAGER.astroid_cache.pop(known, None)
-            del self._tracked[known]
+            self._drop(known)
         unseen.forget()
         guards.forget()
         _invalidate_cache()

@@ -7,7 +7,6 @@ trusted workspace's pylint configuration may import more.
 
 import ctypes
 import dataclasses
-import gc
 import os
 import queue
 import signal
@@ -24,6 +23,7 @@ from lintseq_lsp.linters.files import Opener
 from lintseq_lsp.linters.imports import Imports
 from lintseq_lsp.linters.protocol import Setup, read_message, stamp, write_message
 from lintseq_lsp.linters.worker.checks import WarmPylint
+from lintseq_lsp.linters.worker.garbage import Garbage
 from lintseq_lsp.linters.worker.library import Library
 from lintseq_lsp.linters.worker.reading import MOST_SOURCE, confine, look_through_sources
 
@@ -81,14 +81,15 @@ def main(standard: Sequence[str], own: Sequence[str]) -> None:
     write_message(answers, {"failure": failure, "process": os.getpid(), "warnings": told})
     _silence_stderr()
     ahead = list(reversed(PRELOADED))
+    garbage = Garbage()
     while True:
         try:
-            asked = checks.get(block=not ahead)
+            asked = checks.get(block=not ahead, timeout=garbage.patience)
         except queue.Empty:
-            pylint.preload(ahead.pop())
+            if ahead:
+                pylint.preload(ahead.pop())
             if not ahead:
-                gc.collect()
-                gc.freeze()  # else every full collection walks the standard library's trees
+                garbage.collect(pylint.dropped)
             continue
         if search and environment and _has_changed(environment):
             found = read_environment(search, own=map(Path, own))
@@ -104,6 +105,7 @@ def main(standard: Sequence[str], own: Sequence[str]) -> None:
         )
         report = pylint.check(check)
         write_message(answers, {**_answer(report), "warnings": opener.take_refused()})
+        garbage.add()
 
 
 def _answer(report: Report) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from astroid import nodes
 from pylint.checkers import BaseChecker, BaseRawFileChecker, BaseTokenChecker, utils
 from pylint.checkers.classes.class_checker import ClassChecker, ScopeAccessMap
 from pylint.checkers.format import FormatChecker
+from pylint.checkers.unicode import UnicodeChecker
 from pylint.config.config_initialization import _config_initialization
 from pylint.config.find_default_config_files import find_default_config_files
 from pylint.lint import PyLinter
@@ -52,6 +53,8 @@ class Pass:
         for checker in self._checkers:
             if isinstance(checker, FormatChecker):
                 checker.__class__ = _Indentation
+            elif isinstance(checker, UnicodeChecker):
+                checker.__class__ = _Characters
             checker.open()
             self._walker.add_checker(checker)
 
@@ -201,6 +204,18 @@ class _Indentation(FormatChecker):
 
     def check_indent_level(self, string: str, expected: int, line_num: int) -> None:
         super().check_indent_level(string[: self._DEEPEST], expected, line_num)
+
+
+class _Characters(UnicodeChecker):
+    """pylint's search for characters that deceive goes over each line once for each of them."""
+
+    _DOUBTFUL = re.compile(rb"[^\n\t\f -~]")
+
+    def process_module(self, node: nodes.Module) -> None:
+        source = node.file_bytes
+        says_codec = b"coding" in b"".join(source.split(b"\n", 2)[:2])
+        if says_codec or self._DOUBTFUL.search(source):
+            super().process_module(node)
 
 
 def _finding(message: Message) -> Finding:

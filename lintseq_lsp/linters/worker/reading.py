@@ -1,5 +1,6 @@
 """How astroid gets to modules: it finds and reads files, as an editor has them, and imports nothing."""
 
+import ast
 import contextlib
 import importlib.machinery
 import io
@@ -32,8 +33,12 @@ SOURCES = Sources()  # the same
 ASKED: set[str] = set()
 """Names of the modules that anything asked astroid for since the last check began."""
 ast_from_module_name = AstroidManager.ast_from_module_name
+parse_string = builder._parse_string
 READ: dict[str, tuple[Stamp | str | None, int]] = {}
 """What each file that was read since then was: its state, and a hash of its text."""
+
+PARSED: dict[str, ast.Module] = {}
+"""Python's own trees of texts that astroid is about to parse."""
 
 OPAQUE = "lintseq_opaque"
 """Attribute of a module's tree that is not what the module has: nobody can know that without running it."""
@@ -133,6 +138,10 @@ def source_of(file: str) -> tuple[IO[str], str, str]:
     return (io.StringIO(), "utf-8", text) if isinstance(text, str) else open_source_file(file)
 
 
+def _parse_once(data: str, type_comments: bool = True, modname: str | None = None) -> ast.Module:
+    return PARSED.pop(data, None) or parse_string(data, type_comments, modname)
+
+
 def _read_source(file: str) -> tuple[IO[str], str, str]:
     path = str(Path(file).absolute())
     before = SOURCES.state(path)
@@ -203,6 +212,7 @@ def look_through_sources(library: Library) -> None:
     system.__dict__.update(os.__dict__, path=paths)
     modutils.os = scoped_nodes.os = system
     builder.open_source_file = _read_source
+    builder._parse_string = _parse_once
     AstroidManager.ast_from_module_name = partialmethod(_ask_for, library)
     AstroidManager._build_stub_module = _compiled_elsewhere
     spec._SPEC_FINDERS = (*spec._SPEC_FINDERS, _NewFolders)

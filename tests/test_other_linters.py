@@ -1,0 +1,193 @@
+"""Linters beside pylint through everything that judges: commands, hooks, the gate and the settings."""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from lsp_client import Client
+from typer.testing import CliRunner
+
+from lintseq_lsp.commands import app
+from lintseq_lsp.gate import Gate
+from lintseq_lsp.hooks.handler import Handler, open_handler
+from lintseq_lsp.linters import several
+from lintseq_lsp.linters.program import find_program
+from lintseq_lsp.lsp.settings import parse
+from lintseq_lsp.reasons import Reason
+from lintseq_lsp.runtime import open_gate
+from lintseq_lsp.settings import Settings
+from lintseq_lsp.text import Document
+
+pytestmark = pytest.mark.skipif(find_program("ruff", []) is None, reason="ruff is not installed")
+
+OLD = "def f(x):\n    return x is 's'\n"  # an error to ruff (F632), none to pylint's gate
+SAID = "ruff F632 is-literal"
+
+
+@pytest.fixture(scope="module")
+def gate() -> Iterator[Gate]:
+    gate = open_gate(Settings(linters=("ruff",), gate_timeout=60.0))
+    yield gate
+    gate.linter.close()
+
+
+@pytest.mark.parametrize(
+    ("after", "new"),
+    [
+        (OLD, []),
+        (f"\n\nX = 1\n{OLD}", []),  # lines that moved
+        (f"if True:\n    {OLD.replace('return', '    return')}", []),  # code that was indented
+        (OLD + OLD.replace(" f(", " g("), [4]),  # a second identical one
+        (OLD + "\n\ndef g(y):\n    return f(y) is 1\n", [6]),
+        ("", []),
+    ],
+)
+def test_its_findings_are_matched_as_pylints_are(gate: Gate, after: str, new: list[int]) -> None:
+    verdict = gate.against(Document(OLD, None, "/w/a.py")).judge(Document(after, None, "/w/a.py"))
+    assert [finding.line for finding in verdict.findings] == new
+    assert {finding.linter for finding in verdict.findings} <= {"ruff"}
+    assert verdict.also == (("ruff",) if after else ())
+    assert verdict.accepted == (not new)
+
+
+def test_a_comment_for_it_is_no_way_out(gate: Gate) -> None:
+    bar = gate.against(Document("X = 1\n"))
+    for comment in ("noqa", "ruff: ignore[F632]"):
+        assert bar.judge(Document(f"X = 1\nX is 1  # {comment}\n")).reason is Reason.PRAGMA
+
+
+def test_check_names_who_says_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("a.py").write_text(OLD)
+
+    def check(*arguments: str) -> tuple[int, str]:
+        result = CliRunner().invoke(app, ["check", "a.py", *arguments], catch_exceptions=False)
+        return result.exit_code, result.stdout
+
+    assert check() == (0, "a.py: no new findings (pylint)\n")
+    status, out = check("--linter", "ruff")
+    assert (status, out.startswith(f"a.py:2:11: {SAID}: ")) == (1, True)
+    assert check("--linter", "ruff=F401") == (0, "a.py: no new findings (pylint, ruff)\n")
+    status, out = check("--linter", "ruff", "--json")
+    assert (status, json.loads(out)["also"], json.loads(out)["findings"][0]["linter"]) == (
+        1,
+        ["ruff"],
+        "ruff",
+    )
+    assert f"title={SAID}::" in check("--linter", "ruff", "--format", "github")[1]
+    (issue,) = json.loads(check("--linter", "ruff", "--format", "gitlab")[1])
+    assert (issue["check_name"], issue["description"][:9]) == ("ruff/is-literal", "ruff F632")
+    (run,) = json.loads(check("--linter", "ruff", "--format", "sarif")[1])["runs"]
+    assert [rule["id"] for rule in run["tool"]["driver"]["rules"]] == ["ruff/is-literal"]
+    assert run["results"][0]["message"]["text"].startswith("ruff F632 ")
+    assert check("--linter", "none")[0] == 2
+
+
+def edited(path: Path, after: str) -> bytes:
+    before = path.read_text() if path.exists() else ""
+    path.write_text(after)
+    given = {
+        "session_id": "s",
+        "permission_mode": "default",
+        "hook_event_name": "PostToolUse",
+        "tool_name": "Write",
+        "tool_input": {"file_path": str(path)},
+        "tool_response": {"originalFile": before},
+    }
+    return json.dumps(given).encode()
+
+
+@pytest.fixture
+def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    return tmp_path
+
+
+def answer(handler: Handler, given: bytes) -> dict[str, Any]:
+    answer = handler.answer(given, "/")
+    assert (answer.status, answer.stderr) == (0, "")
+    return dict(json.loads(answer.stdout)) if answer.stdout else {}
+
+
+def test_an_agent_is_told(state: Path) -> None:
+    handler = open_handler("", ("ruff",))
+    try:
+        reason = answer(handler, edited(state / "a.py", OLD))["reason"]
+        assert reason.startswith("The edit was applied. It introduces:\n")
+        assert f"a.py:2: {SAID}: " in reason
+        assert answer(handler, edited(state / "a.py", f"X = 1\n{OLD}")) == {}
+    finally:
+        handler.close()
+
+
+def test_people_are_told_once_of_one_that_is_not_there(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(several, "find_program", lambda *_: None)
+    handler = open_handler("", ("ruff",))
+    try:
+        said = answer(handler, edited(state / "a.py", "X = 1\n"))
+        assert list(said) == ["systemMessage"]
+        assert "ruff is not installed" in said["systemMessage"]
+        assert answer(handler, edited(state / "a.py", "X = 2\n")) == {}
+    finally:
+        handler.close()
+
+
+def test_a_name_that_is_none_is_told_and_nobody_is_held_up(state: Path) -> None:
+    handler = open_handler("", ("rough",))
+    said = answer(handler, edited(state / "a.py", "X = 1\n"))
+    assert said == {"systemMessage": "lintseq-lsp: edits are not checked: these are no linters: rough"}
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no Unix sockets")
+def test_the_daemon_of_other_linters_is_another_one(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with tempfile.TemporaryDirectory(prefix="lintseq-") as runtime:
+        monkeypatch.setenv("XDG_RUNTIME_DIR", runtime)
+        said = []
+        for number, options in enumerate(([], ["--linter", "ruff"], ["--python", "", "--linter", "ruff"])):
+            command = [sys.executable, "-m", "lintseq_lsp", "hook", *options]
+            given = edited(state / f"{number}.py", OLD)
+            done = subprocess.run(command, input=given, capture_output=True, check=True, timeout=100)
+            assert done.stderr == b""
+            said.append(SAID in done.stdout.decode())
+        found = [
+            each
+            for each in psutil.process_iter(["cmdline"])
+            if any(part.startswith(runtime) for part in each.info["cmdline"] or ())
+        ]
+        for process in found:
+            process.kill()
+            process.wait()
+        assert said == [False, True, True]
+        assert len(found) == 2
+
+
+def test_the_setting_names_linters() -> None:
+    settings, warnings = parse({"linters": ["ruff=F", "rough", "ty"]}, trusted=False)
+    assert settings.linters == ("ruff=F", "ty")
+    assert warnings == ["The setting lintseq.linters names what is no linter: rough."]
+    assert parse({"linters": "ruff"}, trusted=False)[0].linters == ()
+    assert parse({"linters": []}, trusted=False) == (Settings(), [])
+
+
+def test_an_editor_hears_once_of_one_that_is_not_there() -> None:
+    """The setting may come with each change of the configuration."""
+    server = Path(__file__).with_name("lsp_fake.py")
+    start = (
+        "from lintseq_lsp.linters import several; several.find_program = lambda *_: None; "
+        f"import runpy; runpy.run_path({str(server)!r}, run_name='__main__')"
+    )
+    with Client([sys.executable, "-c", start], cwd=server.parents[1]) as client:
+        client.initialize({"linters": ["ty", "rough"]})
+        for _ in range(2):
+            client.tell("workspace/didChangeConfiguration", {"settings": {"lintseq": {"linters": ["ty"]}}})
+        client.ask("lintseq/explain", {"textDocument": {"uri": "file:///w/a.py"}})
+        said = [each["message"] for each in client.all_of("window/showMessage")]
+    assert [message for message in said if "ty is not installed" in message] == said[-1:]
+    assert len(said) <= 2
