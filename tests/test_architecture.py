@@ -72,7 +72,7 @@ CORE_LAYERS = {
 LAYERS = CORE_LAYERS | {
     "libraries": ("backends", "git", "globs", "linters", "notebooks", "patches"),
     "stages": ("cases", "described", "recorder", "replay", "review", "synthesis", "weights"),
-    "assembly": ("doctor", "runtime"),
+    "assembly": ("doctor", "runtime", "tuning"),
     "agents": ("hooks",),
     "protocol": ("lsp",),
     "measurement": ("bench",),

@@ -59,15 +59,21 @@ class LlamaBackend:
     one. Of a piece that ends a candidate at a special token or the end of the sequence, `tokens` and
     `logprob` include that token, so that the sum is the log-probability of the whole answer.
 
-    `context` can lower what the model was trained for, never raise it. `threads` read prompts, half as
-    many write, since writing waits for memory and the linter runs meanwhile; a small model has one. The
-    default is half of the processors that the system counts: at least two, at most four; there are never more
-    than processors, since those that wait for a processor hold up all. `gpu_layers`
+    `context` can lower what the model was trained for, never raise it. `threads` read prompts, and
+    `writing_threads` write, by default half as many: writing waits for memory, and the linter runs meanwhile.
+    A small model has one. The default is half of the processors that the system counts: at least two, at most
+    four; there are never more than processors: one that waits for a processor holds up all. `gpu_layers`
     are computed by a GPU, if there is one that llama.cpp was built for.
     """
 
     def __init__(
-        self, path: Path, *, threads: int | None = None, context: int | None = None, gpu_layers: int = 0
+        self,
+        path: Path,
+        *,
+        threads: int | None = None,
+        writing_threads: int | None = None,
+        context: int | None = None,
+        gpu_layers: int = 0,
     ) -> None:
         self.name = path.name
         self.usage = Usage()
@@ -79,6 +85,7 @@ class LlamaBackend:
             trained = llama_cpp.llama_model_n_ctx_train(self._model)
             self.context = min(context or trained, trained, _CONTEXT)
             self._threads = threads_for(threads, os.cpu_count() or 1)
+            self._writing_threads = min(writing_threads or max(1, self._threads // 2), os.cpu_count() or 1)
             self._threads_set = 0
             self._small = llama_cpp.llama_model_size(self._model) < _SMALL
             self._open()
@@ -324,7 +331,7 @@ class LlamaBackend:
     ) -> None:
         """Puts token i at `positions[i]` of `sequences[i]`; logits come of those with `outputs[i]`."""
         size = len(ids)
-        threads = 1 if self._small else self._threads if size >= _MANY else max(1, self._threads // 2)
+        threads = 1 if self._small else self._threads if size >= _MANY else self._writing_threads
         if threads != self._threads_set:
             self._threads_set = threads
             llama_cpp.llama_set_n_threads(self._context, threads, threads)
