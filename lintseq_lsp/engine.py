@@ -122,9 +122,7 @@ class Engine:
             Task.FILL,
             cursor.line,
             cancelled,
-            lambda job: complete(
-                job, cursor, known, candidates=candidates, floor=floor, acceptance=self._certainty.acceptance
-            ),
+            lambda job: complete(job, cursor, known, candidates=candidates, floor=floor),
         )
 
     def recall(self, document: Document, offset: int) -> Outcome | None:

@@ -18,7 +18,7 @@ class Proposal:
     """What one candidate wrote: with the text that the prompt ends in, and as an edit.
 
     `logprob` is the sum over its `tokens`. `line_logprobs` are the sums up to the end of each line of
-    the answer's own text. `pieces` are (line of that text, log-probability), about one a token.
+    the answer's own text.
     """
 
     written: str
@@ -28,7 +28,6 @@ class Proposal:
     tokens: int
     candidate: int = 0
     line_logprobs: tuple[float, ...] = ()
-    pieces: tuple[tuple[int, float], ...] = ()
 
     def logprob_through(self, line: int) -> float:
         """The sum up to the end of a line of the answer (from 0), or of the last one that there is."""
@@ -65,7 +64,6 @@ class _Writing:
         self._logprob, self._tokens = 0.0, 0
         self._loops = LoopDetector()
         self._lines: list[float] = []
-        self._pieces: list[tuple[int, float]] = []
         self._ahead = 0.0  # log-probability of the lines in front of the answer's own text
         self._line_is_open = True
         self._has_begun = False
@@ -78,7 +76,7 @@ class _Writing:
         own = self._reader.feed(piece.text)
         broken = own if isinstance(own, Malformed) else self._begun_otherwise(piece.stop is not None)
         if isinstance(own, str):
-            self._note_lines(piece, own)
+            self._note_lines(piece.text, own)
         pointless = broken or self._loops.ends_in_loop(piece.text) or self._is_improbable
         stop = piece.stop or (Stop.LENGTH if pointless else None)
         if stop is None:
@@ -89,15 +87,13 @@ class _Writing:
             self._lines.append(self._logprob)
         lines = tuple(logprob - self._ahead for logprob in self._lines)
         written = self._fragment + self._text
-        pieces = tuple(self._pieces)
-        return Proposal(written, edit, stop, self._logprob, self._tokens, self._index, lines, pieces)
+        return Proposal(written, edit, stop, self._logprob, self._tokens, self._index, lines)
 
-    def _note_lines(self, piece: Piece, own: str) -> None:
-        """Whatever lines of the piece are not the answer's `own` and stand in front of it do not count."""
-        if not self._has_begun and own.count("\n") < piece.text.count("\n"):
+    def _note_lines(self, text: str, own: str) -> None:
+        """Whatever lines of `text` are not the answer's `own` and stand in front of it do not count."""
+        if not self._has_begun and own.count("\n") < text.count("\n"):
             self._ahead = self._logprob
         if own:
-            self._pieces.append((len(self._lines), piece.logprob))
             self._has_begun = True
             self._lines += [self._logprob] * own.count("\n")
             self._line_is_open = not own.endswith("\n")

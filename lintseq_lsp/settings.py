@@ -7,8 +7,6 @@ from dataclasses import dataclass, field, fields
 from enum import Enum
 from typing import Any
 
-from lintseq_lsp.acceptance import Acceptance
-
 IGNORED = (
     "**/.env",
     "**/.env.*",
@@ -162,8 +160,6 @@ class Certainty:
     new_line: float = 0.02
     next_edit: float = 0.02
     """For each line that it inserts."""
-    acceptance: Acceptance | None = None
-    """What says how probable ghost text is; None for the model's own probability."""
 
 
 UNMEASURED = Certainty()

@@ -15,7 +15,8 @@ Systems: `product` is the greedy answer and, when the gate rejects it, four samp
 `paper` the greedy answer with the history in file order; `eight` eight sampled answers, the most probable
 first; `plain` continues the text above; `ngram` and `copy` are those of baselines.py. That one line is wanted
 is told to all of them; how many lines a rewrite has, only to those that cannot choose. `--format` is how
-`product` and `eight` are asked; the tasks that a format was not made for are left out.
+`product` and `eight` are asked. A format that fills in cannot tell where the next edit is: that task is left
+out; one that writes regions anew is asked at the end of what is given, with the place on a line of its own.
 
 Each row is with the gate off (the first answer as it came) or on (the first that the gate accepts).
 Answers: share of positions with one that is not empty. Findings: share of those answers that give the file

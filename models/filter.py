@@ -1,13 +1,14 @@
-"""Fits what says how probable it is that ghost text is right (lintseq_lsp/acceptance.py).
+"""Would a filter know better than the model whether ghost text is right? It would not (models/README.md).
 
     python models/filter.py --data .work collect models/MODEL.gguf
     python models/filter.py --data .work fit --plot models/filter.png
 
-`collect` asks the server's engine at every fourth key of passages (typist.py) of the validation split, whose
-packages are in no other, without a floor. It keeps the features of each beginning of the greedy answer, and
-whether that is what comes. A run that was stopped goes on where it was.
-`fit` prints the entry of `models/manifest.json`, and the curve beside the one of the model's own probability:
-each is fitted on four fifths of the modules and drawn on the fifth that it has not seen. Needs scikit-learn.
+`collect` asks the model as the server does, at every fourth key of passages (typist.py) of the validation
+split, whose packages are in no other. It keeps what is known of each beginning of the greedy answer without
+cost, and whether that is what comes. A run that was stopped goes on where it was.
+`fit` draws the curve of a logistic regression over that beside the one of the model's own probability. It is
+fitted on four fifths of the modules and drawn on the fifth that it has not seen, five times. Needs
+scikit-learn. JetBrains describes such a filter for its own completion by a model of this size.
 """
 # ruff: noqa: T201 - a script that speaks to a terminal
 
@@ -15,6 +16,7 @@ import argparse
 import hashlib
 import json
 import math
+import re
 import sys
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -23,17 +25,21 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from certainty import RememberedBackend
-from judge import SETTINGS
+from judge import SETTINGS, Judge
 from positions import modules_of, records
 from systems import opened
 from typist import Passage, passages
 
-from lintseq_lsp.acceptance import Acceptance, Described
-from lintseq_lsp.backends.base import Piece, Request, Stop
-from lintseq_lsp.engine import Engine
-from lintseq_lsp.runtime import open_gate
-from lintseq_lsp.settings import Certainty
+from lintseq_lsp.asking.complete import silence
+from lintseq_lsp.asking.job import Clock, Job
+from lintseq_lsp.backends.base import Backend, Piece, Request
+from lintseq_lsp.completion import Cursor, answers, cursor_at, stands_there_already
+from lintseq_lsp.edits import apply
+from lintseq_lsp.formats.base import Edit, PromptFormat, Task, View
+from lintseq_lsp.gate import Gate
+from lintseq_lsp.proposals import propose
 from lintseq_lsp.suggestions import Memory
+from lintseq_lsp.text import Document
 from lintseq_lsp.weights.gguf_header import verify
 
 EVERY = 4  # keys
@@ -58,44 +64,122 @@ class Seen:
     is_clean: bool
 
 
-@dataclass(frozen=True)
-class Collecting(Acceptance):
-    """Is sure of everything, and keeps what it was asked."""
+_NAME = re.compile(r"[^\W\d]\w*")
+_KINDS = {
+    "is_definition": re.compile(r"(?:async\s+def|def|class)\b|@"),
+    "is_import": re.compile(r"(?:import|from)\b"),
+    "is_control": re.compile(r"(?:if|elif|else|for|while|with|try|except|finally|match|case|async)\b"),
+    "is_exit": re.compile(r"(?:return|raise|yield|break|continue|pass|assert|del)\b"),
+    "is_assignment": re.compile(r"[\w.\[\], ]+(?::[^=]+)?=[^=]"),
+}
+"""Of the line that the cursor is on, with the answer. The first that matches counts."""
 
-    asked: list[Described] = field(default_factory=list)
-
-    def logprob(self, answer: Described) -> float:
-        self.asked.append(answer)
-        return 0.0
+_WINDOW = 20_000  # characters above the cursor in which names are looked for
 
 
-class GreedyAlone(RememberedBackend):
-    """Writes nothing where it is to sample: what the gate rejects is not tried again."""
+def features(cursor: Cursor, text: str, logprobs: Sequence[float]) -> dict[str, float]:
+    """What is known of an answer at the cursor, `logprobs` being those of its tokens."""
+    typed = cursor.typed.strip()
+    line = (cursor.typed + text.partition("\n")[0]).strip()
+    above = cursor.document.text[max(0, cursor.offset - _WINDOW) : cursor.offset]
+    names = _NAME.findall(text)
+    known = [above.rfind(name) for name in names]
+    nearest = [above.count("\n", place) for place in known if place >= 0]
+    found = {
+        "logprob": sum(logprobs),
+        "probability": math.exp(sum(logprobs)),
+        "mean": sum(logprobs) / len(logprobs),
+        "worst": min(logprobs),
+        "worst_probability": math.exp(min(logprobs)),
+        "first": logprobs[0],
+        "tokens": math.log(len(logprobs)),
+        "characters": math.log(len(text)),
+        "more_lines": float(min(text.count("\n"), 4)),
+        "typed": math.log(1 + len(typed)),
+        "is_new_line": float(not typed),
+        "in_word": float(cursor.typed[-1:].isalnum() or cursor.typed[-1:] == "_"),
+        "depth": float(min((len(cursor.typed) - len(cursor.typed.lstrip())) // 4, 4)),
+        "names": float(len(names) > 0),
+        "known_names": sum(place >= 0 for place in known) / len(names) if names else 1.0,
+        "farthest_name": math.log(1 + max(nearest, default=0)),
+        "said_before": float(f"\n{cursor.typed}{text}\n" in above),
+        "lines_above": math.log(1 + cursor.line),
+        "nothing_below": float(not cursor.document.text[cursor.offset :].strip()),
+    }
+    kind = next((name for name, pattern in _KINDS.items() if pattern.match(line)), "")
+    return found | {name: float(name == kind) for name in _KINDS}
+
+
+@dataclass
+class Written:
+    """What the backend wrote last, token by token."""
+
+    pieces: list[Piece] = field(default_factory=list)
+
+    def through(self, line: int) -> list[float]:
+        """Log-probabilities up to the end of a line (from 0) of the answer, behind the header of its diff."""
+        text = "".join(piece.text for piece in self.pieces)
+        first = int("@@" in text.partition("\n")[0])
+        found, number = [], 0
+        for piece in self.pieces:
+            if first <= number <= first + line and piece.tokens:
+                found.append(piece.logprob)
+            number += piece.text.count("\n")
+        return found or [0.0]
+
+
+class Noting(RememberedBackend):
+    """Keeps what it writes, once."""
+
+    def __init__(self, backend: Backend) -> None:
+        super().__init__(backend)
+        self.written = Written()
 
     def write(self, request: Request, cancelled: Callable[[], bool]) -> Iterator[Piece]:
-        if request.sampling.temperature:
-            return (Piece(index, "", 0, 0.0, Stop.END) for index in range(request.candidates))
         self.forget()
-        return super().write(request, cancelled)
+        self.written.pieces.clear()
+        for piece in super().write(request, cancelled):
+            self.written.pieces.append(piece)
+            yield piece
 
 
-def seen(engine: Engine, collecting: Collecting, passage: Passage, name: str) -> Iterator[Seen]:
+def beginnings(
+    backend: Noting, gate: Gate, prompt_format: PromptFormat, document: Document, offset: int
+) -> Iterator[tuple[str, dict[str, float], bool]]:
+    """Of the greedy answer, longest first, through the first that the gate accepts: text, features, clean."""
+    cursor = cursor_at(document, offset)
+    if silence(cursor, SETTINGS) is not None:
+        return
+    bar = gate.against(document, cursor.line)
+    job = Job(document, bar, backend, Memory(), SETTINGS, prompt_format, lambda: False, Clock())
+    question = job.ask(View(document, offset), Task.FILL, SETTINGS.max_lines)
+    if question is None:
+        return
+    (proposal,) = propose(backend, question, lambda: False)
+    if not isinstance(proposal.edit, Edit) or not proposal.edit.changes:
+        return
+    for change in answers(cursor, proposal.edit.changes[0].text):
+        if stands_there_already(cursor, change):
+            continue
+        text = change.text
+        clean = job.judge(document.with_text(apply(document.text, [change]))).accepted
+        yield text, features(cursor, text, backend.written.through(text.count("\n"))), clean
+        if clean:
+            return
+
+
+def seen(
+    backend: Noting, gate: Gate, prompt_format: PromptFormat, passage: Passage, name: str
+) -> Iterator[Seen]:
     position, keys = 0, 0
     while position < len(passage.typed):
         if keys % EVERY == 0:
-            engine.memory = Memory()
-            collecting.asked.clear()
-            document = passage.document(position)
-            offset = len(passage.above) + position
-            outcome = engine.complete(document, offset, certainty=1e-9)
-            shown = outcome.suggestions[0].replacements[0].text if outcome.suggestions else None
-            for rank, answer in enumerate(collecting.asked):
-                text, values = answer.text, answer.features
+            found = beginnings(
+                backend, gate, prompt_format, passage.document(position), len(passage.above) + position
+            )
+            for rank, (text, values, clean) in enumerate(found):
                 is_right = passage.typed.startswith(text, position)
-                clean = text == shown
                 yield Seen(passage.module, name, position, rank, values, len(text.strip()), is_right, clean)
-                if clean:
-                    break
         keys += 1
         position += len(passage.key(position))
 
@@ -104,30 +188,36 @@ def collect(arguments: argparse.Namespace, path: Path) -> None:
     modules = modules_of(arguments.data / "corpus" / "validation.jsonl")
     wanted = list(passages(modules, arguments.modules, arguments.keys, 0))
     done = {record["passage"] for record in records(path)}
-    collecting = Collecting(0.0)
+    prompt_format = verify(arguments.model).prompt_format()
     with (
-        closing(GreedyAlone(opened(arguments.model, arguments.threads))) as backend,
+        closing(Noting(opened(arguments.model, arguments.threads))) as backend,
+        closing(Judge()) as judge,
         path.open("a") as file,
     ):
-        engine = Engine(
-            backend,
-            open_gate(SETTINGS),
-            prompt_format=verify(arguments.model).prompt_format(),
-            settings=SETTINGS,
-            certainty=Certainty(acceptance=collecting),
-        )
         for number, passage in enumerate(wanted, 1):
             name = hashlib.sha256(repr(passage).encode()).hexdigest()[:16]
             if name not in done:
-                found = list(seen(engine, collecting, passage, name))
+                found = list(seen(backend, judge.gate, prompt_format, passage, name))
                 file.write("".join(json.dumps(asdict(each)) + "\n" for each in found))
                 file.flush()
             print(f"\r{number} of {len(wanted)} passages", end="", file=sys.stderr, flush=True)
-        engine.gate.linter.close()
+    print(file=sys.stderr)
 
 
 def matrix(found: Sequence[Seen], names: Sequence[str]) -> list[list[float]]:
     return [[each.features[name] for name in names] for each in found]
+
+
+@dataclass(frozen=True, slots=True)
+class Acceptance:
+    """A logistic regression."""
+
+    bias: float
+    weights: Mapping[str, float]
+
+    def probability(self, each: Seen) -> float:
+        odds = self.bias + sum(self.weights[name] * value for name, value in each.features.items())
+        return 1 / (1 + math.exp(-odds))
 
 
 def fitted(found: Sequence[Seen]) -> Acceptance:
@@ -144,15 +234,6 @@ def fitted(found: Sequence[Seen]) -> Acceptance:
     return Acceptance(
         round(bias, 4), {name: round(float(w), 4) for name, w in zip(names, scaled, strict=True)}
     )
-
-
-def by_model(each: Seen) -> float:
-    return math.exp(each.features["logprob"])
-
-
-def by_filter(acceptance: Acceptance, each: Seen) -> float:
-    odds = acceptance.bias + sum(acceptance.weights[name] * value for name, value in each.features.items())
-    return 1 / (1 + math.exp(-odds))
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,8 +272,8 @@ def fit(arguments: argparse.Namespace, path: Path) -> None:
         for each in found:
             if each.module in held:
                 place = each.passage, each.position
-                sure["model"].setdefault(place, []).append((by_model(each), each))
-                sure["filter"].setdefault(place, []).append((by_filter(acceptance, each), each))
+                sure["model"].setdefault(place, []).append((each.features["probability"], each))
+                sure["filter"].setdefault(place, []).append((acceptance.probability(each), each))
     print("| by | level | shown, % | right, % | characters right a position |")
     print("|---|---|---|---|---|")
     curves = {name: curve(answers) for name, answers in sure.items()}

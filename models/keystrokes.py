@@ -310,7 +310,7 @@ def main() -> None:
     parser.add_argument("model", type=Path)
     parser.add_argument("--data", type=Path, default=Path(".work"), help="holds corpus/")
     parser.add_argument("--split", default="held_out")
-    parser.add_argument("--modules", type=int, default=20)
+    parser.add_argument("--modules", type=int, default=21)
     parser.add_argument("--keys", type=int, default=1100, help="of each module")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--rows", nargs="+", choices=ROWS, default=["product"])

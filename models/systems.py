@@ -10,13 +10,17 @@ import baselines
 from judge import SETTINGS, Answer, Judge, Written
 from positions import HALF_TYPED, NEXT_EDIT, NEXT_LINE, REWRITE, Position
 
-from lintseq_lsp.backends.base import CANDIDATES
+from lintseq_lsp.backends.base import CANDIDATES, Ending
 from lintseq_lsp.backends.llama import LlamaBackend
 from lintseq_lsp.edits import apply
+from lintseq_lsp.errors import PromptError
+from lintseq_lsp.excerpt import line_replacements
 from lintseq_lsp.formats.base import (
     Edit,
+    Malformed,
     PromptFormat,
     Question,
+    Reader,
     Room,
     Task,
     View,
@@ -27,7 +31,7 @@ from lintseq_lsp.formats.plain import Plain
 from lintseq_lsp.generation import RESAMPLING
 from lintseq_lsp.proposals import Proposal, propose
 from lintseq_lsp.repetition import repeated_from
-from lintseq_lsp.text import Document
+from lintseq_lsp.text import Document, split_lines
 from lintseq_lsp.weights.registry import resolve_model
 
 PLACED_ONLY = ("ngram", "copy", "plain")  # they cannot tell where
@@ -43,16 +47,26 @@ class Model:
     def question(
         self, position: Position, prompt_format: PromptFormat, lines: int = 0, tokens: int = 0
     ) -> Question:
-        """For as many lines and tokens, else for those that the server asks for."""
+        """For as many lines and tokens, else for those that the server asks for.
+
+        Raises `PromptError` where the format cannot show what stands there.
+        """
         most, room_for = ASKED[position.task]
         room = Room(self.backend.context, lines or most, tokens or room_for)
-        if position.placed:
+        if not position.placed:
+            view, task = View(position.shown, position.shown.offset(position.cursor, 0)), Task.NEXT
+        elif Task.LINES in prompt_format.tasks:
             view, task = View.of_new_lines(position.shown, position.shown_above, position.typed), Task.LINES
         else:
-            view, task = View(position.shown, position.shown.offset(position.cursor, 0)), Task.NEXT
+            above, shown = position.shown_above, position.shown.lines
+            begun = Document("\n".join([*shown[:above], position.typed, *shown[above:]]))
+            view, task = View(begun, begun.starts[above] + len(position.typed)), Task.FILL
         question = prompt_format.ask(view, task, self.backend.count, room)
-        assert question is not None, "an excerpt fits every context"
-        return question
+        if question is None:
+            raise PromptError("the lines there are too long")
+        if task is not Task.FILL:
+            return question
+        return Question(question.request, lambda: _AsLines(position, question.reader()))
 
     def proposals(self, question: Question) -> list[Proposal]:
         return propose(self.backend, question, lambda: False)
@@ -98,6 +112,11 @@ class Model:
         second = self.judge.accepted(system, position, written, writing)
         return [first, replace(second, checking=second.checking + first.checking)]
 
+    def unasked(self, system: str, position: Position) -> list[Answer]:
+        """What counts where nothing can be asked."""
+        first = self.judge.first(system, position, [], 0.0)
+        return [first, replace(first, is_first=False)]
+
     def eight(self, system: str, position: Position, prompt_format: PromptFormat) -> list[Answer]:
         start = time.perf_counter()
         question = self.question(position, prompt_format).sampled(RESAMPLING, CANDIDATES)
@@ -116,6 +135,24 @@ class Model:
         proposals = self.proposals(self.question(position, Plain(), lines, 48 * lines))
         writing = (time.perf_counter() - start) * 1000
         return [self.judge.first(system, position, self.written(position, proposals), writing)]
+
+
+class _AsLines:
+    """Reads what is inserted behind the typed beginning of a line as the lines that this makes."""
+
+    def __init__(self, position: Position, reader: Reader) -> None:
+        self._position, self._reader = position, reader
+
+    def feed(self, text: str) -> str | Malformed:
+        return self._reader.feed(text)
+
+    def close(self, stop: Ending) -> Edit | Malformed:
+        edit = self._reader.close(stop)
+        if isinstance(edit, Malformed) or not edit.changes:
+            return edit
+        lines, _ = split_lines(self._position.typed + edit.changes[0].text)
+        change = (self._position.shown_above, 0, lines)
+        return Edit(tuple(line_replacements(self._position.shown, [change])))
 
 
 def by_confidence(proposals: Iterable[Proposal]) -> list[Proposal]:
@@ -151,11 +188,13 @@ def open_system(
     paper = LintSeq(Layout.PAPER)
     match name:
         case "product":
-            return lambda position: model.greedy(label, position, prompt_format, SETTINGS.tries)
+            return _answering(
+                model, label, lambda position: model.greedy(label, position, prompt_format, SETTINGS.tries)
+            )
         case "paper":
             return lambda position: model.greedy(label, position, paper, 0)
         case "eight":
-            return lambda position: model.eight(label, position, prompt_format)
+            return _answering(model, label, lambda position: model.eight(label, position, prompt_format))
         case "plain":
             return lambda position: model.plain(label, position)
         case "ngram":
@@ -166,3 +205,15 @@ def open_system(
         case "copy":
             return lambda position: without_model(label, position, judge, baselines.copy)
     raise SystemExit(f"no system {name}")
+
+
+def _answering(model: Model, label: str, ask: System) -> System:
+    """`ask`, and nothing where the format cannot show what stands there."""
+
+    def answers(position: Position) -> list[Answer]:
+        try:
+            return ask(position)
+        except PromptError:
+            return model.unasked(label, position)
+
+    return answers

@@ -158,8 +158,8 @@ def passages(modules: Sequence[str], count: int, keys: int, seed: int) -> Iterat
 
     Each kind takes half of `keys`, or as many as the module has. Modules come in a random order.
     """
-    rng = random.Random(f"keystrokes {seed}")
-    for module in rng.sample(range(len(modules)), count):
+    for module in random.Random(f"keystrokes {seed}").sample(range(len(modules)), count):
+        rng = random.Random(f"keystrokes {seed} {module}")
         lines = modules[module].rstrip().split("\n")
         first = rng.randrange(max(1, len(lines) - keys // 2 // 30))
         above = "".join(line + "\n" for line in lines[:first])

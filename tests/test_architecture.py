@@ -31,7 +31,6 @@ MODULES = {
 # protocols in `backends.base` and `linters.base` alone.
 CORE_LAYERS = {
     "values": (
-        "acceptance",
         "alignment",
         "backends.base",
         "diffs",

@@ -2,20 +2,24 @@
 
 import json
 import sys
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from lintseq_lsp.backends.base import Special
-from lintseq_lsp.backends.scripted import ScriptedBackend
+from lintseq_lsp.backends.scripted import Answer, ScriptedBackend
 from lintseq_lsp.formats.table import FORMATS
 from lintseq_lsp.linters.syntax import check_syntax
+from lintseq_lsp.text import Document
 
 MODELS = str(Path(__file__).parent.parent / "models")
 sys.path.insert(0, MODELS)
 positions, baselines = import_module("positions"), import_module("baselines")
 systems, evaluate = import_module("systems"), import_module("evaluate")
+Scored = import_module("judge").Answer
 sys.path.remove(MODELS)
 
 MODULE = '''\
@@ -126,6 +130,35 @@ def test_a_model_of_another_format_is_asked_for_the_same(task: str, line: int, t
     assert place.is_exact(written.document)
     assert (backend.requests[0].max_lines, backend.requests[0].max_tokens) == (1, 48)
     assert (Special("<|fim_middle|>") in backend.requests[0].prompt) == (name == "fim-qwen")
+
+
+@pytest.mark.parametrize(
+    ("task", "line", "typed"),
+    [(positions.NEXT_LINE, 16, "        "), (positions.HALF_TYPED, 16, "        square = s")],
+)
+def test_a_model_that_writes_regions_is_asked_at_the_end_of_what_is_given(
+    task: str, line: int, typed: str
+) -> None:
+    place = placed(task, line, typed)
+    lines = MODULE.split("\n")
+    backend = ScriptedBackend([Answer("\n".join(lines) + "\n", ">>>>>>> UPDATED", 20)], context=4096)
+    model = systems.Model(backend, None)
+    question = model.question(place, FORMATS["zeta-2"])
+    (written,) = model.written(place, model.proposals(question))
+    assert written.text == "square = self.radius**2".removeprefix(typed.strip())
+    assert place.is_exact(written.document)
+    assert any(f"{typed}<|user_cursor|>\n" in str(part) for part in backend.requests[0].prompt)
+
+
+def test_what_a_format_cannot_show_is_no_answer() -> None:
+    empty = Scored("label", positions.NEXT_LINE, 0, is_first=True)
+    judge = SimpleNamespace(first=lambda *_: empty)
+    place = placed(positions.NEXT_LINE, 16, "        ")
+    marked = replace(place, shown=Document(place.shown.text.replace("    def area", "=======\n    def area")))
+    model = systems.Model(ScriptedBackend([], context=4096), judge)
+    for name in ("product", "eight"):
+        asked = systems.open_system(name, "label", model, judge, Path(), FORMATS["zeta-2"])
+        assert asked(marked) == [empty, replace(empty, is_first=False)]
 
 
 def test_answers_of_a_format_are_kept_apart(tmp_path: Path) -> None:

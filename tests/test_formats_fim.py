@@ -59,6 +59,9 @@ PROMPTS = {
     ),
     "fim-codellama": by_hand("T:▁<PRE>", " " + ABOVE, "T:▁<SUF>", BELOW, "T:▁<MID>", TYPED),
     "fim-seedcoder": by_hand("T:<[fim-prefix]>", ABOVE, "T:<[fim-suffix]>", BELOW, "T:<[fim-middle]>", TYPED),
+    "fim-seedcoder-spm": by_hand(
+        *("T:<[fim-suffix]>", BELOW, "T:<[fim-prefix]>", ABOVE, "T:<[fim-middle]>", TYPED)
+    ),
     "fim-glm": by_hand("T:<|code_prefix|>", ABOVE, "T:<|code_suffix|>", BELOW, "T:<|code_middle|>", TYPED),
     "fim-falcon": by_hand("T:<|prefix|>", ABOVE, "T:<|suffix|>", BELOW, "T:<|middle|>", TYPED),
     "fim": by_hand("T:fim_pre", ABOVE, "T:fim_suf", BELOW, "T:fim_mid", TYPED),
@@ -275,8 +278,8 @@ def sides(question: Question) -> tuple[str, str]:
     """The texts left of the place and right of it."""
     prompt = question.request.prompt
     strings = [part for part in prompt if isinstance(part, str)]
-    if Special("[SUFFIX]") in prompt:
-        return strings[1], strings[0]
+    if prompt[1] in (Special("[SUFFIX]"), Special("<[fim-suffix]>")):
+        return "".join(strings[1:]), strings[0]
     left, right, *typed = strings
     return (left[1:] if Special("▁<PRE>") in prompt else left) + "".join(typed), right
 

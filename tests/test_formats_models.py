@@ -62,7 +62,9 @@ def asked(family: Fim, backend: LlamaBackend) -> Question:
 def test_a_family_is_known_from_its_file_and_asked_by_ids(family: Fim, tmp_path: Path) -> None:
     path = model_of(family, tmp_path)
     backend = LlamaBackend(path, threads=1)
-    assert resolve_model(str(path)).prompt_format is detect(backend.has, "m") is family
+    wanted = "fim-seedcoder-spm" if family.name == "fim-seedcoder-spm" else ""  # its tokens do not tell it
+    known = resolve_model(str(path), prompt_format=wanted).prompt_format
+    assert known is detect(backend.has, "m", wanted) is family
     request = asked(family, backend).request
     ids = backend._prompt_ids(request.prompt)
     written = b"".join(backend._tokenizer._bytes(id_, special=True) for id_ in ids)

@@ -454,8 +454,9 @@ def test_any_answer_is_an_edit_of_the_region_or_none(name: str, data: st.DataObj
     offset = data.draw(st.integers(0, len(text)))
     recent = edits(data.draw(texts()), text) if data.draw(st.booleans()) else ()
     view = View(document, offset, recent=recent)
+    task = data.draw(st.sampled_from([Task.NEXT, Task.FILL]))
     try:
-        question = FORMATS[name].ask(view, Task.NEXT, COUNT, Room(20_000, 8, 160))
+        question = FORMATS[name].ask(view, task, COUNT, Room(20_000, 8, 160))
     except PromptError:
         return
     if question is None:
@@ -489,7 +490,14 @@ def test_any_answer_is_an_edit_of_the_region_or_none(name: str, data: st.DataObj
     removed = len(document.lines) - len(split_lines(after)[0])
     assert removed <= 5 * len(edit.changes) + sum(1 for line in document.lines if not line.strip())
     for change in edit.changes:
-        assert apply(text, [change]) != text
+        assert task is Task.FILL or apply(text, [change]) != text
+    if task is Task.FILL and edit.changes:
+        (insertion,) = edit.changes
+        line = document.position(offset)[0]
+        right = text[offset : document.starts[line] + len(document.lines[line])]
+        assert (insertion.start, insertion.end) == (offset, offset)
+        whole = text[:offset] + insertion.text + text[offset + len(right) :]
+        assert whole != text
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -350,7 +350,8 @@ def test_a_model_is_asked_as_its_name_or_the_setting_says(
     backend, prompt_format, _ = open_endpoint(Settings(endpoint=server.url, **settings), patience=60.0)
     with closing(backend):
         view = View(Document("x = \n"), 4)
-        question = prompt_format.ask(view, Task.FILL, backend.count, Room(backend.context, 1, 8))
+        room = Room(backend.context, 1, 8, words=Ability.WORDS in backend.abilities)
+        question = prompt_format.ask(view, Task.FILL, backend.count, room)
         assert question is not None
         list(backend.write(question.request, never))
     (body,) = server.bodies("/v1/completions")

@@ -1,12 +1,10 @@
 """What stands at the cursor: the rest of a line, and the lines of its statement."""
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 from lintseq_lsp import completion
-from lintseq_lsp.acceptance import Acceptance
-from lintseq_lsp.asking.features import described
 from lintseq_lsp.asking.job import Job
 from lintseq_lsp.asking.remembered import ghost_text
 from lintseq_lsp.backends.base import CANDIDATES, Stop
@@ -19,8 +17,6 @@ from lintseq_lsp.reasons import Reason
 from lintseq_lsp.settings import Settings
 from lintseq_lsp.suggestions import Outcome, Suggestion
 from lintseq_lsp.verdicts import malformed
-
-IsSure = Callable[[Replacement, Proposal], bool]
 
 
 def silence(cursor: Cursor, settings: Settings) -> Outcome | None:
@@ -39,28 +35,16 @@ def complete(
     *,
     candidates: int,
     floor: float,
-    acceptance: Acceptance | None = None,
 ) -> Outcome:
     """Alternatives, `known` ones (those that are on the screen) first.
 
-    The log-probability of none that the model is asked for is below `floor`, by `acceptance` or else by
-    the model itself.
+    The log-probability of none that the model is asked for is below `floor`.
     """
-
-    def logprob(replacement: Replacement, proposal: Proposal) -> float:
-        text = replacement.text.replace(cursor.document.newline, "\n")
-        if acceptance is not None:
-            return acceptance.logprob(described(cursor, text, proposal))
-        return proposal.logprob_of(proposal.at_cursor(1 + text.count("\n")))
-
-    def answer(proposal: Proposal) -> _Answer:
-        return _answer(job, cursor, proposal, lambda each, whole: logprob(each, whole) >= floor, least)
-
     question = job.ask(View(job.document, cursor.offset), Task.FILL, job.settings.max_lines)
     if question is None:
         return job.unasked(Task.FILL, job.settings.max_lines)
-    # What ends an answer early: another measure than the model's own may rise again.
-    least = floor if acceptance is None and question.from_cursor else -math.inf
+    # What ends an answer early: in a region, lines above the cursor do not count.
+    least = floor if question.from_cursor else -math.inf
     found = _Found(job, cursor, candidates, {suggestion.text: suggestion for suggestion in known})
     found.add(
         _Answer(entry.replacements, entry.logprob, id=entry.id)
@@ -72,14 +56,14 @@ def complete(
     if not found.enough:
         greedy = propose(job.backend, question, job.cancelled, least)
         read = job.backend.usage.read
-        reasons = found.add(answer(proposal) for proposal in greedy)
+        reasons = found.add(_answer(job, cursor, proposal, floor) for proposal in greedy)
     if not found.enough and reasons not in ([Reason.LINTER_FAILED], [Reason.UNSURE]):
         # Cheaper than one by one: the candidates share their prefix, which is in the cache by now.
         count = min(max(job.settings.tries, candidates), CANDIDATES)
         question = question.sampled(RESAMPLING, count)
         written = propose(job.backend, question, job.cancelled, least)
         sampled = sorted(written, key=lambda each: -each.confidence)
-        reasons += found.add(answer(proposal) for proposal in sampled)
+        reasons += found.add(_answer(job, cursor, proposal, floor) for proposal in sampled)
     for suggestion in found.suggestions.values():
         job.memory.remember_inline(suggestion, cursor.offset)
     if found.suggestions:
@@ -105,11 +89,8 @@ class _Answer:
     id: str | None = None
 
 
-def _answer(job: Job, cursor: Cursor, proposal: Proposal, is_sure: IsSure, least: float) -> _Answer:
-    """The beginnings of what the model wrote, longest first, that are probable enough.
-
-    Where the log-probability fell below `least`, it was ended.
-    """
+def _answer(job: Job, cursor: Cursor, proposal: Proposal, floor: float) -> _Answer:
+    """The beginnings of what the model wrote, longest first, that are probable enough."""
     edit = proposal.edit
     if isinstance(edit, Malformed):
         job.note(proposal.written, malformed(edit))
@@ -117,10 +98,15 @@ def _answer(job: Job, cursor: Cursor, proposal: Proposal, is_sure: IsSure, least
     if not edit.changes:
         reason = Reason.COMPLETE
         if proposal.stop is Stop.LENGTH:
-            reason = Reason.UNSURE if proposal.logprob_through(0) < least else Reason.LIMIT
+            reason = Reason.UNSURE if proposal.logprob_through(0) < floor else Reason.LIMIT
         return _Answer((), proposal.confidence, reason)
     beginnings = list(completion.answers(cursor, edit.changes[0].text))
-    sure = [each for each in beginnings if is_sure(each, proposal)]
+    newline = cursor.document.newline
+    sure = [
+        each
+        for each in beginnings
+        if proposal.logprob_of(proposal.at_cursor(1 + each.text.count(newline))) >= floor
+    ]
     if beginnings:
         return _Answer(sure, proposal.confidence, Reason.UNSURE)
     reason = Reason.NO_FIT if cursor.right.strip() else Reason.COMPLETE

@@ -48,7 +48,7 @@ Ending = Stop | Part
 
 
 class Ability(Flag):
-    """What not every backend can do. Where one cannot, `proposals.propose` makes up for it."""
+    """What not every backend can do: `proposals.propose` makes up for it, or the format (`Room.words`)."""
 
     BEGINS = auto()  # answers begin as `Request.begins` wants it
     LOGPROBS = auto()  # pieces have log-probabilities; else they are 0, which every bar lets pass

@@ -215,6 +215,15 @@ FAMILIES: tuple[Fim, ...] = (
         stops=_specials("<[end▁of▁sentence]>"),
         names=("seed-coder",),
     ),
+    # As Zed asks it, with the text below first. By the setting: no token tells it from the one above.
+    Fim(
+        "fim-seedcoder-spm",
+        (
+            *(Special("<[fim-suffix]>"), Slot.BELOW, Special("<[fim-prefix]>"), Slot.ABOVE),
+            Special("<[fim-middle]>"),
+        ),
+        stops=_specials("<[end▁of▁sentence]>"),
+    ),
     Fim(
         "fim-glm",
         _prefix_first("<|code_prefix|>", "<|code_suffix|>", "<|code_middle|>"),

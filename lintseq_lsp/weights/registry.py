@@ -16,7 +16,6 @@ from typing import Any
 
 import platformdirs
 
-from lintseq_lsp.acceptance import Acceptance
 from lintseq_lsp.errors import ModelFileError
 from lintseq_lsp.formats.base import PromptFormat
 from lintseq_lsp.formats.table import FORMATS
@@ -239,7 +238,7 @@ def _models(data: dict[str, Any], folder: Path) -> list[ModelFile]:
                     prompt_format=FORMATS[entry["prompt_format"]],
                     license=entry["license"],
                     description=entry["description"],
-                    certainty=_certainty(entry),
+                    certainty=Certainty(**entry.get("certainty", {})),
                     stamp=entry.get("stamp", ""),
                 )
             )
@@ -247,13 +246,6 @@ def _models(data: dict[str, Any], folder: Path) -> list[ModelFile]:
             # damaged, or of a newer release: no reason to lose the others
             _log.warning("a model in %s is left out, %r: %r", folder, _named(entry), error)
     return models
-
-
-def _certainty(entry: dict[str, Any]) -> Certainty:
-    """What was measured for the model, if anything was."""
-    known = dict(entry.get("certainty", {}))
-    weights = known.pop("acceptance", None)
-    return Certainty(**known, acceptance=Acceptance(**weights) if weights else None)
 
 
 _MEND = "remove its registry.json and pull the models again"
