@@ -139,12 +139,15 @@ def open_backend(settings: Settings, folder: Path | None = None) -> tuple[Backen
         recorded = ScriptedBackend([stream], name=recording.name, logprob=0.0)
         return recorded, detect(recorded.has, recorded.name, settings.prompt_format), UNMEASURED
     from lintseq_lsp.backends.llama import LlamaBackend
+    from lintseq_lsp.tuning import remembered
     from lintseq_lsp.weights.registry import resolve_model
 
     model = resolve_model(settings.model or None, folder, settings.prompt_format)
+    tuned = None if settings.threads else remembered(model.path)
     backend = LlamaBackend(
         model.path,
-        threads=settings.threads or None,
+        threads=tuned.read if tuned else settings.threads or None,
+        writing_threads=tuned.write if tuned else None,
         context=model.context,
         gpu_layers=settings.gpu_layers,
     )

@@ -23,7 +23,8 @@ class Verdict:
     It holds while nothing of `dependencies` changes. `unknown` has what would be findings if that were
     known to be true. `also` names the linters beside pylint that have judged the text. `partial` says that
     functions which the edit seemed not to concern were not checked again. `text` is what was rejected, where
-    somebody may want to see it: the whole document with the edit, or what the model wrote where that is no edit.
+    somebody may want to see it: the whole document with the edit, or what the model wrote where that is no
+    edit.
     """
 
     reason: Reason

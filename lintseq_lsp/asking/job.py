@@ -70,10 +70,8 @@ class Job:
 
         None when the model's context has no room for it: `unasked` says why.
         """
-        words = Ability.WORDS in self.backend.abilities
-        room = Room(self.backend.context, lines, tokens or lines * TOKENS_A_LINE, words)
         view = replace(view, others=self.others)
-        return self.prompt_format.ask(view, task, self.backend.count, room)
+        return asked(self.prompt_format, self.backend, view, task, lines, tokens)
 
     def unasked(self, task: Task, lines: int, tokens: int | None = None) -> Outcome:
         """Why there is no question: the model's context has room for none, or not for what stands there."""
@@ -123,3 +121,17 @@ class Job:
         """Why nothing is offered for a document that does not parse."""
         reason = Reason.NEWER_SYNTAX if self.bar.newer else Reason.BASE_DOES_NOT_PARSE
         return self.outcome(reason, detail=self.bar.newer)
+
+
+def asked(
+    prompt_format: PromptFormat,
+    backend: Backend,
+    view: View,
+    task: Task,
+    lines: int,
+    tokens: int | None = None,
+) -> Question | None:
+    """The question for up to `lines` lines, as `Job.ask` has it."""
+    words = Ability.WORDS in backend.abilities
+    room = Room(backend.context, lines, tokens or lines * TOKENS_A_LINE, words)
+    return prompt_format.ask(view, task, backend.count, room)

@@ -19,8 +19,14 @@ def doctor(
     model: Annotated[str, typer.Option(help="A GGUF file or the name of a model.")] = "",
     endpoint: Annotated[str, typer.Option(help=ENDPOINT)] = "",
     python: Annotated[str, typer.Option(help="Interpreter or environment to resolve imports.")] = "",
+    tune: Annotated[
+        bool, typer.Option("--tune", help="Only measure how many threads suit the model here: some seconds.")
+    ] = False,
 ) -> None:
     """Try every part, from Python to a first suggestion, and say what is faster: exit 1 if one fails."""
+    if tune:
+        _tune(model)
+        return
     from lintseq_lsp.doctor import checks
     from lintseq_lsp.settings import Settings
 
@@ -35,3 +41,20 @@ def doctor(
             console.print(Text(f"       {line.mend}", style="yellow"), soft_wrap=True)
     if not well:
         raise typer.Exit(1)
+
+
+def _tune(name: str) -> None:
+    """Measures, says so, and remembers it for `lintseq.threads` 0."""
+    from lintseq_lsp.tuning import best, measured, remember
+    from lintseq_lsp.weights.registry import resolve_model
+
+    model = resolve_model(name or None)
+    rates = []
+    for rate in measured(model.path, model.context):
+        rates.append(rate)
+        speeds = f"reads {rate.reading:.0f} tokens/s, writes {rate.writing:.0f}"
+        console.print(f"{rate.threads} thread(s): {speeds}")
+    chosen = best(rates)
+    remember(model.path, chosen)
+    counts = f"reads with {chosen.read} thread(s) from now on, and writes with {chosen.write}"
+    console.print(f"{model.name} {counts}")
