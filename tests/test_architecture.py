@@ -71,7 +71,7 @@ CORE_LAYERS = {
 LAYERS = CORE_LAYERS | {
     "libraries": ("backends", "git", "globs", "linters", "notebooks", "patches"),
     "stages": ("cases", "described", "recorder", "replay", "review", "synthesis", "weights"),
-    "assembly": ("doctor", "runtime"),
+    "assembly": ("doctor", "runtime", "tuning"),
     "agents": ("hooks",),
     "protocol": ("lsp",),
     "measurement": ("bench",),
@@ -106,26 +106,33 @@ IMPORTERS = {
     "IPython": ("lintseq_lsp.notebooks",),
     "attrs": ("lintseq_lsp.lsp.",),
     "cattrs": ("lintseq_lsp.lsp.",),
+    "fsspec": ("lintseq_lsp.synthesis.remote",),
     "gguf": ("lintseq_lsp.weights.",),
     "httpx2": ("lintseq_lsp.weights.fetch", "lintseq_lsp.backends.http"),
+    "jinja2": ("lintseq_lsp.synthesis.report",),
     "huggingface_hub": ("lintseq_lsp.weights.fetch",),
     "llama_cpp": (
         "lintseq_lsp.backends.llama",
         "lintseq_lsp.backends.llama_library",
+        "lintseq_lsp.backends.places",
         "lintseq_lsp.bench.llama",  # the bare loop that the backend is measured against
         "lintseq_lsp.weights.convert",
     ),
     "lsprotocol": ("lintseq_lsp.lsp.",),
+    "matplotlib": ("lintseq_lsp.synthesis.report",),
     "mcp": ("lintseq_lsp.commands.mcp",),
     "packaging": ("lintseq_lsp.linters.requires",),
+    "pyarrow": ("lintseq_lsp.synthesis.columnar",),
     "pyflakes": ("lintseq_lsp.linters.syntax",),
     "pygls": ("lintseq_lsp.lsp.",),
     "pylint": ("lintseq_lsp.linters.worker.",),
+    "ray": ("lintseq_lsp.synthesis.cluster",),
+    "rensa": ("lintseq_lsp.synthesis.near_duplicates",),
     "unidiff": ("lintseq_lsp.patches.reading",),
 }
 
 # Imported where it is there, for what only it can do.
-OPTIONAL = {"keyring", "mcp", "torch"}
+OPTIONAL = {"fsspec", "jinja2", "keyring", "matplotlib", "mcp", "pyarrow", "ray", "rensa", "torch"}
 
 
 @cache

@@ -236,7 +236,7 @@ def test_what_uses_a_lost_name_goes_with_it() -> None:
 
 
 def test_the_linter_s_own_sequences_are_training_sequences_too(tmp_path: Path) -> None:
-    program = Program(0, "set.py", "Shapes of a kind.\n\nMore of it.", PROGRAM, PROGRAM)
+    program = Program(0, "set.py", "Shapes of a kind.\n\nMore of it.", PROGRAM)
     outcome = synthesize(program, Recipe(samples=3), check_syntax)
     path = tmp_path / "lintseq.jsonl"
     path.write_text("".join(json.dumps(record) + "\n" for record in outcome.sequences))

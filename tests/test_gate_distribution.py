@@ -3,6 +3,7 @@
 import importlib.metadata
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -132,6 +133,38 @@ def test_pre_commit_finds_what_it_requires_of_a_hook() -> None:
     assert {"id", "name", "entry", "language"} <= hook.keys()
     assert hook["language"] == "system", "with python, pre-commit would compile llama.cpp"
     assert [hook["entry"], *hook["args"]] == ["lintseq-lsp check", "--staged"]
+
+
+def test_a_tag_of_the_gate_is_what_pre_commit_installs(tmp_path: Path) -> None:
+    """As a commit: of the working tree it tells nothing."""
+    if not (ROOT / ".git").exists():
+        pytest.skip("no repository")
+    clone, tree = tmp_path / "clone", tmp_path / "tree"
+    git = ["git", "-c", "user.name=t", "-c", "user.email=t@example.org"]
+    subprocess.run([*git, "clone", "--quiet", "--shared", "--no-checkout", ROOT, clone], check=True)
+    (clone / "gate").mkdir()
+    shutil.copy(ROOT / "gate/commit.sh", clone / "gate")
+    environment = {**os.environ, "GIT_COMMITTER_NAME": "t", "GIT_COMMITTER_EMAIL": "t@example.org"}
+    environment |= {"GIT_AUTHOR_NAME": "t", "GIT_AUTHOR_EMAIL": "t@example.org"}
+    done = subprocess.run(
+        ["bash", clone / "gate/commit.sh"], check=True, capture_output=True, text=True, env=environment
+    )
+    tree.mkdir()
+    subprocess.run(
+        ["bash", "-c", f"git archive {done.stdout.strip()} | tar -x -C {tree}"], cwd=clone, check=True
+    )
+    assert {path.name for path in tree.iterdir()} == {
+        *(".pre-commit-hooks.yaml", "LICENSE", "README.md", "lintseq_lsp", "pyproject.toml"),
+    }
+    (hook,) = yaml.safe_load((tree / ".pre-commit-hooks.yaml").read_text("utf-8"))
+    assert (hook["language"], hook["entry"]) == ("python", "lintseq-gate check")
+    assert "lintseq-gate" in project(tree)["scripts"]
+    subprocess.run([sys.executable, "-c", BUILD, str(tmp_path)], cwd=tree, check=True, timeout=120)
+    [wheel] = tmp_path.glob("lintseq_gate-*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        names = set(archive.namelist())
+    assert {"lintseq_lsp/cli.py", "lintseq_lsp/linters/worker/main.py", "lintseq_lsp/LICENSE"} <= names
+    assert not any("_models" in name for name in names)
 
 
 def test_github_finds_what_it_requires_of_an_action() -> None:

@@ -31,7 +31,7 @@ from lintseq_lsp.linters.pool import PylintPool
 from lintseq_lsp.linters.syntax import check_syntax
 from lintseq_lsp.notebooks import finished
 from lintseq_lsp.patches.applying import changes
-from lintseq_lsp.synthesis.sources import code_in
+from lintseq_lsp.synthesis.answers import code_in
 from lintseq_lsp.text import Document
 from lintseq_lsp.verdicts import finding_key
 

@@ -12,15 +12,17 @@ from mcp import StdioServerParameters
 from mcp.client import Client
 
 from lintseq_lsp.commands import mcp as command
+from lintseq_lsp.linters.program import find_program
 
 Call = Callable[..., Any]
 
 
-def talk(folder: Path, conversation: Callable[[Client], Any]) -> Any:
-    """What comes of a conversation with a server that was started in the folder."""
+def talk(folder: Path, conversation: Callable[[Client], Any], *arguments: str) -> Any:
+    """What comes of a conversation with a server that was started in the folder, with more arguments."""
 
     async def run() -> Any:
-        given = StdioServerParameters(command=sys.executable, args=["-m", "lintseq_lsp", "mcp"], cwd=folder)
+        command = ["-m", "lintseq_lsp", "mcp", *arguments]
+        given = StdioServerParameters(command=sys.executable, args=command, cwd=folder)
         async with Client(given) as client:
             return await conversation(client)
 
@@ -62,6 +64,19 @@ def test_tools_say_that_they_only_read(project: Path) -> None:
         assert tool.annotations.open_world_hint is False
         assert tool.description
     assert tools["check_edit"].input_schema["properties"].keys() == {"path", "text", "patch"}
+
+
+@pytest.mark.skipif(find_program("ruff", []) is None, reason="ruff is not installed")
+def test_another_linter_counts_as_well(project: Path) -> None:
+    async def conversation(client: Client) -> Any:
+        edit = await client.call_tool("check_edit", {"path": "module.py", "text": "x = 1\nx is 's'\n"})
+        return edit, await client.call_tool("explain", {})
+
+    edit, what = talk(project, conversation, "--linter", "ruff")
+    assert messages(edit) == ("disk", [("module.py", 2, "is-literal")])
+    (finding,) = edit.structured_content["files"][0]["findings"]
+    assert (finding["linter"], finding["code"]) == ("ruff", "F632")
+    assert what.content[0].text.endswith("New errors of ruff count as well.")
 
 
 def test_an_edit_is_checked_in_each_form(project: Path) -> None:

@@ -1,21 +1,22 @@
 """Linters beside pylint through everything that judges: commands, hooks, the gate and the settings."""
 
+import io
 import json
 import os
-import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 from lsp_client import Client
 from typer.testing import CliRunner
 
+from lintseq_lsp import cli
 from lintseq_lsp.commands import app
 from lintseq_lsp.gate import Gate
+from lintseq_lsp.hooks import channel
 from lintseq_lsp.hooks.handler import Handler, open_handler
 from lintseq_lsp.linters import several
 from lintseq_lsp.linters.program import find_program
@@ -145,27 +146,32 @@ def test_a_name_that_is_none_is_told_and_nobody_is_held_up(state: Path) -> None:
     assert said == {"systemMessage": "lintseq-lsp: edits are not checked: these are no linters: rough"}
 
 
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ([], ("", ())),
+        (["--linter", "ruff"], ("", ("ruff",))),
+        (["--python", "/p", "--linter", "ruff", "--linter", "ty=all"], ("/p", ("ruff", "ty=all"))),
+    ],
+)
+def test_a_hook_hands_on_which_linters_are_wanted(
+    options: list[str], expected: tuple[object, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[object, ...]] = []
+    monkeypatch.setattr("lintseq_lsp.hooks.client.run", lambda _, *more: asked.append(more) or (0, "", ""))
+    monkeypatch.setattr(sys, "argv", ["lintseq-lsp", "hook", *options])
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"{}")))
+    with pytest.raises(SystemExit):
+        cli.main()
+    assert asked == [expected]
+
+
 @pytest.mark.skipif(os.name == "nt", reason="no Unix sockets")
-def test_the_daemon_of_other_linters_is_another_one(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_daemon_of_other_linters_is_another_one(monkeypatch: pytest.MonkeyPatch) -> None:
     with tempfile.TemporaryDirectory(prefix="lintseq-") as runtime:
         monkeypatch.setenv("XDG_RUNTIME_DIR", runtime)
-        said = []
-        for number, options in enumerate(([], ["--linter", "ruff"], ["--python", "", "--linter", "ruff"])):
-            command = [sys.executable, "-m", "lintseq_lsp", "hook", *options]
-            given = edited(state / f"{number}.py", OLD)
-            done = subprocess.run(command, input=given, capture_output=True, check=True, timeout=100)
-            assert done.stderr == b""
-            said.append(SAID in done.stdout.decode())
-        found = [
-            each
-            for each in psutil.process_iter(["cmdline"])
-            if any(part.startswith(runtime) for part in each.info["cmdline"] or ())
-        ]
-        for process in found:
-            process.kill()
-            process.wait()
-        assert said == [False, True, True]
-        assert len(found) == 2
+        choices = [(), ("ruff",), ("ruff=F",), ("ruff", "ty")]
+        assert len({channel.place("", choice) for choice in choices}) == len(choices)
 
 
 def test_the_setting_names_linters() -> None:

@@ -9,6 +9,7 @@ import os
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path, PurePath
 
@@ -115,15 +116,17 @@ class Handler:
             for edit in filter(_is_judged, event.edits)
             if (after := _read(edit.path)) is not None
         }
-        problem = self._keep(texts, session)
-        if not tells_of_edits(event.client):
-            found = []
-        else:
-            befores = {edit.path: before for edit, (before, _) in texts.items() if before is not None}
-            found = [
-                at_once(self._new(edit.path, before, after, befores))
-                for edit, (before, after) in texts.items()
-            ]
+        with ThreadPoolExecutor(1) as helper:  # a disk takes its time, and so does the linter
+            keeping = helper.submit(self._keep, texts, session)
+            if not tells_of_edits(event.client):
+                found = []
+            else:
+                befores = {edit.path: before for edit, (before, _) in texts.items() if before is not None}
+                found = [
+                    at_once(self._new(edit.path, before, after, befores))
+                    for edit, (before, after) in texts.items()
+                ]
+            problem = keeping.result()
         if problem is not None and not any(new.findings for new in found):
             raise problem
         return found

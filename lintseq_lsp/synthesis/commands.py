@@ -1,14 +1,14 @@
-"""`lintseq-lsp synthesize`: programs from files, folders and packages; sequences into a JSONL file."""
+"""`lintseq-lsp synthesize`: programs from files, folders and packages; sequences into a file or a folder."""
 
 import hashlib
 import os
-import platform
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import ExitStack, closing
-from dataclasses import asdict
-from importlib.metadata import version
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, closing, nullcontext
+from dataclasses import asdict, dataclass, field
+from enum import StrEnum
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import Annotated, Any
@@ -16,42 +16,75 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import Progress, TimeElapsedColumn
+from rich.progress import Progress, ProgressColumn, Task, TimeElapsedColumn
 from rich.table import Table
+from rich.text import Text
 
-from lintseq_lsp import __version__
 from lintseq_lsp.errors import LinterError, SettingsError
 from lintseq_lsp.linters.environment import Environment, find_environment
 from lintseq_lsp.linters.pool import PylintPool
 from lintseq_lsp.synthesis import sources
+from lintseq_lsp.synthesis.optional import extra
 from lintseq_lsp.synthesis.output import Output
-from lintseq_lsp.synthesis.programs import Key, Program, Recipe
+from lintseq_lsp.synthesis.programs import Cost, Program, Recipe
+from lintseq_lsp.synthesis.screening import WORDS, RemovedRecord, Screening
+from lintseq_lsp.synthesis.shards import Compression, Format, Layout, Shards
 from lintseq_lsp.synthesis.sources import BadInput, Source
-from lintseq_lsp.synthesis.workers import outcomes
+from lintseq_lsp.synthesis.versions import described, versions
+from lintseq_lsp.synthesis.workers import MEMORY, START, LinterWorker, Worker, outcomes
 
+_RECIPE = Recipe()
+_LAYOUT = Layout()
 _REASONS_SHOWN = 8
-_MEMORY = 1 << 30  # bytes a linter process: a corpus imports more than one editor's workspace does
+_SKIPPED_SHOWN = 20
+_BATCH = 8  # programs that a worker of a cluster is given at once
+
+
+class Engine(StrEnum):
+    """Where the workers are."""
+
+    LOCAL = "local"
+    RAY = "ray"
 
 
 def synthesize(
     output: Annotated[
-        Path,
-        typer.Option("--output", "-o", dir_okay=False, help="JSONL file; what is there is gone on with."),
-    ],
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            help="NAME.jsonl is one file, all else a folder of shards; what is there is gone on with.",
+        ),
+    ] = None,
     source: Annotated[
-        list[Path] | None,
+        list[str] | None,
         typer.Argument(
-            help="JSONL files (instruction, response), Python files, folders of Python files.", exists=True
+            help="Data files (.jsonl, .jsonl.gz, .jsonl.zst, .parquet), Python files, folders of either, "
+            "and addresses such as hf://datasets/OWNER/NAME."
         ),
     ] = None,
     package: Annotated[
         list[str] | None, typer.Option("--package", "-p", help="Installed package, by its import name.")
     ] = None,
+    columns: Annotated[
+        tuple[str, str] | None,
+        typer.Option(
+            help="Of data files: names of the instruction's and the response's column. Those of well-known "
+            "data sets are known.",
+            metavar="INSTRUCTION RESPONSE",
+        ),
+    ] = None,
     samples: Annotated[int, typer.Option("--samples", "-s", min=1, help="Sequences a program.")] = 1,
     seed: Annotated[
-        int, typer.Option(help="The same seed makes the same sequences, whatever --jobs is.")
+        int, typer.Option(help="The same seed makes the same sequences, whatever --engine and --jobs are.")
     ] = 1,
-    jobs: Annotated[int, typer.Option("--jobs", "-j", min=1, help="Linter processes.")] = os.cpu_count() or 1,
+    engine: Annotated[Engine, typer.Option(help="This machine, or a Ray cluster.")] = Engine.LOCAL,
+    address: Annotated[
+        str | None, typer.Option(help="Of the Ray cluster; without it, one is started here.")
+    ] = None,
+    jobs: Annotated[
+        int | None, typer.Option("--jobs", "-j", min=1, help="Workers; by default one a processor.")
+    ] = None,
     linter: Annotated[
         bool, typer.Option("--linter/--no-linter", help="Without: chunks at random (the paper's RandSeq).")
     ] = True,
@@ -59,142 +92,273 @@ def synthesize(
         bool,
         typer.Option("--baseline", help="What a program has already, such as a missing import, is no error."),
     ] = False,
+    max_characters: Annotated[
+        int, typer.Option(min=1, help="Longer responses fail.")
+    ] = _RECIPE.max_characters,
+    max_lines: Annotated[int, typer.Option(min=1, help="Longer programs fail.")] = _RECIPE.max_lines,
+    max_checks: Annotated[
+        int, typer.Option(min=1, help="Checks of the linter that a sample may take.")
+    ] = _RECIPE.max_checks,
     timeout: Annotated[
-        float, typer.Option(min=0.1, help="Seconds a program, all of its samples together.")
-    ] = 120.0,
+        float,
+        typer.Option(
+            min=0.1,
+            help="Seconds a program, all of its samples together: the last resort, since it depends on the "
+            "machine.",
+        ),
+    ] = _RECIPE.timeout,
+    shard_programs: Annotated[
+        int, typer.Option(min=1, help="Of a folder: programs a shard.")
+    ] = _LAYOUT.programs,
+    format: Annotated[Format, typer.Option(help="Of a folder.")] = _LAYOUT.format,  # noqa: A002
+    compression: Annotated[Compression, typer.Option(help="Of a folder.")] = _LAYOUT.compression,
+    near_duplicates: Annotated[
+        float | None,
+        typer.Option(
+            min=0.1,
+            max=1.0,
+            help="Leave out programs whose Jaccard similarity with an earlier one, estimated by MinHash, is "
+            "this or more; 0.85, say.",
+        ),
+    ] = None,
+    decontaminate: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="Leave out what overlaps with this benchmark: a data file, or any text. May be repeated.",
+            exists=True,
+            dir_okay=False,
+        ),
+    ] = None,
+    decontaminate_words: Annotated[
+        int, typer.Option(min=1, help="Words in a row that are an overlap.")
+    ] = WORDS,
     retry_failed: Annotated[
         bool,
-        typer.Option(
-            "--retry-failed", help="Try the samples in NAME.failures.jsonl again, which else stay failed."
-        ),
+        typer.Option("--retry-failed", help="Try failed samples again, which else stay failed."),
     ] = False,
+    report: Annotated[
+        Path | None,
+        typer.Option(
+            dir_okay=False,
+            help="Write an HTML page about the sequences. Without --output: of what an earlier run wrote, "
+            "which is named in place of the sources.",
+        ),
+    ] = None,
 ) -> None:
     """Make LintSeq edit sequences of programs.
 
     Functions and classes of Python files are programs when they have a docstring, which is their
     instruction. A run that was stopped or killed goes on when it is started again. Samples that
-    could not be made are in OUTPUT's neighbour, NAME.failures.jsonl; those whose linter died or whose time
-    was up may do better with --retry-failed.
+    could not be made are in NAME.failures.jsonl, or the folder's failures.jsonl; those whose time was up may
+    do better with --retry-failed.
     """
     console = Console(stderr=True)
-    recipe = Recipe(samples, seed, linter, baseline, timeout)
+    if output is None:
+        _report_on(source or [], report, console)
+        return
+    recipe = Recipe(samples, seed, linter, baseline, max_characters, max_lines, max_checks, timeout)
     try:
-        origins = [*map(sources.source, source or []), *map(sources.package, package or [])]
+        write_report = _reporter(report, console)
+        found = [sources.of_address(name, columns) for name in source or []]
+        origins = [*chain.from_iterable(found), *map(sources.package, package or [])]
         if not origins:
             raise SettingsError("name a file, a folder or a --package to take programs from")
         environment = find_environment(None)
         if linter:
-            imports = f"Imports resolve against {_described(environment)} ({environment.origin})"
+            imports = f"Imports resolve against {described(environment)} ({environment.origin})"
             console.print(imports, markup=False, highlight=False, soft_wrap=True)
         with console.status("Reading programs …"):
-            keys, digest, bad = _survey(origins)
-        for item in bad:
-            console.print(
-                f"[yellow]skipped[/] {escape(item.place)}: {escape(item.reason)}",
-                highlight=False,
-                soft_wrap=True,
-            )
-        if not keys:
+            screening = Screening(near_duplicates, decontaminate or (), decontaminate_words)
+            survey = _survey(origins, screening)
+        _show_skipped(survey, console)
+        if not survey.programs:
             raise SettingsError("there is no program in what was named")
-        run = _description(origins, recipe, len(keys), digest, environment)
-        with Output(output, run, samples, retry_failed=retry_failed) as out:
-            _run(origins, recipe, jobs, environment, len(keys), out, len(bad), console)
+        run = _description(origins, recipe, survey, environment) | screening.description
+        sink: Output | Shards
+        if output.suffix == ".jsonl":
+            sink = Output(output, run, samples, retry_failed=retry_failed)
+        else:
+            layout = Layout(shard_programs, format, compression)
+            sink = Shards(output, run, layout, retry_failed=retry_failed)
+        with sink, _crew(engine, address, jobs, recipe, environment) as workers:
+            sink.remove(survey.removed)
+            _run(origins, recipe, workers, 1 if engine is Engine.LOCAL else _BATCH, survey, sink, console)
+        write_report(output)
     except SettingsError as error:
         raise typer.BadParameter(str(error)) from error
-    except LinterError as error:
+    except (LinterError, OSError) as error:  # such as a full disk
         console.print(f"[red]error[/] {escape(str(error))}", soft_wrap=True)
+        console.print("The same command goes on from here.")
         raise typer.Exit(1) from error
     except KeyboardInterrupt:
         console.print("Stopped. The same command goes on from here.")
         raise typer.Exit(130) from None
 
 
+def _crew(
+    engine: Engine, address: str | None, jobs: int | None, recipe: Recipe, environment: Environment
+) -> AbstractContextManager[list[Worker]]:
+    if engine is Engine.RAY:
+        with extra("ray"):
+            from lintseq_lsp.synthesis.cluster import actors, linter_worker
+        return actors(address, jobs, partial(linter_worker, recipe))
+    if address is not None:
+        raise SettingsError("--address is for --engine ray")
+    number = jobs or os.cpu_count() or 1
+    pools = [PylintPool(environment, memory_limit=MEMORY, start_timeout=START) for _ in range(number)]
+    return nullcontext([LinterWorker(pool, recipe) for pool in pools])
+
+
 def _run(
     origins: Sequence[Source],
     recipe: Recipe,
-    jobs: int,
-    environment: Environment,
-    total: int,
-    out: Output,
-    bad: int,
+    workers: Sequence[Worker],
+    batch: int,
+    survey: "_Survey",
+    sink: Output | Shards,
     console: Console,
 ) -> None:
     reasons: Counter[str] = Counter()
-    start, before = time.monotonic(), len(out.done)
-    with ExitStack() as stack:
-        linters = [
-            stack.enter_context(closing(PylintPool(environment, memory_limit=_MEMORY))) for _ in range(jobs)
-        ]
-        if recipe.linter:
-            failures = [warming.result().failure for warming in [linter.warm() for linter in linters]]
-            if any(failures):
-                raise LinterError(next(filter(None, failures)))
-        progress = stack.enter_context(
-            Progress(*Progress.get_default_columns(), TimeElapsedColumn(), console=console)
-        )
-        task = progress.add_task("Programs", total=total, completed=before)
-        todo = (program for program in _programs(origins) if program.key not in out.done)
-        for outcome in stack.enter_context(closing(outcomes(todo, recipe, linters, out.again))):
-            out.write(outcome)
+    cost, writing = Cost(), 0.0
+    start, before = time.monotonic(), sink.programs_done
+    progress = Progress(*Progress.get_default_columns(), _Rate(), TimeElapsedColumn(), console=console)
+    jobs = sink.jobs(_programs(origins, survey), range(recipe.samples))
+    made = outcomes(jobs, workers, batch=batch, ahead=sink.ahead(len(workers)))
+    with progress, closing(made):
+        task = progress.add_task("Programs", total=survey.programs, completed=before)
+        for place, outcome in made:
+            begin = time.monotonic()
+            sink.write(place, outcome)
+            writing += time.monotonic() - begin
+            cost += outcome.cost
             reasons.update(failure["reason"] for failure in outcome.failures)
             progress.advance(task)
+    sink.finish()
+    seconds = time.monotonic() - start
     table = Table(show_header=False, box=None)
-    table.add_row("programs", f"{total}" + (f" ({before} done before)" if before else ""))
-    table.add_row("sequences in all", str(out.sequences))
-    table.add_row("failed samples in all", str(out.failures))
+    table.add_row("programs", f"{survey.programs}" + (f" ({before} done before)" if before else ""))
+    table.add_row("sequences in all", str(sink.sequences))
+    table.add_row("failed samples in all", str(sink.failures))
     for reason, count in reasons.most_common(_REASONS_SHOWN):
         table.add_row("failed in this run", f"{count} × {escape(reason)}")
-    table.add_row("bad inputs skipped", str(bad))
-    table.add_row("seconds", f"{time.monotonic() - start:.1f}")
+    table.add_row("bad inputs skipped", str(survey.bad))
+    for reason, count in survey.reasons.items():
+        table.add_row("left out", f"{count} × {reason}")
+    table.add_row("seconds", f"{seconds:.1f}, of which writing {writing:.1f}")
+    if cost.seconds:
+        of_all = cost.seconds / (seconds * len(workers))
+        table.add_row("workers", f"{len(workers)}, at work for {of_all:.0%} of the time")
+        table.add_row("their time", f"linter {cost.linting / cost.seconds:.0%} of {cost.seconds:.1f} s")
+    if cost.checks:
+        table.add_row("checks", f"{cost.checks}, {cost.linting / cost.checks * 1000:.1f} ms each")
     console.print(table)
 
 
-def _programs(origins: Iterable[Source]) -> Iterator[Program]:
+def _report_on(places: Sequence[str], report: Path | None, console: Console) -> None:
+    if report is None:
+        raise typer.BadParameter("say where the sequences go: --output NAME.jsonl, or --output FOLDER")
+    if len(places) != 1:
+        raise typer.BadParameter("a report without --output is of one place that an earlier run wrote")
+    try:
+        _reporter(report, console)(Path(places[0]))
+    except SettingsError as error:
+        raise typer.BadParameter(str(error)) from error
+
+
+def _reporter(report: Path | None, console: Console) -> Callable[[Path], None]:
+    """Writes the report of a place, when one is wanted. Raises `SettingsError` now where it could not."""
+    if report is None:
+        return lambda _: None
+    with extra("quality"):
+        from lintseq_lsp.synthesis.report import write
+
+    def write_report(place: Path) -> None:
+        with console.status("Writing the report …"):
+            write(place, report)
+        console.print(f"Report: {report}", markup=False, highlight=False, soft_wrap=True)
+
+    return write_report
+
+
+class _Rate(ProgressColumn):
+    def render(self, task: Task) -> Text:
+        return Text(f"{task.finished_speed or task.speed or 0:.1f}/s")
+
+
+def _programs(origins: Iterable[Source], survey: "_Survey") -> Iterator[Program]:
     items = chain.from_iterable(map(sources.programs, origins))
-    return (item for item in items if isinstance(item, Program))
+    removed = {(record["source_file"], record["index"]) for record in survey.removed}
+    return (item for item in items if isinstance(item, Program) and item.key not in removed)
 
 
-def _described(environment: Environment) -> str:
-    """Without where it was found, which makes no difference to the sequences."""
-    number = environment.python_version
-    python = ".".join(map(str, number)) if number else "of unknown version"
-    return f"Python {python}: {', '.join(map(str, environment.site_packages)) or 'no packages'}"
+@dataclass(slots=True)
+class _Survey:
+    """How many programs there are, a digest of them all, what of them is left out, and how many inputs are
+    skipped, with the first."""
+
+    programs: int = 0
+    digest: str = ""
+    removed: list[RemovedRecord] = field(default_factory=list)
+    bad: int = 0
+    first_bad: list[BadInput] = field(default_factory=list)
+
+    @property
+    def reasons(self) -> dict[str, int]:
+        """Why programs are left out, and how many."""
+        return dict(sorted(Counter(record["reason"] for record in self.removed).items()))
+
+    def skip(self, item: BadInput) -> None:
+        self.bad += 1
+        if self.bad <= _SKIPPED_SHOWN:
+            self.first_bad.append(item)
 
 
-def _survey(origins: Iterable[Source]) -> tuple[set[Key], str, list[BadInput]]:
-    """The programs' keys, a digest of them all, and what has to be skipped."""
-    keys: set[Key] = set()
-    bad = []
+def _survey(origins: Iterable[Source], screening: Screening) -> _Survey:
+    survey = _Survey()
     digest = hashlib.sha256()
+    files: set[str] = set()
     for origin in origins:
-        item = None
+        item, file = None, None
         for item in sources.programs(origin):
             if isinstance(item, BadInput):
-                bad.append(item)
+                survey.skip(item)
                 continue
-            if item.key in keys:
-                raise SettingsError(f"{item.source_file} is named twice")
-            keys.add(item.key)
+            if item.source_file != file:
+                if item.source_file in files:
+                    raise SettingsError(f"{item.source_file} is named twice")
+                file = item.source_file
+                files.add(file)
+            if (record := screening.removed(item)) is not None:
+                survey.removed.append(record)
+            else:
+                survey.programs += 1
             digest.update(repr(item).encode())
         if item is None:
-            bad.append(BadInput(origin.name, "no program in it"))
-    return keys, digest.hexdigest(), bad
+            survey.skip(BadInput(origin.name, "no program in it"))
+    survey.digest = digest.hexdigest()
+    return survey
+
+
+def _show_skipped(survey: _Survey, console: Console) -> None:
+    for item in survey.first_bad:
+        line = f"[yellow]skipped[/] {escape(item.place)}: {escape(item.reason)}"
+        console.print(line, highlight=False, soft_wrap=True)
+    if survey.bad > len(survey.first_bad):
+        console.print(f"[yellow]skipped[/] {survey.bad - len(survey.first_bad)} more")
 
 
 def _description(
-    origins: Sequence[Source], recipe: Recipe, total: int, digest: str, environment: Environment
+    origins: Sequence[Source], recipe: Recipe, survey: _Survey, environment: Environment
 ) -> dict[str, Any]:
-    """What must be the same for a run to go on. Neither time limits nor the number of jobs."""
+    """What must be the same for a run to go on. Neither time limits nor where it is run."""
     choices = asdict(recipe)
     del choices["timeout"]
     return {
         "sources": [origin.name for origin in origins],
-        "programs": total,
-        "digest": digest,
+        "programs": survey.programs,
+        "skipped": survey.bad,
+        "removed": survey.reasons,
+        "digest": survey.digest,
         **choices,
-        "python": platform.python_version(),
-        "environment": _described(environment),
-        "astroid": version("astroid"),
-        "pylint": version("pylint"),
-        "lintseq_lsp": __version__,
+        **versions(environment),
     }

@@ -1,14 +1,15 @@
 """The files of a run, which survive a kill: whole lines only, and what is there twice or in part goes.
 
 `NAME.jsonl` holds the sequences, `NAME.failures.jsonl` the samples that could not be made, and
-`NAME.run.json` what the run was started with, so that it cannot go on as another one. `NAME.lock` is empty
-and stays: it is what a second run at the same time finds locked.
+`NAME.run.json` what the run was started with, so that it cannot go on as another one. `NAME.removed.jsonl` is
+there when programs were left out. `NAME.lock` is empty and stays: it is what a second run at the same time
+finds locked.
 """
 
 import json
 import os
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import ExitStack, contextmanager
 from itertools import chain
 from pathlib import Path
@@ -17,9 +18,12 @@ from typing import Any, Self
 from filelock import FileLock, Timeout
 
 from lintseq_lsp.errors import SettingsError
-from lintseq_lsp.synthesis.programs import Key, ProgramOutcome
+from lintseq_lsp.synthesis.programs import Key, Program, ProgramOutcome
+from lintseq_lsp.synthesis.screening import RemovedRecord
+from lintseq_lsp.synthesis.workers import Job
 
-_ANOTHER = "choose another output"
+ANOTHER = "choose another output"
+_AHEAD = 16  # programs a worker that may be ahead of the slowest one
 
 
 class Output:
@@ -34,20 +38,23 @@ class Output:
     ) -> None:
         """Raises `SettingsError` when `path` was begun with another `run`, is another process's at this
         time, or cannot be written."""
-        with _refusals(path), ExitStack() as stack:
+        with refusals(path), ExitStack() as stack:
             path = path.resolve()  # a link stays one
-            failures, description = _beside(path, ".failures.jsonl"), _beside(path, ".run.json")
+            failures, description = beside(path, ".failures.jsonl"), beside(path, ".run.json")
+            self._removed = beside(path, ".removed.jsonl")
             if not description.exists():
-                for file in (path, failures):
+                for file in (path, failures, self._removed):
                     if file.exists():
-                        raise SettingsError(f"{file} exists and was not made by this command: {_ANOTHER}")
+                        raise SettingsError(f"{file} exists and was not made by this command: {ANOTHER}")
             path.parent.mkdir(parents=True, exist_ok=True)
-            stack.enter_context(FileLock(_beside(path, ".lock"), blocking=False))
+            stack.enter_context(FileLock(beside(path, ".lock"), blocking=False))
             _begin(path, description, {"output": path.name, **run})
             for file in (path, failures):
                 file.touch()
             counts = Counter(key for file in (path, failures) for key, _, _ in _records(file))
             complete = {key for key, count in counts.items() if count == samples}
+            self._early: dict[int, ProgramOutcome] = {}
+            self._place = 0
             self._untried: defaultdict[Key, list[Any]] = defaultdict(list)
             if retry_failed:
                 for key, record, _ in _records(failures):
@@ -60,9 +67,36 @@ class Output:
             self._files = [stack.enter_context(file.open("ab")) for file in (path, failures)]
             self._opened = stack.pop_all()
 
-    def write(self, outcome: ProgramOutcome) -> None:
+    @property
+    def programs_done(self) -> int:
+        return len(self.done)
+
+    def ahead(self, workers: int) -> int:
+        """How many places a job may be ahead of the first that is not done: their outcomes wait."""
+        return _AHEAD * workers
+
+    def jobs(self, programs: Iterable[Program], samples: Sequence[int]) -> Iterator[Job]:
+        todo = (program for program in programs if program.key not in self.done)
+        return (Job(at, each, self.again.get(each.key, samples)) for at, each in enumerate(todo))
+
+    def write(self, place: int, outcome: ProgramOutcome) -> None:
+        """In the order of places, from 0 on: an outcome that is early waits."""
+        self._early[place] = outcome
+        while (following := self._early.pop(self._place, None)) is not None:
+            self._append(following)
+            self._place += 1
+
+    def remove(self, records: Sequence[RemovedRecord]) -> None:
+        """Writes down which programs are left out."""
+        if records:
+            replace(self._removed, [lines_of(records)])
+
+    def finish(self) -> None:
+        """All is written already."""
+
+    def _append(self, outcome: ProgramOutcome) -> None:
         for file, records in zip(self._files, (outcome.sequences, outcome.failures), strict=True):
-            file.write(_lines(records))
+            file.write(lines_of(records))
             file.flush()
             for record in records:
                 self._untried.pop((record["source_file"], record["index"]), None)
@@ -74,11 +108,11 @@ class Output:
 
     def __exit__(self, *_: object) -> None:
         with self._opened:  # a run that ends early leaves what it has not tried again as it was
-            self._files[1].write(_lines(chain.from_iterable(self._untried.values())))
+            self._files[1].write(lines_of(chain.from_iterable(self._untried.values())))
 
 
 @contextmanager
-def _refusals(path: Path) -> Iterator[None]:
+def refusals(path: Path) -> Iterator[None]:
     try:
         yield
     except Timeout as error:
@@ -87,26 +121,31 @@ def _refusals(path: Path) -> Iterator[None]:
         raise SettingsError(f"{path} cannot be written: {error}") from error
 
 
-def _beside(path: Path, ending: str) -> Path:
+def beside(path: Path, ending: str) -> Path:
     return path.with_name((path.stem if path.suffix == ".jsonl" else path.name) + ending)
 
 
 def _begin(path: Path, description: Path, run: Mapping[str, Any]) -> None:
     """Writes down what a run is started with, or sees that it is the same as before."""
     if not description.exists():
-        _replace(description, [json.dumps(run, indent=2).encode() + b"\n"])
+        replace(description, [json.dumps(run, indent=2).encode() + b"\n"])
         return
     try:
         before = json.loads(description.read_bytes())
     except ValueError:
         before = None
+    as_before(path, description, before, run)
+
+
+def as_before(path: Path, description: Path, before: object, run: Mapping[str, Any]) -> None:
+    """Raises `SettingsError` when `before`, from `description`, is not what `path` is to be made with now."""
     if not isinstance(before, dict):
-        raise SettingsError(f"{description} does not describe a run of this command: {_ANOTHER}")
+        raise SettingsError(f"{description} does not describe a run of this command: {ANOTHER}")
     for name in [*run, *before]:
         if before.get(name) != run.get(name):
             raise SettingsError(
                 f"{path} was begun with {name} {before.get(name)!r}, not {run.get(name)!r}: "
-                f"go on with the same, or {_ANOTHER}"
+                f"go on with the same, or {ANOTHER}"
             )
 
 
@@ -124,7 +163,7 @@ def _records(path: Path) -> Iterator[tuple[Key, dict[str, Any], bytes]]:
                 case {"source_file": str(source_file), "index": int(index)}:
                     yield (source_file, index), record, line
                 case _:
-                    raise SettingsError(f"{path} has lines that this command did not write: {_ANOTHER}")
+                    raise SettingsError(f"{path} has lines that this command did not write: {ANOTHER}")
 
 
 def _keep(path: Path, keys: Set[Key]) -> int:
@@ -141,16 +180,19 @@ def _keep(path: Path, keys: Set[Key]) -> int:
     if only_end_goes:
         os.truncate(path, kept)
     else:
-        _replace(path, (line for key, _, line in _records(path) if key in keys))
+        replace(path, (line for key, _, line in _records(path) if key in keys))
     return count
 
 
-def _lines(records: Iterable[Any]) -> bytes:
+def lines_of(records: Iterable[Any]) -> bytes:
     return b"".join(json.dumps(record).encode() + b"\n" for record in records)
 
 
-def _replace(path: Path, lines: Iterable[bytes]) -> None:
+def replace(path: Path, lines: Iterable[bytes]) -> None:
+    """All of it or nothing, whenever the machine stops."""
     partial = path.with_name(path.name + ".part")
     with partial.open("wb") as file:
         file.writelines(lines)
+        file.flush()
+        os.fsync(file.fileno())
     partial.replace(path)

@@ -4,12 +4,14 @@ An engine that maps a function over a data set can take `synthesize` as it is.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from random import Random
 from typing import TypedDict
 
 from lintseq_lsp import lintseq
 from lintseq_lsp.linters.base import Report
+from lintseq_lsp.synthesis.answers import code_in
 from lintseq_lsp.text import Document, split_lines
 from lintseq_lsp.verdicts import Known, beyond
 
@@ -17,15 +19,19 @@ Key = tuple[str, int]
 """A program's, within a run: its `source_file` and its `index` there."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Program:
-    """`code` is the part of `response` that is Python; `index` counts within `source_file`, from 0."""
+    """`index` counts within `source_file`, from 0."""
 
     index: int
     source_file: str
     instruction: str
     response: str
-    code: str
+
+    @cached_property
+    def code(self) -> str:
+        """The part of `response` that is Python. Found when wanted first: by a worker, not the reader."""
+        return code_in(self.response)
 
     @property
     def key(self) -> Key:
@@ -37,14 +43,19 @@ class Recipe:
     """How sequences are made. With the program it determines them, unless time runs out.
 
     `samples` sequences a program; `linter` off is the paper's RandSeq ablation; with `baseline`, what
-    the whole program has already is no finding. `timeout` is in seconds, for all samples together.
+    the whole program has already is no finding. A program is not tried that is longer than `max_characters`
+    or `max_lines`, and a sample fails that takes more than `max_checks` of the linter. `timeout` is in
+    seconds, for all samples together: the last resort, since it depends on the machine.
     """
 
     samples: int = 1
     seed: int = 1
     linter: bool = True
     baseline: bool = False
-    timeout: float = 120.0
+    max_characters: int = 100_000
+    max_lines: int = 1_000
+    max_checks: int = 2_000
+    timeout: float = 600.0
 
 
 class SequenceRecord(TypedDict):
@@ -67,11 +78,24 @@ class FailureRecord(TypedDict):
 
 
 @dataclass(frozen=True, slots=True)
+class Cost:
+    """What a program took: checks of the linter, the seconds that these took, and all seconds."""
+
+    checks: int = 0
+    linting: float = 0.0
+    seconds: float = 0.0
+
+    def __add__(self, other: "Cost") -> "Cost":
+        return Cost(self.checks + other.checks, self.linting + other.linting, self.seconds + other.seconds)
+
+
+@dataclass(frozen=True, slots=True)
 class ProgramOutcome:
     """What became of a program: a sequence or a failure for each sample."""
 
     sequences: Sequence[SequenceRecord] = ()
     failures: Sequence[FailureRecord] = ()
+    cost: Cost = field(default=Cost(), compare=False)
 
 
 def synthesize(
@@ -81,9 +105,13 @@ def synthesize(
     sequence resolves to its code exactly, outer blank lines aside."""
     if samples is None:
         samples = range(recipe.samples)
+    if len(program.response) > recipe.max_characters:
+        return failed(program, samples, f"more than {recipe.max_characters} characters")
     lines, _ = split_lines(program.code)
     if not program.code.strip():
         return failed(program, samples, "the program is empty")
+    if len(lines) > recipe.max_lines:
+        return failed(program, samples, f"more than {recipe.max_lines} lines")
     lint = _remembering(lint)
     if recipe.linter and recipe.baseline:
         text = "\n".join(lines)
@@ -98,7 +126,7 @@ def synthesize(
         random = Random(f"{recipe.seed} {program.index} {sample} {program.code}")
         states: list[lintseq.State] | lintseq.Failure
         if recipe.linter:
-            states = lintseq.lintseq_states(lines, lint, random)
+            states = lintseq.lintseq_states(lines, _bounded(lint, recipe.max_checks), random)
         else:
             states = lintseq.random_states(lines, random)
         if isinstance(states, lintseq.Failure):
@@ -129,6 +157,19 @@ def _remembering(lint: lintseq.Lint) -> lintseq.Lint:
         return report
 
     return remembered
+
+
+def _bounded(lint: lintseq.Lint, most: int) -> lintseq.Lint:
+    """Fails from the check after `most` on. What is remembered counts as well, so that no sample depends on
+    another."""
+    checks = 0
+
+    def bounded(text: str) -> Report:
+        nonlocal checks
+        checks += 1
+        return lint(text) if checks <= most else Report(failure=f"more than {most} checks")
+
+    return bounded
 
 
 def failed(program: Program, samples: Iterable[int], reason: str) -> ProgramOutcome:

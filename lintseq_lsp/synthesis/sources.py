@@ -1,31 +1,36 @@
-"""Where programs come from: JSONL files, Python files, folders of them, installed packages.
+"""Where programs come from: JSONL and Parquet files, Python files, folders of them, installed packages.
 
 No code of theirs is run. Deliberately absent: any choice of what is good to train on.
 """
 
 import ast
+import gzip
 import json
-import re
 import tokenize
-import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib.machinery import PathFinder
-from itertools import islice
 from pathlib import Path
-from textwrap import dedent
+from typing import IO, Any, cast
 
 from lintseq_lsp.errors import SettingsError
+from lintseq_lsp.synthesis.answers import parsed
+from lintseq_lsp.synthesis.optional import extra
 from lintseq_lsp.synthesis.programs import Program
 
-# The rest of the line that opens a block is no code, unless the block ends on that line.
-_OPENING = re.compile(
-    r"(?<![`~])(`{3,}|~{3,}) *(?:python3?|py)(?![\w-])(?:[^`\r\n]*(?=[\r\n]))?", re.IGNORECASE
+Columns = tuple[str, str]
+"""The names of the instruction's and of the response's."""
+
+KNOWN_COLUMNS: tuple[Columns, ...] = (
+    ("instruction", "response"),  # Magicoder's Evol-Instruct
+    ("problem", "solution"),  # Magicoder's OSS-Instruct
+    ("instruction", "output"),
+    ("prompt", "completion"),
 )
-_FENCE = re.compile(r"`{3,}|~{3,}")
-_MARKERS = re.compile(r"[ \t>*+\-0-9.)]*")  # of lists and quotations, in front of a fence
-_WIDEST = 100
-_MOST_ENDS = 8
+"""Of what a row has, the first counts when no columns are named."""
+
+DATA = (".jsonl", ".jsonl.gz", ".jsonl.zst", ".parquet")
+"""How names of data files end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,17 +43,29 @@ class BadInput:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A JSONL file, a Python file or a folder. `name` stands for `path` in the output."""
+    """A data file, a Python file or a folder. `name` stands for `path` in the output."""
 
     path: Path
     name: str
+    columns: Columns | None = None
 
 
-def source(path: Path) -> Source:
-    """Raises `SettingsError` for what is none."""
-    if path.is_dir() or (path.is_file() and path.suffix in {".jsonl", ".py"}):
-        return Source(path, path.as_posix())
-    raise SettingsError(f"{path} is no .jsonl file, no .py file and no folder")
+def of_address(address: str, columns: Columns | None = None) -> list[Source]:
+    """A path here, or an address such as hf://datasets/owner/name, of a file or of a folder.
+
+    Raises `SettingsError` for what is none.
+    """
+    if "://" in address:
+        with extra("data"):
+            from lintseq_lsp.synthesis.remote import fetched
+        found = [Source(path, name, columns) for name, path in fetched(address, is_data)]
+        if not found:
+            raise SettingsError(f"{address} has no file that ends in {', '.join(DATA)}")
+        return found
+    path = Path(address)
+    if path.is_dir() or (path.is_file() and (is_data(path.name) or path.suffix == ".py")):
+        return [Source(path, path.as_posix(), columns)]
+    raise SettingsError(f"{path} is no folder and no file that ends in {', '.join(DATA)} or .py")
 
 
 def package(name: str) -> Source:
@@ -62,82 +79,80 @@ def package(name: str) -> Source:
 
 
 def programs(origin: Source) -> Iterator[Program | BadInput]:
-    """In an order that depends on names alone."""
-    if origin.path.suffix == ".jsonl" and origin.path.is_file():
-        yield from _jsonl(origin)
-    elif origin.path.is_file():
-        yield from _python(origin)
-    else:
-        for path in sorted(origin.path.rglob("*.py")):
-            inside = path.relative_to(origin.path)
-            if not any(part.startswith(".") for part in inside.parts):
-                yield from _python(Source(path, f"{origin.name}/{inside.as_posix()}"))
+    """In an order that depends on names alone. A folder with Python files has nothing else to read."""
+    if origin.path.is_file():
+        yield from (_data if is_data(origin.path.name) else _python)(origin)
+        return
+    files = [path for path in sorted(origin.path.rglob("*")) if path.suffix == ".py" or is_data(path.name)]
+    inside = [path for path in files if not _is_hidden(path.relative_to(origin.path))]
+    python = [path for path in inside if path.suffix == ".py"]
+    for path in python or inside:
+        name = f"{origin.name}/{path.relative_to(origin.path).as_posix()}"
+        yield from (_python if python else _data)(Source(path, name, origin.columns))
 
 
-def code_in(response: str) -> str:
-    """The Python of an answer in prose: its fenced blocks, when the whole is not Python itself."""
-    response = response.removeprefix("\ufeff")  # what an editor hides, and pylint in a file, too
-    if _OPENING.search(response) is None or _parsed(response) is not None:
-        return response
-    return "\n".join(_fenced(response)).strip()
+def is_data(name: str) -> bool:
+    return name.endswith(DATA)
 
 
-def _fenced(text: str) -> Iterator[str]:
-    """The code of each fenced block, without the indentation that its fence has in a list or a quotation.
+def read_data(path: Path) -> Iterator[bytes | Mapping[str, Any]]:
+    """The rows of a data file: lines of JSONL as they are, rows of Parquet by the names of their columns.
 
-    A fence may stand in a string of the code: the first ends the block behind which the code is whole.
+    Raises `OSError`, `EOFError` or `ValueError` for what cannot be read.
     """
-    end = 0
-    while (opening := _OPENING.search(text, end)) is not None:
-        fence, start = opening[1], opening.end()
-        before = text[max(opening.start() - _WIDEST, 0) : opening.start()].rpartition("\n")[2]
-        indent = before if _MARKERS.fullmatch(before) else ""
-        closing = (match for match in _FENCE.finditer(text, start) if match[0].startswith(fence))
-        ends = [match.span() for match in islice(closing, _MOST_ENDS)] or [(len(text), len(text))]
-        blocks = [(_unindented(text[start:stop], indent), end) for stop, end in ends]
-        code, end = next((block for block in blocks if _parsed(block[0]) is not None), blocks[0])
-        yield code
+    if path.suffix == ".parquet":
+        with extra("data"):
+            from lintseq_lsp.synthesis.columnar import rows
+        yield from rows(path)
+    else:
+        with _opened(path) as file:
+            yield from file
 
 
-def _unindented(code: str, indent: str) -> str:
-    """Without what stands in front of the first line, up to `indent`, nor what the lines have in common."""
-    blank = " \t>" if ">" in indent else " \t"
-    lines = code.split("\n")
-    first = next((line for line in lines if line.strip(blank + "\r")), "")
-    width = min(len(indent), len(first) - len(first.lstrip(blank)))
-    lines = [line[min(width, len(line) - len(line.lstrip(blank))) :] for line in lines]
-    return dedent("\n".join(lines)) if first[width : width + 1] in (" ", "\t") else "\n".join(lines)
+def _opened(path: Path) -> IO[bytes]:
+    if path.suffix == ".zst":
+        with extra("data"):
+            from lintseq_lsp.synthesis.columnar import open_zstandard
+        return open_zstandard(path)
+    return cast(IO[bytes], gzip.open(path)) if path.suffix == ".gz" else path.open("rb")
 
 
-def _jsonl(origin: Source) -> Iterator[Program | BadInput]:
+def _is_hidden(path: Path) -> bool:
+    return any(part.startswith(".") for part in path.parts)
+
+
+def _data(origin: Source) -> Iterator[Program | BadInput]:
     index = -1
     try:
-        with origin.path.open("rb") as file:
-            for number, line in enumerate(file, 1):
-                if not line.strip():
-                    continue
-                index += 1
-                record = _record(line)
-                if isinstance(record, str):
-                    yield BadInput(f"{origin.name}:{number}", record)
-                else:
-                    instruction, response = record
-                    yield Program(index, origin.name, instruction, response, code_in(response))
-    except OSError as error:
+        for number, row in enumerate(read_data(origin.path), 1):
+            if isinstance(row, bytes) and not row.strip():
+                continue
+            index += 1
+            record = _record(row, origin.columns)
+            if isinstance(record, str):
+                yield BadInput(f"{origin.name}:{number}", record)
+            else:
+                yield Program(index, origin.name, *record)
+    except (OSError, EOFError, ValueError) as error:
         yield BadInput(origin.name, str(error))
 
 
-def _record(line: bytes) -> tuple[str, str] | str:
+def _record(row: bytes | Mapping[str, Any], columns: Columns | None) -> tuple[str, str] | str:
     try:
-        record = json.loads(line)
+        record = json.loads(row) if isinstance(row, bytes) else row
     except (ValueError, RecursionError) as error:
         return f"not JSON: {error}"
     if not isinstance(record, dict):
         return "not a JSON object"
-    for field in ("instruction", "response"):
+    if columns is None:
+        known = (pair for pair in KNOWN_COLUMNS if all(name in record for name in pair))
+        columns = next(known, KNOWN_COLUMNS[0])
+        if columns == ("problem", "solution") and record.get("lang", "python") != "python":
+            return f"its language is {record['lang']!r}"
+    for field in columns:
         if not isinstance(record.get(field), str):
             return f"no text in {field!r}"
-    instruction, response = record["instruction"], record["response"]
+    instruction, response = (record[field] for field in columns)
     if not response.strip():
         return "the response is empty"
     return _not_text(instruction + response) or (instruction, response)
@@ -160,7 +175,7 @@ def _python(origin: Source) -> Iterator[Program | BadInput]:
     except (OSError, SyntaxError, UnicodeError, LookupError) as error:  # the last two: odd coding lines
         yield BadInput(origin.name, str(error))
         return
-    tree = _parsed(text)
+    tree = parsed(text)
     if tree is None:
         yield BadInput(origin.name, "does not parse")
         return
@@ -178,13 +193,5 @@ def _python(origin: Source) -> Iterator[Program | BadInput]:
         else:
             first = min(part.lineno for part in [node, *node.decorator_list])
             code = "\n".join(lines[first - 1 : node.end_lineno])
-            yield Program(index, origin.name, docstring, code, code)
+            yield Program(index, origin.name, docstring, code)
         index += 1
-
-
-def _parsed(text: str) -> ast.Module | None:
-    try:
-        with warnings.catch_warnings(action="ignore"):  # odd escapes and the like are the program's affair
-            return ast.parse(text)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):  # null bytes, very deep nesting
-        return None
