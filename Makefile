@@ -83,6 +83,7 @@ $(SCALE)/.scale: $(READY)
 	$(SCALE)/bin/python -m pip install --disable-pip-version-check --constraint requirements.lock --editable '.[scale]'
 	@touch $@
 
+include models/evaluation.mk
 include models/recipe.mk
 include tests/editors/Makefile
 include tests/editors/vscode/vscode.mk

@@ -4,13 +4,16 @@
     python models/certainty.py models/MODEL.gguf --data .work --count 500 --plot models/certainty.png
 
 At the positions of evaluate.py, asked as the server asks: it chooses how many lines it writes, with the gate.
-Each answer and each verdict is made once and serves all levels.
+Each answer and each verdict is made once and serves all levels. What is known of a position is kept in
+DATA/evaluation/, so that a run which was stopped goes on where it was.
 Shown: share of positions with a suggestion. Right: share of those whose first line is the one that was taken
 out; of a next edit, that all of its first step is. Lines: mean number of lines shown.
 """
 # ruff: noqa: T201 - a script that speaks to a terminal
 
 import argparse
+import hashlib
+import json
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
@@ -20,6 +23,7 @@ from pathlib import Path
 from statistics import mean
 
 from judge import SETTINGS, Judge
+from kept import Kept
 from positions import HALF_TYPED, NEXT_EDIT, NEXT_LINE, Position, modules_of, positions
 from systems import opened
 
@@ -110,16 +114,26 @@ def shown(position: Position, outcome: Outcome) -> Shown | None:
 
 
 def measured(
-    engine: Engine, linter: RememberedLinter, backend: RememberedBackend, asked_at: Sequence[Position]
+    engine: Engine,
+    linter: RememberedLinter,
+    backend: RememberedBackend,
+    asked_at: Sequence[Position],
+    kept: Kept,
+    label: str,
 ) -> dict[float, list[Shown | None]]:
-    """What is shown at each position, by level."""
-    found: dict[float, list[Shown | None]] = {level: [] for level in LEVELS}
-    for position in asked_at:
-        for level in LEVELS:
-            found[level].append(shown(position, asked(engine, position, level)))
+    """What is shown at each position, by level. `label` names what else the answers depend on."""
+
+    def at(position: Position) -> dict[float, Shown | None]:
+        found = {level: shown(position, asked(engine, position, level)) for level in LEVELS}
         backend.forget()
         linter.forget()
-    return found
+        return found
+
+    by_position = [
+        kept.get(json.dumps([label, LEVELS, each.task, each.cut.number]), lambda each=each: at(each))
+        for each in asked_at
+    ]
+    return {level: [found[level] for found in by_position] for level in LEVELS}
 
 
 def row(task: str, level: float, answers: Sequence[Shown | None]) -> str:
@@ -170,10 +184,13 @@ def main() -> None:
     modules = modules_of(arguments.data / "corpus" / f"{arguments.split}.jsonl")
     known = arguments.data / "evaluation" / f"positions-{arguments.split}-{arguments.seed}.jsonl"
     prompt_format = verify(arguments.model).prompt_format()
+    digest = hashlib.sha256(arguments.model.read_bytes()).hexdigest()[:12]
+    label = f"{digest} {arguments.split} {arguments.seed}"
     found = {}
     with (
         closing(opened(arguments.model, arguments.threads)) as model,
         closing(Judge()) as judge,
+        closing(Kept(known.with_name("certainty.sqlite"))) as kept,
     ):
         backend = RememberedBackend(model)
         linter = judge.gate.linter = RememberedLinter(judge.gate.linter)
@@ -182,7 +199,7 @@ def main() -> None:
             numbers = range(arguments.count)
             asked_at = list(positions(modules, task, numbers, arguments.seed, judge.lint, known))
             start = time.monotonic()
-            found[task] = measured(engine, linter, backend, asked_at)
+            found[task] = measured(engine, linter, backend, asked_at, kept, label)
             for level in LEVELS:
                 print(row(task, level, found[task][level]), flush=True)
             seconds = (time.monotonic() - start) / len(asked_at)

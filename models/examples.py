@@ -3,11 +3,13 @@
     python models/examples.py models/MODEL.gguf --data .work --out models/examples.md
 
 The fifth mode is an edit by instruction: a function of a held-out module is taken out, and its docstring's
-first line is the instruction.
+first line is the instruction. Each is kept in DATA/evaluation/, so that a run which was stopped goes on.
 """
 
 import argparse
 import difflib
+import hashlib
+import json
 import random
 import warnings
 from collections.abc import Iterator, Sequence
@@ -15,6 +17,7 @@ from contextlib import closing
 from pathlib import Path
 
 from judge import SETTINGS, Judge, Written
+from kept import Kept
 from positions import NEXT_EDIT, TASKS, Position, modules_of, positions
 from statements import first_docstring_line, parse
 from systems import Model, by_confidence, opened
@@ -128,6 +131,7 @@ if __name__ == "__main__":
     parser.add_argument("model", type=Path)
     parser.add_argument("--data", type=Path, default=Path(".work"))
     parser.add_argument("--count", type=int, default=10, help="of each mode")
+    parser.add_argument("--threads", type=int, help="of the model; default: the server's")
     parser.add_argument("--out", type=Path, required=True)
     arguments = parser.parse_args()
     warnings.simplefilter("ignore", SyntaxWarning)
@@ -135,15 +139,20 @@ if __name__ == "__main__":
     known = arguments.data / "evaluation" / "positions-held_out-0.jsonl"
     command = f"python models/examples.py {arguments.model} --data .work --out models/examples.md"
     parts = ["# Ten examples of each mode, as they came\n", f"`{command}`\n", LEGEND]
-    with closing(Judge()) as judge:
-        model = Model(opened(arguments.model), judge)
+    digest = hashlib.sha256(arguments.model.read_bytes()).hexdigest()[:12]
+    with closing(Judge()) as judge, closing(Kept(known.with_name("examples.sqlite"))) as kept:
+        model = Model(opened(arguments.model, arguments.threads), judge)
         for task in TASKS:
             parts.append(f"## {task.capitalize()}\n")
             asked = positions(modules, task, range(arguments.count), 0, judge.lint, known)
-            for number, position in enumerate(asked, 1):
-                parts += fenced(f"{number}", example(model, position))
+            for position in asked:
+                key = json.dumps([digest, task, position.cut.number])
+                lines = kept.get(key, lambda position=position: list(example(model, position)))
+                parts += fenced(f"{position.cut.number + 1}", iter(lines))
         parts.append(f"## {INSTRUCTION.capitalize()}\n")
         engine = Engine(model.backend, judge.gate, prompt_format=FORMAT, settings=SETTINGS)
         for number in range(arguments.count):
-            parts += fenced(f"{number + 1}", by_instruction(engine, modules, number))
+            key = json.dumps([digest, INSTRUCTION, number])
+            lines = kept.get(key, lambda number=number: list(by_instruction(engine, modules, number)))
+            parts += fenced(f"{number + 1}", iter(lines))
     arguments.out.write_text("\n".join(parts).rstrip() + "\n")

@@ -31,26 +31,23 @@ a hundred keys. ± is a 95 % interval, by resampling modules.
 import argparse
 import hashlib
 import json
-import pickle
 import random
-import sqlite3
 import sys
 import time
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from statistics import quantiles
-from typing import Any
 
 from judge import SETTINGS
+from kept import Kept, KeptBackend
 from positions import modules_of
 from systems import opened
 from typist import PATH, Counts, Offer, Passage, Suggester, passages, type_out
 
-from lintseq_lsp.backends.base import Backend, Piece, Request, Special, Usage
 from lintseq_lsp.engine import Engine
 from lintseq_lsp.formats.table import FORMATS
 from lintseq_lsp.gate import Gate, GatePolicy
@@ -65,56 +62,6 @@ from lintseq_lsp.weights.registry import resolve_model
 
 ROWS = ("product", "no-gate", "syntax", "jedi")
 RESAMPLES = 1000
-
-
-class Kept:
-    """What was computed once, by key, in a file."""
-
-    def __init__(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self._file = sqlite3.connect(path)
-        self._file.execute("create table if not exists kept (key text primary key, value blob)")
-
-    def get(self, key: str, make: Callable[[], Any]) -> Any:
-        row = self._file.execute("select value from kept where key = ?", (key,)).fetchone()
-        if row is not None:
-            return pickle.loads(row[0])
-        value = make()
-        with self._file:
-            self._file.execute("insert into kept values (?, ?)", (key, pickle.dumps(value)))
-        return value
-
-    def close(self) -> None:
-        self._file.close()
-
-
-class KeptBackend:
-    """Writes the same answer to the same request without the model. Adds up what all of it cost."""
-
-    def __init__(self, backend: Backend, kept: Kept, digest: str) -> None:
-        self._backend, self._kept, self._digest = backend, kept, digest
-        self.name, self.context, self.abilities = backend.name, backend.context, backend.abilities
-        self.usage = Usage()
-        self.read = self.written = 0
-
-    def has(self, special: Special) -> bool:
-        return self._backend.has(special)
-
-    def count(self, text: str) -> int:
-        return self._backend.count(text)
-
-    def write(self, request: Request, cancelled: Callable[[], bool]) -> Iterator[Piece]:
-        def make() -> tuple[list[Piece], Usage]:
-            return list(self._backend.write(request, cancelled)), self._backend.usage
-
-        said = repr(replace(request, stops=frozenset())) + repr(sorted(map(repr, request.stops)))
-        pieces, self.usage = self._kept.get(self._digest + hashlib.sha256(said.encode()).hexdigest(), make)
-        self.read += self.usage.read
-        self.written += max(self.usage.written // request.candidates, 1)
-        yield from pieces
-
-    def close(self) -> None:
-        self._backend.close()
 
 
 class CountingLinter:

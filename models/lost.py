@@ -25,7 +25,8 @@ from pathlib import Path
 
 from intervals import share
 from judge import SETTINGS
-from keystrokes import CountingLinter, Kept, KeptBackend, NoLinter, Server, finds_nothing
+from kept import Kept, KeptBackend
+from keystrokes import CountingLinter, NoLinter, Server, finds_nothing
 from positions import modules_of
 from systems import opened
 from typist import Offer, Passage, Suggester, first_word, is_right, passages, type_out

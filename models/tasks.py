@@ -45,7 +45,7 @@ import problems
 from instructions import for_statement
 from intervals import share
 from judge import SETTINGS, Judge
-from keystrokes import Kept, KeptBackend
+from kept import Kept, KeptBackend
 from positions import REWRITE, Lint, code_lines, modules_of, positions, records
 from statements import parse
 from systems import opened

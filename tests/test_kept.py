@@ -1,0 +1,60 @@
+"""An evaluation that was stopped goes on where it was. No model."""
+
+import re
+import shutil
+import subprocess
+import sys
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+from lintseq_lsp.backends.base import Request
+from lintseq_lsp.backends.scripted import ScriptedBackend
+
+ROOT = Path(__file__).parent.parent
+sys.path.insert(0, str(ROOT / "models"))
+kept = import_module("kept")
+sys.path.remove(str(ROOT / "models"))
+
+
+def test_what_is_in_the_file_is_not_computed_again(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "kept.sqlite"
+    first = kept.Kept(path)
+    assert first.get("a", lambda: [1, 2]) == [1, 2]
+    with pytest.raises(KeyboardInterrupt):
+        first.get("b", lambda: (_ for _ in ()).throw(KeyboardInterrupt))
+    first.close()
+    again = kept.Kept(path)
+    assert again.get("a", lambda: pytest.fail("computed again")) == [1, 2]
+    assert again.get("b", lambda: 3) == 3
+    again.close()
+
+
+def test_a_model_is_asked_once_and_another_one_anew(tmp_path: Path) -> None:
+    file = kept.Kept(tmp_path / "kept.sqlite")
+    request = Request(("x = ",), frozenset({"\n"}))
+
+    def written(backend: ScriptedBackend, digest: str) -> str:
+        pieces = kept.KeptBackend(backend, file, digest).write(request, lambda: False)
+        return "".join(piece.text for piece in pieces)
+
+    one, other = ScriptedBackend(["1\n"]), ScriptedBackend(["2\n"])
+    assert [written(one, "one"), written(one, "one")] == ["1", "1"]
+    assert len(one.requests) == 1
+    assert written(other, "other") == "2"
+    file.close()
+
+
+@pytest.mark.skipif(shutil.which("make") is None, reason="needs make")
+def test_the_evaluation_calls_its_scripts_by_options_that_they_have() -> None:
+    command = ["make", "--no-print-directory", "--dry-run", "evaluation"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    lines = done.stdout.replace("\\\n", " ").splitlines()
+    calls = [line for line in lines if "/python models/" in line]
+    assert len(calls) == 7
+    for line in calls:
+        [script] = re.findall(r"models/\w+\.py", line)
+        text = (ROOT / script).read_text("utf-8")
+        for option in re.findall(r" (--[a-z-]+)", line):
+            assert f'add_argument("{option}"' in text, f"{script} {option}"
