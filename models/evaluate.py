@@ -18,7 +18,8 @@ is told to all of them; how many lines a rewrite has, only to those that cannot 
 `product` and `eight` are asked. A format that fills in cannot tell where the next edit is: that task is left
 out; one that writes regions anew is asked at the end of what is given, with the place on a line of its own.
 
-Each row is with the gate off (the first answer as it came) or on (the first that the gate accepts).
+Each row is with the gate off (the first answer as it came), on (the first that the gate accepts), or on with
+its syntax check alone (`syntax`: rejected is what does not parse or has undefined names).
 Answers: share of positions with one that is not empty. Findings: share of those answers that give the file
 a finding it had not, by a linter process of its own without any of the gate's shortcuts. Yield: share of
 positions with an answer that has none. Exact: the module is whole again, blank lines aside. Similarity:
@@ -95,7 +96,10 @@ def table(
             whose = f"{model.stem}: " if model and len(models) > 1 else ""
             if name != "eight":
                 gated = [a if a.accepted else silent(a) for a in first]
+                lax = [silent(a) if a.early else a for a in first]
                 rows = [(one, "off", first, False), (one, "on", gated, True), (several, "on", last, True)]
+                if all(a.early is not None for a in first if a.text):
+                    rows.insert(1, (one, "syntax", lax, False))
             else:
                 rows = [(one, "off", first, False), (several, "on", last, True)]
             for title, gate, of_row, is_gated in rows:

@@ -14,7 +14,7 @@ from lintseq_lsp.reasons import Reason
 from lintseq_lsp.runtime import open_gate, open_linter
 from lintseq_lsp.settings import Settings
 from lintseq_lsp.text import Document
-from lintseq_lsp.verdicts import finding_key
+from lintseq_lsp.verdicts import Verdict, finding_key
 
 MODULE = "untitled.py"
 SETTINGS = Settings(gate_timeout=60.0)
@@ -26,8 +26,9 @@ class Answer:
     """One line of the file of answers: what `system` wrote behind `typed`, and what became of it.
 
     `is_first` is the first answer as it came, else the first that the gate accepted. `reason` is the
-    gate's, "" for an empty answer; `findings` counts the new ones. `writing` and `checking` (by the gate)
-    are milliseconds, those of rejected candidates included.
+    gate's, "" for an empty answer; `early` says that the syntax check alone rejects it, and is None where
+    that was not kept; `findings` counts the new ones. `writing` and `checking` (by the gate) are
+    milliseconds, those of rejected candidates included.
     """
 
     system: str
@@ -41,6 +42,7 @@ class Answer:
     findings: int = 0
     writing: float = 0.0
     checking: float = 0.0
+    early: bool | None = None
 
     @property
     def accepted(self) -> bool:
@@ -73,13 +75,18 @@ class Judge:
         return report
 
     def reason(self, position: Position, document: Document) -> tuple[Reason, float]:
+        """The reason of `verdict`."""
+        verdict, milliseconds = self.verdict(position, document)
+        return verdict.reason, milliseconds
+
+    def verdict(self, position: Position, document: Document) -> tuple[Verdict, float]:
         """The gate's verdict, and the milliseconds that it took; the baseline is known by then."""
         bar = self.gate.against(position.base)
         start = time.perf_counter()
         verdict = bar.judge(document)
         if verdict.reason is Reason.LINTER_FAILED:
             raise LinterError(verdict.detail)
-        return verdict.reason, (time.perf_counter() - start) * 1000
+        return verdict, (time.perf_counter() - start) * 1000
 
     def findings(self, position: Position, document: Document) -> int:
         base = self._known.get(position.base.text)
@@ -108,14 +115,15 @@ class Judge:
         return replace(empty, checking=checking)
 
     def _scored(self, empty: Answer, position: Position, written: Written) -> Answer:
-        reason, checking = self.reason(position, written.document)
+        verdict, checking = self.verdict(position, written.document)
         matcher = difflib.SequenceMatcher(None, written.text, position.expected, autojunk=False)
         return replace(
             empty,
             text=written.text,
             exact=position.is_exact(written.document),
             similarity=matcher.ratio(),
-            reason=reason.value,
+            reason=verdict.reason.value,
+            early=not verdict.accepted and verdict.tier < Tier.PYLINT,
             findings=self.findings(position, written.document),
             checking=checking,
         )

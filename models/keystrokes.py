@@ -62,6 +62,8 @@ from lintseq_lsp.weights.registry import resolve_model
 
 ROWS = ("product", "no-gate", "syntax", "jedi")
 RESAMPLES = 1000
+RATES = (770.0, 180.0, 50.0)
+"""Tokens read, tokens written, and checks a second."""
 
 
 class CountingLinter:
@@ -268,7 +270,7 @@ def main() -> None:
         "--rates",
         nargs=3,
         type=float,
-        default=(770.0, 180.0, 50.0),
+        default=RATES,
         metavar=("READ", "WRITTEN", "CHECKED"),
         help="tokens read, tokens written, and checks a second; default: %(default)s",
     )

@@ -26,7 +26,7 @@ from pathlib import Path
 from intervals import share
 from judge import SETTINGS
 from kept import Kept, KeptBackend
-from keystrokes import CountingLinter, NoLinter, Server, finds_nothing
+from keystrokes import RATES, CountingLinter, NoLinter, Server, finds_nothing
 from positions import modules_of
 from systems import opened
 from typist import Offer, Passage, Suggester, first_word, is_right, passages, type_out
@@ -42,8 +42,6 @@ from lintseq_lsp.weights.registry import resolve_model
 
 RIGHT, IN_PART, WRONG = OUTCOMES = ("right", "in part", "wrong")
 POLICY = GatePolicy(timeout=60.0, baseline_timeout=60.0)
-RATES = (730.0, 62.0, 50.0)
-"""As in keystrokes.py."""
 ABOVE = 3  # lines of context
 
 
@@ -155,7 +153,7 @@ def main() -> None:
     wanted = list(passages(modules, arguments.modules, arguments.keys, arguments.seed))
     digest = hashlib.sha256(arguments.model.read_bytes()).hexdigest()[:12]
     prompt_format = FORMATS[arguments.format] if arguments.format else verify(arguments.model).prompt_format()
-    label = json.dumps([digest, arguments.format, arguments.certainty])
+    label = json.dumps([digest, arguments.format, arguments.certainty, RATES])
     folder = arguments.data / "evaluation"
     shown: list[Shown] = []
     with (

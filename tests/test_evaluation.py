@@ -169,3 +169,24 @@ def test_answers_of_a_format_are_kept_apart(tmp_path: Path) -> None:
     others = [label for _, _, label in evaluate.labels([model], named, "fim-qwen")]
     assert others == [f"{shipped[0]} fim-qwen", *shipped[1:]]
     assert shipped[0].endswith(" product")
+
+
+def test_the_table_says_what_the_syntax_check_alone_would_let_through(tmp_path: Path) -> None:
+    model = tmp_path / "m.gguf"
+    model.write_bytes(b"weights")
+    [(_, _, label)] = evaluate.labels([model], ["product"])
+    kinds = [("accepted", False, 0), ("new-findings", False, 1), ("does-not-parse", True, 1)]
+    answers = [
+        Scored(label, positions.NEXT_LINE, n, True, "x", reason=reason, findings=findings, early=early)
+        for n, (reason, early, findings) in enumerate(kinds)
+    ]
+
+    def shares(answers: list[object]) -> dict[str, str]:
+        rows = list(evaluate.table(answers, [model], ["product"], [positions.NEXT_LINE]))[2:]
+        return {
+            cells[3]: cells[7] for cells in (row.split(" | ") for row in rows) for cells in [["", *cells]]
+        }
+
+    assert shares(answers) == {"off": "100.0 %", "syntax": "66.7 %", "on": "33.3 %"}
+    old = [replace(answer, early=None) for answer in answers]
+    assert set(shares(old)) == {"off", "on"}, "what was not kept is not made up"
