@@ -2,8 +2,10 @@
 
     python models/public.py models/MODEL.gguf HumanEval-SingleLineInfilling.jsonl.gz --data .work
     python models/public.py SMOLLM2.gguf --format plain repobench_python.jsonl cceval_python.jsonl
+    python models/public.py models/MODEL.gguf models/tasks.toml
 
-JSON Lines, also with gzip; what a record is, its fields tell:
+JSON Lines, also with gzip; what a record is, its fields tell. The tasks of tasks.py can be had in the manner
+of the first, too: each line of each right answer is left out.
 
 - **HumanEval-Infilling**, single line (`prompt`, `suffix`, `canonical_solution`, `test`, `entry_point`): a
   function lacks a line. Passed: share of functions that pass their tests with the line that was written.
@@ -42,7 +44,9 @@ import problems
 from intervals import share
 from positions import HALF_TYPED, Cut, Position, records
 from systems import Model, opened
+from tasks import Task, tasks
 
+from lintseq_lsp.alignment import origins
 from lintseq_lsp.errors import PromptError
 from lintseq_lsp.formats.base import PromptFormat
 from lintseq_lsp.formats.table import FORMATS, detect
@@ -89,10 +93,24 @@ class Answer:
 
 def lines_of(path: Path) -> Iterator[Line]:
     """The wanted lines of a file. Raises `ValueError` for a record of another kind."""
+    if path.suffix == ".toml":
+        for task in tasks(path):
+            yield from lines_of_task(task, path.name)
+        return
     with gzip.open(path, "rt") if path.suffix == ".gz" else path.open() as file:
         for number, line in enumerate(file):
             if line.strip():
                 yield line_of(json.loads(line), f"{path.name} {number}")
+
+
+def lines_of_task(task: Task, of: str) -> Iterator[Line]:
+    lines = task.wanted.split("\n")
+    was = origins(Document(task.given).lines, lines)
+    for number, line in enumerate(lines):
+        if was[number] is None and line.strip():
+            above = "".join(f"{each}\n" for each in lines[:number])
+            below = "\n".join(lines[number + 1 :])
+            yield Line(of, f"{task.name} {number}", above, below, line, task.tests)
 
 
 def line_of(record: dict[str, Any], name: str) -> Line:

@@ -118,6 +118,17 @@ def test_a_row_counts_as_others_do() -> None:
     assert public.names("for key in keys: return key2") == ["key", "keys", "key2"]
 
 
+@pytest.mark.usefixtures("sandbox")
+def test_each_line_of_a_right_answer_is_left_out_once() -> None:
+    lines = list(public.lines_of(Path(MODELS) / "tasks.toml"))
+    assert len({line.name for line in lines}) == len(lines) > 120
+    for line in lines:
+        assert line.position.final == line.above + line.wanted + "\n" + line.below
+    [line] = [line for line in lines if line.name.startswith("safe division") and "if" in line.wanted]
+    assert problems.run(f"{line.position.final}\n{line.check}") is problems.Result.PASSED
+    assert problems.run(f"{line.position.document.text}\n{line.check}") is problems.Result.FAILED
+
+
 def test_files_are_read_packed_or_not(tmp_path: Path) -> None:
     text = "".join(f"{json.dumps(record)}\n" for record in (INFILLING, REPOBENCH, CROSSCODE))
     plain, packed = tmp_path / "a.jsonl", tmp_path / "b.jsonl.gz"
