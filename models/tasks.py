@@ -4,8 +4,8 @@
     python models/tasks.py models/MODEL.gguf --data .work --of tasks --count 20 --samples 0 --gates on
 
 Asked as `lintseq-lsp edit --instruction` asks, with the gate on or off (what repeats itself, or is no edit,
-is tried again in both), and with the place given or not: given, the model may write above or below the line
-that the right answer follows, as if the cursor were there.
+is tried again in both), and with the place given or not: given, as if the cursor were on the line where the
+right answer goes, so that the model begins above or below it.
 
 Every program is appended to DATA/evaluation/tasks.jsonl at once: a run that was stopped goes on where it was,
 and a later one with more tasks or samples adds what is missing.
@@ -82,9 +82,10 @@ class Task:
     tests: str | None
 
     @property
-    def line(self) -> tuple[int, int]:
-        """The line that is told where the place is: the one above it."""
-        return max(self.above - 1, 0), max(self.above - 1, 0)
+    def lines(self) -> tuple[int, int]:
+        """What is told where the place is: the line above which it is, or the last one."""
+        line = min(self.above, len(Document(self.given).lines) - 1)
+        return line, line
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +174,7 @@ def write(engine: Engine, task: Task, *, placed: bool, sample: int) -> Ended:
     """What the engine makes of a task, greedily or as one of the samples."""
     document = Document(task.given)
     sampling = None if sample == GREEDY else Sampling(TEMPERATURE, 0.95, seed=10_000 * sample)
-    lines = task.line if placed else None
+    lines = task.lines if placed else None
     *_, ended = engine.edit(document, task.instruction, lines=lines, sampling=sampling)
     assert isinstance(ended, Ended)
     return ended

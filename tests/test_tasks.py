@@ -63,7 +63,7 @@ TASK = tasks.task_of(
 def test_a_program_is_a_diff() -> None:
     assert TASK.given == "def once(x):\n    return x\n"
     assert TASK.wanted == TASK.given + "\n\ndef twice(x):\n    return 2 * x\n"
-    assert (TASK.above, TASK.line) == (2, (1, 1))
+    assert (TASK.above, TASK.lines) == (2, (2, 2))
 
 
 @pytest.mark.usefixtures("sandbox")
@@ -79,7 +79,7 @@ def test_a_recorded_sequence_of_edits_is_scored(placed: bool) -> None:
     assert tasks.passes(TASK, ended.document.text)
     places = {header for headers in backend.requests[0].begins for header in headers if header.strip()}
     told = {header.split(",")[0] for header in places}
-    assert told == ({"@@ -1", "@@ -2"} if placed else {"@@ -0", "@@ -1", "@@ -2"})
+    assert told == ({"@@ -2"} if placed else {"@@ -0", "@@ -1", "@@ -2"})
 
 
 def test_what_was_inserted_is_compared_with_what_was_wanted() -> None:
