@@ -1,6 +1,6 @@
 """Checks of the functions alone that an edit may concern find what a check of all of the text finds.
 
-`PARTIAL_EXAMPLES=3000 .venv/bin/python -m pytest --timeout=0 tests/test_gate_partial.py` tries that many edits.
+`PARTIAL_EXAMPLES=3000 .venv/bin/python -m pytest --timeout=0 tests/test_gate_partial.py` tries as many.
 """
 
 import ast
