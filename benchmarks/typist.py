@@ -24,7 +24,7 @@ LIBRARY = ("contextlib.py", "copy.py", "fnmatch.py", "queue.py", "shelve.py", "s
 EXAMPLES = ("inventory.py", "words.py")
 KEYS = 24  # of a line, at the most
 IN_WORD, OF_WORD, DEVIATION = 0.18, 0.45, 0.35
-"""Seconds before a key within a word, and before a word's first (medians); the deviation of their logarithm."""
+"""Seconds before a key in a word, and before a word's first: medians, and the deviation of their logarithm."""
 REST = 2.0  # seconds after a jump, after the key in the middle of a line, and after Enter
 STARTED = 4.0  # seconds that a server has before the first file
 OPENED = 2.5  # seconds that a file has before it is typed in

@@ -8,6 +8,7 @@ completion, where something must be offered. Nothing raises. Nothing is changed.
 import json
 import os
 import platform
+import shutil
 import subprocess
 import sys
 import time
@@ -32,9 +33,23 @@ _REBUILD = (
     "build it for this machine: pip install --force-reinstall --no-cache-dir --no-binary llama-cpp-python "
     f"llama-cpp-python=={{}} (in the environment of {sys.executable})"
 )
+_INSTRUCTIONS = {
+    "AVX2": "avx2",
+    "FMA": "fma",
+    "F16C": "f16c",
+    "AVX512": "avx512f",
+    "AVX512_VNNI": "avx512_vnni",
+}
+"""llama.cpp's names for what makes it fast, and the kernel's."""
+
+_GPU = (
+    "larger models are faster on the NVIDIA GPU that is here: CMAKE_ARGS=-DGGML_CUDA=on, or a wheel for CUDA "
+    "(docs/install.md), and lintseq.gpuLayers"
+)
 _PROBE = """
 import json, llama_cpp
-print(json.dumps([llama_cpp.__version__, llama_cpp.llama_print_system_info().decode()]))
+described = llama_cpp.llama_print_system_info().decode()
+print(json.dumps([llama_cpp.__version__, described, llama_cpp.llama_supports_gpu_offload()]))
 """
 _EXAMPLE = '''"""Totals of orders."""
 
@@ -48,12 +63,13 @@ def total(prices: list[float]) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One thing and its state. `mend` says what to do when it is not `ok`."""
+    """One thing and its state. `mend` says what to do when it is not `ok`; `faster` what would be faster."""
 
     name: str
     value: str
     ok: bool = True
     mend: str = ""
+    faster: str = ""
 
 
 def checks(settings: Settings | None = None, file: Path | None = None) -> Iterator[Line]:
@@ -94,23 +110,34 @@ def _llama(_settings: Settings, _file: Path) -> Line:
     )
     if probe.returncode:
         last = probe.stderr.strip().rsplit("\n", 1)[-1]
-        value = last or f"{wanted} dies with signal {-probe.returncode}: it was built for another processor"
+        code = (
+            -probe.returncode if probe.returncode < 0 else f"{probe.returncode:#x}"
+        )  # Windows has no signals
+        value = last or f"{wanted} dies with signal {code}: it was built for another processor"
         return Line("llama.cpp", value, ok=False, mend=_REBUILD.format(wanted))
-    release, described = json.loads(probe.stdout)
+    release, described, has_gpu = json.loads(probe.stdout)
     features = [
         words[0].rsplit(maxsplit=1)[-1]
         for part in described.split("|")
         if (words := part.strip().rsplit(" = ", 1))[-1] == "1"
     ]
-    slow = platform.machine() in ("x86_64", "AMD64") and "AVX2" not in features and _processor_has("avx2")
-    return Line(
-        "llama.cpp", f"{release}, uses {' '.join(features)}", ok=not slow, mend=_REBUILD.format(wanted)
+    unused = [name for name, flag in _INSTRUCTIONS.items() if name not in features and _processor_has(flag)]
+    value = (
+        f"{release}, uses {' '.join(features)}, built for {'GPUs, too' if has_gpu else 'processors alone'}"
     )
+    rebuild = _REBUILD.format(wanted)
+    if "AVX2" in unused:
+        return Line("llama.cpp", value, ok=False, mend=rebuild)
+    faster = f"this build does not use the processor's {', '.join(unused)}; {rebuild}" if unused else ""
+    if not has_gpu and shutil.which("nvidia-smi"):
+        faster = faster or _GPU
+    return Line("llama.cpp", value, faster=faster)
 
 
 def _processor_has(flag: str) -> bool:
+    """False where the system does not say it in this file."""
     try:
-        return f" {flag} " in Path("/proc/cpuinfo").read_text("utf-8")
+        return flag in Path("/proc/cpuinfo").read_text("utf-8").split()
     except OSError:
         return False
 

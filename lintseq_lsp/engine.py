@@ -10,15 +10,16 @@ from dataclasses import replace
 
 from lintseq_lsp.actions import Action
 from lintseq_lsp.asking import remembered
+from lintseq_lsp.asking.ahead import next_places
 from lintseq_lsp.asking.complete import complete, silence
 from lintseq_lsp.asking.edit import edit
-from lintseq_lsp.asking.job import Cancelled, Clock, Job
+from lintseq_lsp.asking.job import Cancelled, Clock, Job, asked
 from lintseq_lsp.asking.next_edit import next_edit
 from lintseq_lsp.asking.resolve import resolve
-from lintseq_lsp.backends.base import Backend, Sampling
+from lintseq_lsp.backends.base import Ability, Backend, Sampling
 from lintseq_lsp.completion import cursor_at
 from lintseq_lsp.errors import PromptError
-from lintseq_lsp.formats.base import PromptFormat, Task
+from lintseq_lsp.formats.base import PromptFormat, Task, View
 from lintseq_lsp.gate import Gate
 from lintseq_lsp.generation import Ended, Step
 from lintseq_lsp.reasons import Reason
@@ -55,15 +56,38 @@ class Engine:
     def prepare(self, document: Document, line: int | None = None, *, patience: float | None = None) -> bool:
         """Lints the document as it is, so that the next request need not wait for that; whether it could.
 
-        Raises `Pending` when that takes longer than `patience` seconds. Others that import the document
-        may see it as it is, too.
+        What rests on partial checks is confirmed or withdrawn. Raises `Pending` when that takes longer than
+        `patience` seconds. Others that import the document may see it as it is, too.
         """
         self.gate.workspace.modules("")
-        return self.gate.prepare(document, line, patience=patience)
+        return self.gate.prepare(document, line, patience=patience, whole=True)
 
     def lint(self, document: Document, line: int | None = None, *, patience: float) -> None:
         """Raises `Pending` when a request for `document` would wait longer than that for the linter."""
         self.gate.prepare(document, line, patience=patience)
+
+    def read_ahead(self, document: Document, offset: int, *, cancelled: Cancelled = lambda: False) -> None:
+        """Has the model read what it will probably be asked about next, while the cursor rests at `offset`.
+
+        Nothing is written or linted. Raises `Cancelled`, and `ModelError` when the model fails.
+        """
+        if Ability.AHEAD not in self.backend.abilities or Task.FILL not in self._format.tasks:
+            return
+        recalled = self.recall(document, offset)
+        shown = recalled.suggestions[0] if recalled else None
+        others = self._others(document.path)
+        for place, at in next_places(document, offset, shown):
+            if silence(cursor_at(place, at), self.settings) is not None:
+                continue
+            view = View(place, at, others=others)
+            try:
+                question = asked(self._format, self.backend, view, Task.FILL, self.settings.max_lines)
+            except PromptError:
+                continue
+            if question is not None:
+                request = replace(question.request, begins=(), max_tokens=0)
+                for _ in self.backend.write(request, cancelled):
+                    pass
 
     # What stands at the cursor
 
@@ -212,14 +236,15 @@ class Engine:
     def _job(self, document: Document, line: int | None, cancelled: Cancelled) -> Job:
         clock = Clock()
         bar = self.gate.against(document, line, cancelled)
-        others = {
-            path: text
-            for path, text in self.gate.workspace.modules(document.path).items()
-            if text is not None
-        }
+        others = self._others(document.path)
         return Job(
             document, bar, self.backend, self.memory, self.settings, self._format, cancelled, clock, others
         )
+
+    def _others(self, path: str) -> dict[str, str]:
+        """The texts of other files that are open."""
+        modules = self.gate.workspace.modules(path)
+        return {path: text for path, text in modules.items() if text is not None}
 
 
 def _floor(certainty: float, measured: float) -> float:

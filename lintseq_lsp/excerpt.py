@@ -39,25 +39,27 @@ def excerpt_around(
 ) -> Excerpt:
     """The lines around `line` that cost at most `budget` tokens, with the headers of the blocks they are in.
 
-    The whole document when it fits, else a window that reaches further up than down. The window's
-    upper edge moves in steps of `align` lines, so that typing does not change what was read before.
-    Outer blank lines are left out: LintSeq's states begin with their first line that is not blank.
+    The whole document when it fits, else a window that reaches further up than down. Typing does not change
+    what was read before: the window's lower edge does not depend on `line` itself, and its upper edge moves
+    in steps of `align` lines. Outer blank lines are left out: LintSeq's states begin with their first line
+    that is not blank.
     """
     lines = document.lines
     line = min(line, len(lines) - 1)
     if _fits(lines, budget, cost):
         return Excerpt(tuple(trimmed(lines, range(len(lines)))))
     headers = _enclosing(document, line)
-    budget -= cost(lines[line]) + sum(cost(lines[number]) for number in headers)
-    first = last = line
-    below = budget // 4
+    above = budget - cost(lines[line]) - sum(cost(lines[number]) for number in headers)
+    below = min(budget // 4, above)
+    last = line
     while last + 1 < len(lines) and (price := cost(lines[last + 1])) <= below:
         last += 1
         below -= price
-        budget -= price
-    while first > 0 and (price := cost(lines[first - 1])) <= budget:
+        above -= price
+    first = line
+    while first > 0 and (price := cost(lines[first - 1])) <= above:
         first -= 1
-        budget -= price
+        above -= price
     if first > 0:
         first = min(-(-first // align) * align, line)
     return Excerpt(tuple(trimmed(lines, sorted({*headers, *range(first, last + 1)}))))

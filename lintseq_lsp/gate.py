@@ -24,6 +24,7 @@ from lintseq_lsp.verdicts import Known, Verdict, judge, new_findings
 
 _T = TypeVar("_T")
 _MOST = 64  # reports, and documents, that are remembered
+_MOST_UNCONFIRMED = 8  # accepted texts
 _Cancelled = Callable[[], bool]
 
 
@@ -31,13 +32,16 @@ _Cancelled = Callable[[], bool]
 class GatePolicy:
     """Which tier judges files of how many lines, and how long (in seconds) one check may take.
 
-    A baseline may take longer: its imports were perhaps never read, and nobody waits for it.
+    A baseline may take longer: its imports were perhaps never read, and nobody waits for it. `partial`
+    allows checks of the functions alone that an edit may concern, where somebody has all of the text
+    checked in a pause (`Gate.prepare`).
     """
 
-    pylint_lines: int = 1500
+    pylint_lines: int = 5000
     names_lines: int = 6000
     timeout: float = 2.0
     baseline_timeout: float = 20.0
+    partial: bool = False
 
     def tier(self, lines: int) -> Tier:
         if lines <= self.pylint_lines:
@@ -122,6 +126,8 @@ class Gate:
     _reports: OrderedDict[tuple[str, str, Tier, str], Future[Report]] = field(default_factory=OrderedDict)
     _parsed: OrderedDict[str, str] = field(default_factory=OrderedDict)
     _failed: OrderedDict[str, "_Failed"] = field(default_factory=OrderedDict)
+    _unconfirmed: OrderedDict[tuple[str, str], "Bar"] = field(default_factory=OrderedDict)
+    _withdrawn: OrderedDict[tuple[str, str], None] = field(default_factory=OrderedDict)
 
     def against(
         self, document: Document, line: int | None = None, cancelled: _Cancelled = lambda: False
@@ -132,14 +138,50 @@ class Gate:
         """
         return self._against(document, line, lambda report: wait(report, cancelled))
 
-    def prepare(self, document: Document, line: int | None = None, *, patience: float | None = None) -> bool:
+    def prepare(
+        self,
+        document: Document,
+        line: int | None = None,
+        *,
+        patience: float | None = None,
+        whole: bool = False,
+    ) -> bool:
         """Has the linter find out what `against` will ask for; whether it could.
 
-        Raises `Pending` when that takes longer than `patience` seconds.
+        With `whole`, what rests on partial checks is confirmed, or withdrawn: what the document has, and
+        the edits of it that were accepted. Raises `Pending` when that takes longer than `patience` seconds.
         """
-        return self._against(document, line, lambda report: _soon(report, patience)).failure is None
 
-    def _against(self, document: Document, line: int | None, wait: "_Wait") -> "Bar":
+        def wait_for(report: Future[Report]) -> Report:
+            return _soon(report, patience)
+
+        could = self._against(document, line, wait_for, whole=whole).failure is None
+        if could and whole:
+            self._confirm(document.path, wait_for)
+        return could
+
+    def is_withdrawn(self, path: str, text: str) -> bool:
+        """Whether the check of all of a text has rejected what a partial one had accepted. In any thread."""
+        return (path, text) in self._withdrawn
+
+    def _confirm(self, path: str, wait: "_Wait") -> None:
+        """Has all of the texts checked that a partial check has accepted, the newest first."""
+        for key, bar in reversed(list(self._unconfirmed.items())):
+            if key[0] != path:
+                continue
+            candidate = bar.document.with_text(key[1])
+            report = self._report(candidate.text, candidate, bar.tier, wait, whole=True)
+            if report.failure:
+                return
+            self._unconfirmed.pop(key, None)
+            if not judge(bar.known, candidate, report, bar.document).accepted:
+                lru.put(self._withdrawn, key, None, _MOST)
+
+    def accepted(self, bar: "Bar", candidate: Document) -> None:
+        """Notes what a partial check has accepted."""
+        lru.put(self._unconfirmed, (candidate.path, candidate.text), bar, _MOST_UNCONFIRMED)
+
+    def _against(self, document: Document, line: int | None, wait: "_Wait", *, whole: bool = False) -> "Bar":
         tier = self.policy.tier(len(document.lines))
         self.workspace.modules(document.path)  # what is known to be unchanged need not be linted again
         broken: Report | None = None
@@ -148,7 +190,7 @@ class Gate:
             if quick is not None and not quick.parsed:
                 broken = broken or quick
                 continue
-            report = self._report(text, document, tier, wait)
+            report = self._report(text, document, tier, wait, whole=whole)
             if report.failure:
                 return Bar(self, document, Known(), report.tier, failure=report.failure)
             if report.parsed:
@@ -174,16 +216,33 @@ class Gate:
         self.linter, self.policy = linter, policy
         self._reports.clear()
         self._failed.clear()
+        self._unconfirmed.clear()
 
     def check(
-        self, text: str, path: str, tier: Tier, timeout: float | None = None, *, indent: str = "    "
+        self,
+        text: str,
+        path: str,
+        tier: Tier,
+        timeout: float | None = None,
+        *,
+        indent: str = "    ",
+        partial: bool = False,
     ) -> Future[Report]:
         """The linter's own report. Some of pylint's checks want a file name."""
         seconds = self.policy.timeout if timeout is None else timeout
         modules = self.workspace.modules(path)
         patience = self.policy.timeout
         return self.linter.submit(
-            Check(text, path or "untitled.py", tier, seconds, modules, indent, patience=patience)
+            Check(
+                text,
+                path or "untitled.py",
+                tier,
+                seconds,
+                modules,
+                indent,
+                patience=patience,
+                partial=partial and self.policy.partial,
+            )
         )
 
     def quick(self, text: str, tier: Tier) -> Report | None:
@@ -205,20 +264,23 @@ class Gate:
         report = self._report(text, document, tier, wait)
         return Known(document.with_text(text), report.findings, report.dependencies, report.unknown)
 
-    def _report(self, text: str, document: Document, tier: Tier, wait: "_Wait") -> Report:
+    def _report(
+        self, text: str, document: Document, tier: Tier, wait: "_Wait", *, whole: bool = False
+    ) -> Report:
         """On `text`, which stands for `document` or is an earlier one. The check may be under way."""
         path, indent = document.path, document.indent
         key = (path, text, tier, indent)
         report, failed = self._reports.get(key), self._failed.get(path)
-        if report is None or not self._counts(report, path):
+        if report is None or not self._counts(report, path) or (whole and _is_partial(report)):
             if failed is not None and time.monotonic() < failed.until:
                 return failed.report
-            report = self.check(text, path, tier, self.policy.baseline_timeout, indent=indent)
+            timeout = self.policy.baseline_timeout
+            report = self.check(text, path, tier, timeout, indent=indent, partial=not whole)
         lru.put(self._reports, key, report, _MOST)
         try:
             found = wait(report)
         except CancelledError:  # by who waited for it, too, and does not any more
-            return self._report(text, document, tier, wait)
+            return self._report(text, document, tier, wait, whole=whole)
         if found.failure is None:
             self._failed.pop(path, None)
         elif failed is None or found is not failed.report:
@@ -279,7 +341,8 @@ class Bar:
             verdict.set_result(broken)
         else:
             given = candidate if lenient else self.document
-            self.check(candidate).add_done_callback(
+            doubtful = lenient or self.gate.is_withdrawn(candidate.path, candidate.text)
+            self.check(candidate, partial=early and not doubtful).add_done_callback(
                 lambda done: self._settle(verdict, candidate, given, done)
             )
         return verdict
@@ -288,9 +351,17 @@ class Bar:
         """The verdict on `candidate`, waited for. Raises `Cancelled`."""
         return wait(self.submit(candidate), cancelled)
 
-    def check(self, candidate: Document) -> Future[Report]:
+    def check(self, candidate: Document, *, partial: bool = False) -> Future[Report]:
         """All that the linter finds in `candidate`, known or not."""
-        return self.gate.check(candidate.text, candidate.path, self.tier, indent=self.document.indent)
+        seconds = None if partial else self.gate.policy.baseline_timeout
+        return self.gate.check(
+            candidate.text,
+            candidate.path,
+            self.tier,
+            seconds,
+            indent=self.document.indent,
+            partial=partial,
+        )
 
     def _broken(self, candidate: Document) -> Verdict | None:
         """The rejection that needs no linter."""
@@ -309,10 +380,17 @@ class Bar:
         elif error := done.exception():  # against the protocol; a verdict that never comes would be a hang
             verdict.set_result(Verdict(Reason.LINTER_FAILED, detail=f"{type(error).__name__}: {error}"))
         else:
-            verdict.set_result(judge(self.known, candidate, done.result(), given))
+            judged = judge(self.known, candidate, done.result(), given)
+            if judged.accepted and judged.partial:
+                self.gate.accepted(self, candidate)
+            verdict.set_result(judged)
 
 
 _Wait = Callable[[Future[Report]], Report]
+
+
+def _is_partial(report: Future[Report]) -> bool:
+    return report.done() and not report.cancelled() and not report.exception() and report.result().partial
 
 
 def _soon(report: Future[Report], patience: float | None) -> Report:

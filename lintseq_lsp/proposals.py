@@ -3,6 +3,7 @@
 What a backend cannot do is made up for here. Deliberately absent: the gate (generation.py).
 """
 
+import math
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -51,8 +52,9 @@ class Proposal:
 class _Writing:
     """One candidate: what it wrote so far, and whether there is a point in reading on."""
 
-    def __init__(self, index: int, question: Question, begins: Sequence[str]) -> None:
+    def __init__(self, index: int, question: Question, begins: Sequence[str], floor: float) -> None:
         self.ended = False
+        self._floor = floor
         self._index = index
         self._begins = begins  # those that the backend does not see to
         self._reader = question.reader()
@@ -67,7 +69,7 @@ class _Writing:
         self._has_begun = False
 
     def take(self, piece: Piece) -> Proposal | None:
-        """The proposal, when the candidate ends here: by itself, malformed, or in a circle."""
+        """The proposal, when the candidate ends here: by itself, malformed, in a circle, or improbable."""
         self._text += piece.text
         self._logprob += piece.logprob
         self._tokens += piece.tokens
@@ -75,7 +77,8 @@ class _Writing:
         broken = own if isinstance(own, Malformed) else self._begun_otherwise(piece.stop is not None)
         if isinstance(own, str):
             self._note_lines(piece.text, own)
-        stop = piece.stop or (Stop.LENGTH if broken or self._loops.ends_in_loop(piece.text) else None)
+        pointless = broken or self._loops.ends_in_loop(piece.text) or self._is_improbable
+        stop = piece.stop or (Stop.LENGTH if pointless else None)
         if stop is None:
             return None
         self.ended = True
@@ -95,6 +98,11 @@ class _Writing:
             self._lines += [self._logprob] * own.count("\n")
             self._line_is_open = not own.endswith("\n")
 
+    @property
+    def _is_improbable(self) -> bool:
+        """Whether the line that was written last is, and with it all that can follow."""
+        return self._has_begun and self._logprob - self._ahead < self._floor
+
     def _begun_otherwise(self, is_all: bool) -> Malformed | None:
         if not self._begins or self._text.startswith(tuple(self._begins)):
             return None
@@ -103,22 +111,27 @@ class _Writing:
         return Malformed("does not begin as was asked for")
 
 
-def propose(backend: Backend, question: Question, cancelled: Callable[[], bool]) -> list[Proposal]:
-    """Every candidate of the question's request, in order."""
-    with closing(proposals(backend, question, cancelled)) as writing:
+def propose(
+    backend: Backend, question: Question, cancelled: Callable[[], bool], floor: float = -math.inf
+) -> list[Proposal]:
+    """Every candidate of the question's request, in order.
+
+    One is cut off in the line in which its log-probability falls below `floor`.
+    """
+    with closing(proposals(backend, question, cancelled, floor)) as writing:
         found = [proposal for proposal in writing if proposal is not None]
     return sorted(found, key=lambda proposal: proposal.candidate)
 
 
 def proposals(
-    backend: Backend, question: Question, cancelled: Callable[[], bool]
+    backend: Backend, question: Question, cancelled: Callable[[], bool], floor: float = -math.inf
 ) -> Generator[Proposal | None, None, None]:
     """A proposal for each candidate that ends, and None for each piece in between."""
     request = question.request
     begins = (
         [] if Ability.BEGINS in backend.abilities else [text for group in request.begins for text in group]
     )
-    writings = [_Writing(index, question, begins) for index in range(request.candidates)]
+    writings = [_Writing(index, question, begins, floor) for index in range(request.candidates)]
     for piece in _pieces(backend, request, cancelled):
         writing = writings[piece.candidate]
         if writing.ended:

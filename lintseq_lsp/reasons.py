@@ -23,26 +23,29 @@ class Reason(Enum):
 
     ACCEPTED = "accepted", "There is a suggestion."
     # Verdicts on one text
-    NEW_FINDINGS = "new-findings", "What the model wrote would add lint findings."
-    DOES_NOT_PARSE = "does-not-parse", "With what the model wrote, the file would not parse."
-    PRAGMA = "pragma", "What the model wrote would silence the linter."
+    NEW_FINDINGS = "new-findings", "The model's answer would add pylint errors to the file."
+    DOES_NOT_PARSE = "does-not-parse", "With the model's answer, the file would have a syntax error."
+    PRAGMA = "pragma", "The model's answer would silence the linter."
     LINTER_FAILED = "linter-failed", "The linter failed, so nothing could be checked."
-    MALFORMED = "malformed", "What the model wrote is not a usable edit."
+    MALFORMED = "malformed", "The model's answer is not a usable edit."
     # Why a request has no answer
     COMPLETE = "complete", "The model has nothing to add."
     NOTHING_NEW = "nothing-new", "What the model wrote is there already."
     NO_FIT = "no-fit", "No answer fits the text around the cursor."
-    BASE_DOES_NOT_PARSE = "base-does-not-parse", "The file does not parse as it is."
-    NEWER_SYNTAX = "newer-syntax", "The file seems to use newer Python syntax than the server knows."
-    REJECTED_BEFORE = "rejected-before", "You did not want this suggestion before."
-    UNSURE = "unsure", "The model is not sure enough of its answer."
-    IN_STRING_OR_COMMENT = "in-string-or-comment", "The cursor is in a string or a comment."
+    BASE_DOES_NOT_PARSE = "base-does-not-parse", "The file has a syntax error already: correct that first."
+    NEWER_SYNTAX = "newer-syntax", "The file seems to use newer Python syntax than the server's own Python."
+    REJECTED_BEFORE = "rejected-before", "You rejected this suggestion before."
+    UNSURE = "unsure", "The model is not sure enough of its answer (lintseq.certainty)."
+    IN_STRING_OR_COMMENT = (
+        "in-string-or-comment",
+        "The cursor is in a string or a comment (lintseq.stringsAndComments).",
+    )
     TOO_LONG = "too-long", "The file, or the line at the cursor, is too long."
     IGNORED = "ignored", "This file is left alone: by a setting, or because it is not a Python file."
-    STALE = "stale", "The file has changed meanwhile."
+    STALE = "stale", "The file has changed in the meantime."
     SUPERSEDED = "superseded", "A newer request took its place."
     CANCELLED = "cancelled", "The request was cancelled."
-    UNSUPPORTED = "unsupported", "The model was not made for this."
-    NO_MODEL = "no-model", "There is no model."
-    LIMIT = "limit", "The limit of steps, tries or tokens was reached."
+    UNSUPPORTED = "unsupported", "This model was not trained for this task."
+    NO_MODEL = "no-model", "No model is loaded."
+    LIMIT = "limit", "The limit on steps, attempts or tokens was reached."
     OFF = "off", "This is switched off."

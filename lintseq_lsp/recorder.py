@@ -79,6 +79,9 @@ class RecordingBackend:
         return self._counts.get(f"+{line}\n")
 
     def write(self, request: Request, cancelled: Callable[[], bool]) -> Iterator[Piece]:
+        if not request.max_tokens:  # it reads ahead
+            yield from self._backend.write(request, cancelled)
+            return
         written = _Written(request.prompt)
         self.written.append(written)
         keep = written.pieces.append

@@ -4,6 +4,7 @@ Everything heavy is imported inside of the functions, so that importing this cos
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -48,6 +49,7 @@ def open_engine(
         from lintseq_lsp.linters.workspace import EditorWorkspace
 
         gate.workspace = EditorWorkspace(opened)
+        gate.policy = replace(gate.policy, partial=True)  # an editor has pauses, in which all is checked
     return _with_model(gate, settings, memory, model_folder)
 
 
@@ -65,7 +67,8 @@ def reopen(
     """
     gate = engine.gate
     if Part.LINTER in parts:
-        gate.replace_linter(open_linter(settings, folders), GatePolicy(timeout=settings.gate_timeout))
+        policy = replace(gate.policy, timeout=settings.gate_timeout)
+        gate.replace_linter(open_linter(settings, folders), policy)
     if Part.MODEL not in parts:
         return engine
     engine.backend.close()  # there may not be room for two
@@ -136,12 +139,15 @@ def open_backend(settings: Settings, folder: Path | None = None) -> tuple[Backen
         recorded = ScriptedBackend([stream], name=recording.name, logprob=0.0)
         return recorded, detect(recorded.has, recorded.name, settings.prompt_format), UNMEASURED
     from lintseq_lsp.backends.llama import LlamaBackend
+    from lintseq_lsp.tuning import remembered
     from lintseq_lsp.weights.registry import resolve_model
 
     model = resolve_model(settings.model or None, folder, settings.prompt_format)
+    tuned = None if settings.threads else remembered(model.path)
     backend = LlamaBackend(
         model.path,
-        threads=settings.threads or None,
+        threads=tuned.read if tuned else settings.threads or None,
+        writing_threads=tuned.write if tuned else None,
         context=model.context,
         gpu_layers=settings.gpu_layers,
     )

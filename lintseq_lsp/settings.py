@@ -1,4 +1,4 @@
-"""The settings, in one place: bounds, the README's table and the extension's package.json come from it.
+"""The settings, in one place: bounds, docs/settings.md and the extension's package.json come from it.
 
 Deliberately absent: where settings come from (lsp/).
 """
@@ -64,37 +64,37 @@ def _setting(default: Any, description: str, **more: Any) -> Any:
 class Settings:
     """Values of all settings. Names are those of the protocol (`lintseq.maxLines`) in snake case."""
 
-    enabled: bool = _setting(True, "Suggest anything at all.", scope="language-overridable")
+    enabled: bool = _setting(True, "Make suggestions.", scope="language-overridable")
     model: str = _setting(
         "",
-        "A GGUF file or the name of an installed model; empty for the embedded one.",
+        "A GGUF file or the name of an installed model; empty for the one that ships.",
         scope="machine-overridable",
         part=Part.MODEL,
     )
     prompt_format: str = _setting(
         "",
-        "How the model is asked, by the name of a format (`docs/models.md`); empty for what its file says.",
+        "The form in which the model is asked, by name (`docs/models.md`); empty for what its file says.",
         part=Part.MODEL,
     )
     threads: int = _setting(
-        0, "Threads that the model may use; 0 for what suits the machine.", bounds=(0, 1024), part=Part.MODEL
+        0, "Threads that the model may use; 0 to choose for this machine.", bounds=(0, 1024), part=Part.MODEL
     )
     gpu_layers: int = _setting(
         0,
-        "Layers of the model that a GPU computes, if llama.cpp was built for one; 0 for none.",
+        "Layers of the model to run on a GPU, if llama.cpp was built for one; 0 for none.",
         bounds=(0, 1000),
         part=Part.MODEL,
     )
     endpoint: str = _setting(
         "",
-        "Address of a llama-server, or of another server with `/v1/completions`, that is asked instead of a "
-        "model here; `lintseq.model` is its name there. Accepted only in initialization options.",
+        "Address of a llama-server, or another server with `/v1/completions`, to use instead of a model on "
+        "this machine; `lintseq.model` is the model's name there. Accepted only in initialization options.",
         scope="machine",
         part=Part.MODEL,
     )
     python: str = _setting(
         "",
-        "Interpreter or virtual environment that imports resolve against; empty to look for one.",
+        "Interpreter or virtual environment used to resolve imports; empty to look for one.",
         scope="machine-overridable",
         part=Part.LINTER,
     )
@@ -107,38 +107,42 @@ class Settings:
     )
     linters: tuple[str, ...] = _setting(
         (),
-        "Linters whose new errors count beside pylint's, where they are installed: `ruff`, `ty`. "
-        "`ruff=E9,F` says which of its rules count.",
+        "Linters to run besides pylint, where they are installed: `ruff`, `ty`. `ruff=E9,F` names the rules "
+        "that count.",
         scope="machine",
         part=Part.LINTER,
     )
-    max_lines: int = _setting(8, "Lines that one suggestion may insert.", bounds=(1, 64))
+    max_lines: int = _setting(8, "Maximum number of lines in one suggestion.", bounds=(1, 64))
     candidates: int = _setting(3, "Number of alternatives for an explicit request.", bounds=(1, 8))
     certainty: float = _setting(
         -1.0,
-        "Minimum probability of ghost text, and per line of a next edit, for unrequested suggestions; "
-        "0 shows everything clean, -1 takes what was measured for the model.",
+        "Minimum probability of suggestions that appear by themselves, for a next edit per line; 0 shows "
+        "everything that passes the linter, -1 uses what was measured for the model.",
         bounds=(-1, 1),
     )
     tries: int = _setting(
-        4, "Answers that the gate may reject before the server stays silent.", bounds=(1, 32)
+        4, "How many answers the linter may reject before nothing is shown.", bounds=(1, 32)
     )
     next_edit: bool = _setting(True, "Suggest edits away from the cursor.")
-    strings_and_comments: bool = _setting(False, "Suggest inside of strings and comments, too.")
+    strings_and_comments: bool = _setting(False, "Suggest inside strings and comments, too.")
     completion_items: bool = _setting(
-        False, "Offer the suggestion as a completion item, for clients without ghost text."
+        False, "Offer suggestions as completion items, for editors without ghost text."
     )
-    ignore: tuple[str, ...] = _setting(IGNORED, "Globs of files that are neither read nor edited.")
-    max_file_lines: int = _setting(10_000, "Longer files are left alone.", bounds=(0, 10_000_000))
+    ignore: tuple[str, ...] = _setting(IGNORED, "Glob patterns of files that are neither read nor edited.")
+    max_file_lines: int = _setting(
+        10_000, "No suggestions in files with more lines than this.", bounds=(0, 10_000_000)
+    )
     debounce: int = _setting(
-        -1, "Milliseconds of quiet before the model starts; -1 adapts to its speed.", bounds=(-1, 60_000)
+        -1,
+        "Milliseconds to wait after the last key before the model starts; -1 adapts to its speed.",
+        bounds=(-1, 60_000),
     )
     gate_timeout: float = _setting(
-        2.0, "Seconds that one check by the linter may take.", bounds=(0.1, 600), part=Part.LINTER
+        2.0, "Seconds that one check by pylint may take.", bounds=(0.1, 600), part=Part.LINTER
     )
     linter_memory: int = _setting(
         300,
-        "Megabytes at which the linter's process is restarted.",
+        "Memory in megabytes at which the linter's process is restarted.",
         bounds=(100, 1_000_000),
         part=Part.LINTER,
     )

@@ -26,7 +26,8 @@ class Evidence:
 
     `before` and `after` count the findings of the text before, and of the one that is offered. `unknown` has
     what of the latter would be findings if that were known to be true; `also` names the linters beside
-    pylint that judged it. All of it is true while nothing of `dependencies` changes.
+    pylint that judged it; `partial` is the verdict's. All of it is true while nothing of `dependencies`
+    changes, and a partial one until a check of all of the text says otherwise.
     """
 
     states: int
@@ -38,6 +39,7 @@ class Evidence:
     dependencies: Sequence[Dependencies] = ()
     unknown: Sequence[str] = ()
     also: Sequence[str] = ()
+    partial: bool = False
 
     @classmethod
     def of(cls, verdict: Verdict, states: int, milliseconds: float) -> "Evidence":
@@ -53,6 +55,7 @@ class Evidence:
             verdict.dependencies,
             verdict.unknown,
             verdict.also,
+            verdict.partial,
         )
 
     def record(self) -> dict[str, Any]:
@@ -64,6 +67,7 @@ class Evidence:
             "newFindings": self.new_findings,
             "tier": self.tier.name.lower(),
             "also": list(self.also),
+            "partial": self.partial,
             "milliseconds": round(self.milliseconds, 1),
             "unknown": list(self.unknown),
         }

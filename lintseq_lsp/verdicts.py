@@ -21,7 +21,10 @@ class Verdict:
 
     `before` and `after` count all findings, of the text before the edit and of the one that was judged.
     It holds while nothing of `dependencies` changes. `unknown` has what would be findings if that were
-    known to be true. `also` names the linters beside pylint that have judged the text.
+    known to be true. `also` names the linters beside pylint that have judged the text. `partial` says that
+    functions which the edit seemed not to concern were not checked again. `text` is what was rejected, where
+    somebody may want to see it: the whole document with the edit, or what the model wrote where that is no
+    edit.
     """
 
     reason: Reason
@@ -34,6 +37,8 @@ class Verdict:
     dependencies: Sequence[Dependencies] = ()
     unknown: Sequence[str] = ()
     also: Sequence[str] = ()
+    partial: bool = False
+    text: str = ""
 
     @property
     def accepted(self) -> bool:
@@ -156,6 +161,7 @@ def judge(known: Known, candidate: Document, report: Report, before: Document | 
         after=len(report.findings),
         dependencies=depends[:1] if depends[0] == depends[1] else depends,
         unknown=tuple(dict.fromkeys(map(str, report.unknown))),
+        partial=report.partial,
         also=tuple(report.also),
     )
 

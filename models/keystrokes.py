@@ -321,7 +321,7 @@ def main() -> None:
         "--rates",
         nargs=3,
         type=float,
-        default=(730.0, 62.0, 50.0),
+        default=(770.0, 180.0, 50.0),
         metavar=("READ", "WRITTEN", "CHECKED"),
         help="tokens read, tokens written, and checks a second; default: %(default)s",
     )

@@ -18,7 +18,7 @@ recent() { "$1" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/nul
 
 find_python() {
     local name
-    for name in ${PYTHON:-python3 python3.14 python3.13 python3.12 python3.11}; do
+    for name in ${PYTHON:-python3 python3.14 python3.13 python3.12 python3.11 python}; do
         if recent "$name"; then
             echo "$name"
             return
@@ -28,25 +28,22 @@ find_python() {
         "install it, or name it: make demo PYTHON=/path/to/python3.12"
 }
 
-if ! recent "$venv/bin/python"; then
+bin=$venv/bin
+case $(uname -s) in MINGW* | MSYS* | CYGWIN*) bin=$venv/Scripts is_windows=1 ;; esac
+
+if ! recent "$bin/python"; then
     python=$(find_python)
     "$python" -c 'import ensurepip, venv' 2>/dev/null ||
         fail "$python lacks the module venv: install it (Debian, Ubuntu: apt install python3-venv)"
     say "making $venv with $("$python" --version)"
     "$python" -m venv --clear "$venv"
 fi
-pip() { "$venv/bin/python" -m pip --disable-pip-version-check "$@"; }
+pip() { "$bin/python" -m pip --disable-pip-version-check "$@"; }
 
 # llama.cpp
 
-version=$(sed -n 's/^llama_cpp_python==//p' requirements.lock)
-installed=$("$venv/bin/python" -c 'from importlib.metadata import version; print(version("llama_cpp_python"))' 2>/dev/null || true)
-
-# It is built for this processor (GGML_NATIVE), so a home folder that several machines share has a wheel for each.
-processor() {
-    uname -sm
-    grep -m 1 -E '^(flags|Features)' /proc/cpuinfo 2>/dev/null || sysctl -n machdep.cpu.brand_string 2>/dev/null || true
-}
+. setup/llama-wheel.sh
+installed=$("$bin/python" -c 'from importlib.metadata import version; print(version("llama_cpp_python"))' 2>/dev/null || true)
 
 compiles() { echo 'int main() { return 0; }' | "$1" -x "$2" -o "$venv/compiled" - 2>/dev/null && rm "$venv/compiled"; }
 
@@ -69,18 +66,28 @@ show_progress() {
     [ ! -t 1 ] || echo
 }
 
-if [ "$installed" != "$version" ]; then
-    kept="${XDG_CACHE_HOME:-$HOME/.cache}/lintseq-lsp/llama-cpp-python-$version-$(processor | cksum | cut -d ' ' -f 1)"
+# Somebody else's build may use less of this processor than ours, so it is not kept with ours.
+installed_ready_made() {
+    [ -n "${LLAMA_INDEX:-}" ] || return 1
+    say "looking for a ready-made llama.cpp in $LLAMA_INDEX"
+    pip install --quiet --no-deps --only-binary :all: --extra-index-url "$LLAMA_INDEX" "llama_cpp_python==$llama_version" \
+        2>/dev/null || { say "there is none for this system and Python, or the index cannot be reached"; return 1; }
+}
+
+if [ "$installed" != "$llama_version" ] && ! installed_ready_made; then
+    kept=$(llama_wheels)
     if ! ls "$kept"/*.whl >/dev/null 2>&1; then
-        compiles "${CC:-cc}" c && compiles "${CXX:-c++}" c++ ||
+        # On Windows CMake looks for Visual Studio's compiler, which is on no path.
+        [ -n "${is_windows:-}" ] || { compiles "${CC:-cc}" c && compiles "${CXX:-c++}" c++; } ||
             fail "a C and a C++ compiler are needed: install them (Debian, Ubuntu: apt install build-essential;" \
-                "Fedora: dnf install gcc-c++; macOS: xcode-select --install)"
+                "Fedora: dnf install gcc-c++; macOS: xcode-select --install), or take a ready-made llama.cpp:" \
+                "make demo LLAMA_INDEX=https://abetlen.github.io/llama-cpp-python/whl/cpu"
         cores=$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)
-        say "building llama.cpp with $cores processes: this takes minutes, and only once on this machine"
+        say "building llama.cpp with $cores processes: 103 s on two idle cores, and only once on this machine"
         rm -rf "$venv/wheel"
         CMAKE_ARGS="-DLLAVA_BUILD=OFF '-DCMAKE_PROJECT_llama_cpp_INCLUDE=$PWD/setup/llama-cpp.cmake' ${CMAKE_ARGS:-}" \
             CMAKE_BUILD_PARALLEL_LEVEL="${CMAKE_BUILD_PARALLEL_LEVEL:-$cores}" \
-            pip wheel --verbose --no-cache-dir --no-deps --wheel-dir "$venv/wheel" "llama_cpp_python==$version" 2>&1 |
+            pip wheel --verbose --no-cache-dir --no-deps --wheel-dir "$venv/wheel" "llama_cpp_python==$llama_version" 2>&1 |
             tee "$venv/llama-cpp.log" | show_progress || {
             tail -n 30 "$venv/llama-cpp.log" >&2
             fail "llama.cpp could not be built: the end of $venv/llama-cpp.log is above"

@@ -124,8 +124,10 @@ class LineModel:
         count = min(request.candidates, len(self._answers))
         fragments = [_continuation(request, self._answers.pop(0)) for _ in range(count)]
         backend = ScriptedBackend(["<|diff|>".join([*fragments, ""])] if fragments else [])
-        yield from backend.write(request, cancelled)
-        self.usage = backend.usage
+        try:
+            yield from backend.write(request, cancelled)
+        finally:
+            self.usage = backend.usage
 
     def close(self) -> None:
         pass

@@ -71,7 +71,7 @@ CORE_LAYERS = {
 LAYERS = CORE_LAYERS | {
     "libraries": ("backends", "git", "globs", "linters", "notebooks", "patches"),
     "stages": ("cases", "described", "recorder", "replay", "review", "synthesis", "weights"),
-    "assembly": ("doctor", "runtime"),
+    "assembly": ("doctor", "runtime", "tuning"),
     "agents": ("hooks",),
     "protocol": ("lsp",),
     "measurement": ("bench",),
@@ -114,6 +114,7 @@ IMPORTERS = {
     "llama_cpp": (
         "lintseq_lsp.backends.llama",
         "lintseq_lsp.backends.llama_library",
+        "lintseq_lsp.backends.places",
         "lintseq_lsp.bench.llama",  # the bare loop that the backend is measured against
         "lintseq_lsp.weights.convert",
     ),

@@ -327,7 +327,7 @@ class Wide(ScriptedBackend):
 def test_a_long_document_is_shown_to_the_same_extent(indent: str) -> None:
     lines = "".join(f"{indent}print({number} * {number})\n" for number in range(60))
     document = Document(f"def f():\n{lines}", None, "a.py")
-    recording = engine(Wide(["@@ -5,0 +6 @@\n+    print()\n<|diff|>\n<|diff|>"], context=1000))
+    recording = engine(Wide(["@@ -3,0 +4 @@\n+    print()\n<|diff|>\n<|diff|>"], context=1000))
     outcome = recording.next_edit(document, document.offset(30, 0))
     case = recording.recorded("a.py")
     assert case is not None

@@ -22,6 +22,7 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "lintseq_lsp"
 LAYERS = ROOT / "tests" / "test_architecture.py"
 README = ROOT / "README.md"
+TABLE = ROOT / "docs" / "settings.md"
 ARCHITECTURE = (ROOT / "ARCHITECTURE.md").read_text("utf-8")
 _CATALOGUE = re.compile(r"(<!-- catalogue:[^\n]*-->\n).*?(<!-- /catalogue -->)", re.DOTALL)
 _TABLE = re.compile(r"(<!-- settings:[^\n]*-->\n).*?(<!-- /settings -->)", re.DOTALL)
@@ -61,12 +62,12 @@ def test_each_rule_is_held_by_a_test_that_there_is() -> None:
 
 
 def test_the_table_of_settings_is_true() -> None:
-    text = README.read_text("utf-8")
+    text = TABLE.read_text("utf-8")
     wanted = _TABLE.sub(lambda match: match[1] + settings_table() + match[2], text)
     if os.environ.get("UPDATE_DOCS"):
-        README.write_text(wanted, "utf-8")
+        TABLE.write_text(wanted, "utf-8")
         text = wanted
-    assert text == wanted, "run UPDATE_DOCS=1 pytest tests/test_docs.py and commit README.md"
+    assert text == wanted, "run UPDATE_DOCS=1 pytest tests/test_docs.py and commit docs/settings.md"
 
 
 # The catalogue of models
@@ -189,3 +190,42 @@ def test_the_picture_is_read() -> None:
         "lsp/",
         "linters/gone/",
     ]
+
+
+# Links
+
+PAGES = sorted(
+    page
+    for folder in (".", "docs", "editors", "models", "vscode-extension")
+    for page in (ROOT / folder).glob("*.md")
+)
+
+
+def anchors(text: str) -> set[str]:
+    """As GitHub makes them of headings."""
+    found = re.findall(
+        r"^#+ (.+)$", re.sub(r"^```.*?^```", "", text, flags=re.DOTALL | re.MULTILINE), re.MULTILINE
+    )
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in found}
+
+
+def dead_links(page: Path, text: str) -> list[str]:
+    dead = []
+    for target in re.findall(r"\]\(([^)\s]+)\)", text):
+        if re.match(r"[a-z]+:", target):
+            continue
+        path, _, anchor = target.partition("#")
+        file = page.parent / path if path else page
+        is_there = file.exists() and (not anchor or anchor in anchors(file.read_text("utf-8")))
+        dead += [] if is_there else [target]
+    return dead
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_links_lead_somewhere(page: Path) -> None:
+    assert dead_links(page, page.read_text("utf-8")) == []
+
+
+def test_a_dead_link_is_found() -> None:
+    text = "[1](#install) [2](#c) [3](docs/settings.md) [4](docs/gone.md) [5](README.md#gone) [6](https://x)"
+    assert dead_links(README, text) == ["#c", "docs/gone.md", "README.md#gone"]

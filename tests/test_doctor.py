@@ -205,6 +205,39 @@ def test_a_llama_that_cannot_be_imported(monkeypatch: pytest.MonkeyPatch) -> Non
     assert "libllama.so is gone" in line.value
 
 
+@pytest.mark.usefixtures("light")
+@pytest.mark.parametrize(
+    ("uses", "gpu", "tools", "told"),
+    [
+        ("AVX2 FMA F16C", False, [], "does not use the processor's AVX512, AVX512_VNNI"),
+        ("AVX2 FMA F16C AVX512 AVX512_VNNI", False, [], ""),
+        ("AVX2 FMA F16C AVX512 AVX512_VNNI", False, ["nvidia-smi"], "-DGGML_CUDA=on"),
+        ("AVX2 FMA F16C AVX512 AVX512_VNNI", True, ["nvidia-smi"], ""),
+    ],
+)
+def test_what_would_be_faster_is_told(
+    uses: str, gpu: bool, tools: list[str], told: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    described = "CPU : " + " | ".join(f"{name} = 1" for name in uses.split())
+    monkeypatch.setattr(doctor, "_PROBE", f"import json; print(json.dumps(['1.0', {described!r}, {gpu}]))")
+    monkeypatch.setattr(doctor, "_processor_has", lambda _: True)
+    monkeypatch.setattr("shutil.which", lambda name: name if name in tools else None)
+    line = diagnosed()["llama.cpp"]
+    assert line.ok
+    assert f"1.0, uses {uses}, built for {'GPUs, too' if gpu else 'processors alone'}" in line.value
+    assert told in line.faster
+    assert bool(line.faster) == bool(told)
+
+
+@pytest.mark.usefixtures("light")
+def test_a_build_that_is_slow_on_this_processor_is_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "_PROBE", 'print(\'["1.0", "CPU : SSE3 = 1", false]\')')
+    monkeypatch.setattr(doctor, "_processor_has", lambda _: True)
+    line = diagnosed()["llama.cpp"]
+    assert not line.ok
+    assert "--no-binary llama-cpp-python" in line.mend
+
+
 def test_whatever_breaks_is_a_line_too(monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*_: object, **__: object) -> None:
         raise RuntimeError("broken")

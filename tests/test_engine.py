@@ -1,7 +1,7 @@
 """Requests on documents, from the question to suggestions that are clean."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import pytest
 from fakes import ImmediateLinter, LineModel, finding, gate_of, lint_bad, moving_gate, python_gate
@@ -9,14 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lintseq_lsp.actions import Action, ActionKind, Problem, actions_at
-from lintseq_lsp.backends.base import Backend, length
+from lintseq_lsp.backends.base import EVERYTHING, Ability, Backend, Piece, Request, Stop, length
 from lintseq_lsp.backends.scripted import ScriptedBackend
 from lintseq_lsp.diffs import Diff, Hunk, render
 from lintseq_lsp.edits import apply
 from lintseq_lsp.engine import Engine
 from lintseq_lsp.errors import Cancelled
-from lintseq_lsp.formats.base import EXCERPT_TOKENS, Task
-from lintseq_lsp.formats.lintseq import END, Layout, LintSeq
+from lintseq_lsp.formats.base import Task
+from lintseq_lsp.formats.lintseq import CURSOR_TOKENS, END, Layout, LintSeq
 from lintseq_lsp.formats.table import FORMATS
 from lintseq_lsp.gate import Gate
 from lintseq_lsp.generation import Ended, Step
@@ -24,7 +24,7 @@ from lintseq_lsp.linters.base import Dependencies, Report, Tier
 from lintseq_lsp.linters.workspace import EditorWorkspace
 from lintseq_lsp.reasons import Reason
 from lintseq_lsp.settings import Settings
-from lintseq_lsp.suggestions import Outcome
+from lintseq_lsp.suggestions import Memory, Outcome
 from lintseq_lsp.text import Document
 
 
@@ -79,6 +79,24 @@ def test_only_what_the_model_holds_probable(certainty: float, expected: str | Re
         expected.replace("\n", f"\n{typed}") if isinstance(expected, str) else expected
     ]
     assert len(model.requests) == 1  # another answer would be less probable still
+
+
+def test_what_is_too_improbable_to_be_shown_is_not_written_to_its_end() -> None:
+    """A token has four characters and the probability 1/e: the first line has 3, all lines have 30."""
+    lines = ["x = 1", *(f"value_{number} = 1" for number in range(9))]
+    written, shown = {}, {}
+    for least in (-99.0, -4.5, -1.5):
+        model = LineModel(lines)
+        document, offset = place("|")
+        outcome = engine_of(model, settings=Settings(max_lines=10)).complete(
+            document, offset, certainty=math.exp(least)
+        )
+        shown[least] = [suggestion.text for suggestion in outcome.suggestions] or outcome.reason
+        written[least] = model.usage.written
+    assert shown == {-99.0: ["\n".join(lines)], -4.5: ["x = 1"], -1.5: Reason.UNSURE}
+    assert written[-99.0] > 30
+    assert written[-4.5] <= 9
+    assert 0 < written[-1.5] <= 5
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
@@ -334,9 +352,55 @@ def test_preparing_a_document_reads_what_others_may_import() -> None:
     assert gate.workspace.modules("b.py") == {"a.py": "a = 1\n"}
 
 
+class Reads(LineModel):
+    """A model that can read ahead."""
+
+    abilities = EVERYTHING | Ability.AHEAD
+
+    def write(self, request: Request, cancelled: Callable[[], bool]) -> Iterator[Piece]:
+        if request.max_tokens:
+            yield from super().write(request, cancelled)
+        else:
+            self.requests.append(request)
+            yield Piece(0, "", 0, 0.0, Stop.LENGTH)
+
+
+def test_what_is_read_ahead_is_what_is_asked_next() -> None:
+    """At the cursor, and behind an Enter below it: as many lines down as the user will have accepted."""
+    text = "import os\n\n\ndef f(a):\n    if a:\n        x = 1|\n    return a\n"
+    for answer, accepted in (("", "x = 1"), ("        x = 1 + 2", "x = 1 + 2")):
+        model = Reads(*([[answer]] if answer else []))
+        engine = engine_of(model, layout=Layout.SUFFIX_FIRST)
+        document, offset = place(text)
+        if answer:
+            assert engine.complete(document, offset).suggestions
+        asked = len(model.requests)
+        engine.read_ahead(document, offset)
+        ahead = model.requests[asked:]
+        assert [(request.max_tokens, request.candidates) for request in ahead] == [(0, 1)] * 2
+        engine.memory = Memory()
+        engine.complete(document, offset)
+        below, end = place(text.replace("x = 1|", f"{accepted}\n        |"))
+        engine.complete(below, end)
+        greedy = [request for request in model.requests[asked + 2 :] if not request.sampling.temperature]
+        assert [request.prompt for request in greedy] == [request.prompt for request in ahead]
+
+
+def test_nothing_is_read_ahead_where_nothing_is_asked() -> None:
+    """In a comment, below a line with something right of the cursor, or by a backend that cannot."""
+    for text, ahead in (("# x|y", 0), ("# x|", 1), ("x = f(|)", 1), ("x = 1\n|", 1), ("x = 1|\n", 2)):
+        model = Reads()
+        engine_of(model).read_ahead(*place(text))
+        assert len(model.requests) == ahead, text
+    plain = LineModel()
+    engine_of(plain).read_ahead(*place("x = 1|\n"))
+    assert not plain.requests
+
+
 def test_an_outcome_explains_itself() -> None:
     outcome = complete(engine_of(LineModel(["x = bad"], ["x = bad"])), "x = |")
     assert [verdict.findings for verdict in outcome.rejected] == [[finding("x = bad")]]
+    assert ["bad" in verdict.text for verdict in outcome.rejected] == [True]
     assert outcome.milliseconds > 0
 
 
@@ -348,7 +412,7 @@ def test_a_long_file() -> None:
     assert outcome.suggestions[0].text == f"{text[:middle]}    z = y\n{text[middle:]}"
     (request,) = backend.requests
     used = length(request.prompt, backend.count)
-    assert EXCERPT_TOKENS // 2 < used < EXCERPT_TOKENS + 50
+    assert CURSOR_TOKENS // 2 < used < CURSOR_TOKENS + 50
 
 
 def test_what_is_seen_fits_a_small_context() -> None:

@@ -187,6 +187,19 @@ def test_the_upper_edge_moves_in_steps() -> None:
     assert len(list(itertools.groupby(edges))) <= 6
 
 
+def test_what_stands_below_stays_while_a_line_is_typed() -> None:
+    """It is what the model reads first: whatever changes there has all of the excerpt read again."""
+    lines = [f"value_{number} = {number} * 'x'" for number in range(400)]
+    shown = set()
+    for typed in range(60):
+        for new in (["y" * typed], ["y" * typed, ""]):
+            document = Document("\n".join([*lines[:200], *new, *lines[200:]]))
+            excerpt = excerpt_around(document, 199 + len(new), 200, cost)
+            shown.add(tuple(document.lines[n] for n in excerpt.numbers if n >= 200 + len(new)))
+    assert len(shown) == 1
+    assert len(*shown) > 3
+
+
 def test_only_the_lines_that_are_needed_are_counted() -> None:
     asked = []
 

@@ -18,10 +18,11 @@ import psutil
 import pytest
 
 import lintseq_lsp
-from lintseq_lsp.hooks import channel, client, daemon
+from lintseq_lsp.hooks import channel, client
 from lintseq_lsp.hooks.clients import Answer
 
-pytestmark = pytest.mark.skipif(not hasattr(socket, "AF_UNIX"), reason="no Unix sockets")
+pytest.importorskip("fcntl", reason="the daemon needs a Unix")
+from lintseq_lsp.hooks import daemon
 
 HOOK = [sys.executable, "-m", "lintseq_lsp", "hook"]
 BEFORE, AFTER = "import os\n\nprint(os)\n", "\nprint(os)\n"

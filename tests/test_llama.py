@@ -186,6 +186,47 @@ def test_a_cancelled_reading_is_continued(model: LlamaBackend) -> None:
     assert (model.usage.cached, model.usage.read) == (read, total - read)
 
 
+def place(name: str) -> tuple[str, ...]:
+    """A prompt that shares nothing with another one."""
+    return (f"{name}\n", "".join(f"+{name}_{number} = {number * 7}\n" for number in range(40)), f"@@ {name}")
+
+
+def test_places_that_were_left_are_not_read_again(model: LlamaBackend) -> None:
+    total = length(joined(*place("here")), model.count)
+    answers = {}
+    for name in ("here", "there", "yonder"):
+        answers[name] = text_of(list(model.write(of(place(name), max_tokens=12), never)))
+        assert model.usage.read > total - 20
+    for name in ("here", "there", "here", "yonder", "there"):
+        assert text_of(list(model.write(of(place(name), max_tokens=12), never))) == answers[name]
+        assert model.usage.read <= 2
+    assert answers["there"] == plainly(place("there"))
+
+
+def test_few_places_are_kept(model: LlamaBackend) -> None:
+    for number in range(9):
+        list(model.write(of(place(f"p{number}"), max_tokens=1), never))
+    list(model.write(of(place("p2"), max_tokens=1), never))
+    assert model.usage.cached < 20
+
+
+def test_what_is_read_ahead_is_not_read_again(model: LlamaBackend) -> None:
+    """Nor is what was there before, when the next key is one that nobody foresaw."""
+    lines = "\n+".join(f"value_{number} = {number * 7}" for number in range(8))
+    typed = [*DIFFS, f"@@ -9,0 +10,8 @@\n+{lines}"]
+    below = [*DIFFS[:2], f"{DIFFS[2]}\n+{lines}\n", "@@ -10,0"]
+    list(model.write(of(["x"], max_tokens=1), never))
+    written = text_of(list(model.write(of(typed, max_tokens=9), never)))
+    pieces = list(model.write(of(below, max_tokens=0), never))
+    assert [(piece.text, piece.tokens, piece.stop) for piece in pieces] == [("", 0, Stop.LENGTH)]
+    assert model.usage.read > 8
+    assert model.usage.written == 0
+    assert text_of(list(model.write(of(typed, max_tokens=9), never))) == written
+    assert model.usage.read <= 2
+    assert text_of(list(model.write(of(below, max_tokens=12), never))) == plainly(tuple(below))
+    assert model.usage.read <= 2
+
+
 def test_cancelled_between_tokens(model: LlamaBackend) -> None:
     list(model.write(of(DIFFS, max_tokens=1), never))
     stream = model.write(of(DIFFS, max_tokens=20), after(4))  # one piece to read, three tokens

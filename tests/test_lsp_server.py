@@ -423,6 +423,39 @@ def test_idle_time_prepares_the_document(client):
     wait_for_log(client, "prepare /project/a.py None")
     client.change(URI, 2, insert(1, 0, "y"))
     wait_for_log(client, "prepare /project/a.py 1")
+    wait_for_log(client, "read ahead /project/a.py (1, 1)")
+
+
+def test_where_the_cursor_rests_is_read_ahead(client):
+    """Editors ask for code actions there. No more often than it moves to another line."""
+    client.open(URI, "x = 1\ny = 2\n")
+    for line in (1, 1, 0):
+        asked = {
+            "textDocument": {"uri": URI},
+            "range": span(line, 0, 0),
+            "context": {"diagnostics": []},
+        }
+        client.ask("textDocument/codeAction", asked)
+        wait_for_log(client, f"read ahead /project/a.py ({line}, 5)")
+    assert client.stderr.count(b"read ahead") == 2
+
+
+def test_what_is_asked_is_read_while_the_linter_is_busy(client, tmp_path):
+    go = tmp_path / "go"
+    client.open(URI, f"# lint: {go}\n# offer: 1\nx = \n")
+    number = client.begin("textDocument/inlineCompletion", inline(URI, 2, 4))
+    wait_for_log(client, "read ahead /project/a.py (2, 4)")
+    assert client.responses(number) == []
+    go.touch()
+    assert client.result(number)["items"][0]["insertText"] == "1"
+
+
+def test_a_request_ends_what_is_read_ahead(client):
+    client.open(URI, "# block\n")
+    client.change(URI, 2, insert(1, 0, "y"))
+    wait_for_log(client, "read ahead /project/a.py (1, 1)")
+    client.open(OTHER, "# offer: 2\ny = \n")
+    assert ask_inline(client, OTHER, 1, 4)[0]["insertText"] == "2"
 
 
 @pytest.mark.parametrize("asked", [False, True])

@@ -31,6 +31,8 @@ def test_it_holds_the_package_and_the_model(wheel: zipfile.ZipFile) -> None:
     own = {path.relative_to(ROOT).as_posix() for path in (ROOT / "lintseq_lsp").rglob("*.py")}
     assert own <= names
     assert "lintseq_lsp/py.typed" in names
+    for example in (ROOT / "examples").glob("*.py"):  # the tour's
+        assert wheel.read(f"lintseq_lsp/_examples/{example.name}") == example.read_bytes()
     manifest = json.loads(wheel.read("lintseq_lsp/_models/manifest.json"))
     for model in manifest["models"]:
         assert wheel.getinfo(f"lintseq_lsp/_models/{model['file']}").file_size == model["size"]
@@ -97,7 +99,7 @@ def test_every_dependency_is_locked() -> None:
 
 
 def test_extras_that_messages_name_exist() -> None:
-    files = [ROOT / "README.md", *(ROOT / "lintseq_lsp").rglob("*.py")]
+    files = [ROOT / "README.md", *(ROOT / "docs").glob("*.md"), *(ROOT / "lintseq_lsp").rglob("*.py")]
     named = {name for file in files for name in re.findall(r"lintseq-lsp\[(\w+)\]", file.read_text("utf-8"))}
     assert "torch" in named
     assert named <= project()["optional-dependencies"].keys()

@@ -1,5 +1,7 @@
 """An engine is put together, and parts of it are opened anew."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -60,3 +62,21 @@ def test_without_a_model_nothing_stays_open(engine: Engine, linters: list[Immedi
     with pytest.raises(ModelError):
         runtime.reopen(engine, set(Part), Settings(model="no such model"))
     assert [linter.closed for linter in linters] == [True, True]
+
+
+@pytest.mark.parametrize("error", ["OSError('libgomp.so.1 is gone')", "RuntimeError('libgomp.so.1 is gone')"])
+def test_a_llama_that_cannot_be_loaded_is_a_clear_error(error: str, tmp_path: Path) -> None:
+    (tmp_path / "llama_cpp").mkdir()
+    (tmp_path / "llama_cpp" / "__init__.py").write_text(f"raise {error}\n")
+    (tmp_path / "a.py").write_text("x = 1\n")
+    script = (
+        f"import sys; sys.path.insert(0, {str(tmp_path)!r}); from lintseq_lsp.cli import main; "
+        "sys.argv[1:] = ['complete', 'a.py', '--line', '0', '--column', '0']; main()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60
+    )
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+    for part in ("libgomp.so.1 is gone", "install llama-cpp-python", "lintseq-lsp doctor"):
+        assert part in done.stderr

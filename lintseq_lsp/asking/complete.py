@@ -1,5 +1,6 @@
 """What stands at the cursor: the rest of a line, and the lines of its statement."""
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
@@ -42,6 +43,8 @@ def complete(
     question = job.ask(View(job.document, cursor.offset), Task.FILL, job.settings.max_lines)
     if question is None:
         return job.unasked(Task.FILL, job.settings.max_lines)
+    # What ends an answer early: in a region, lines above the cursor do not count.
+    least = floor if question.from_cursor else -math.inf
     found = _Found(job, cursor, candidates, {suggestion.text: suggestion for suggestion in known})
     found.add(
         _Answer(entry.replacements, entry.logprob, id=entry.id)
@@ -51,14 +54,15 @@ def complete(
     reasons: list[Reason] = []
     read = 0
     if not found.enough:
-        greedy = propose(job.backend, question, job.cancelled)
+        greedy = propose(job.backend, question, job.cancelled, least)
         read = job.backend.usage.read
         reasons = found.add(_answer(job, cursor, proposal, floor) for proposal in greedy)
     if not found.enough and reasons not in ([Reason.LINTER_FAILED], [Reason.UNSURE]):
         # Cheaper than one by one: the candidates share their prefix, which is in the cache by now.
         count = min(max(job.settings.tries, candidates), CANDIDATES)
         question = question.sampled(RESAMPLING, count)
-        sampled = sorted(propose(job.backend, question, job.cancelled), key=lambda each: -each.confidence)
+        written = propose(job.backend, question, job.cancelled, least)
+        sampled = sorted(written, key=lambda each: -each.confidence)
         reasons += found.add(_answer(job, cursor, proposal, floor) for proposal in sampled)
     for suggestion in found.suggestions.values():
         job.memory.remember_inline(suggestion, cursor.offset)
@@ -92,7 +96,9 @@ def _answer(job: Job, cursor: Cursor, proposal: Proposal, floor: float) -> _Answ
         job.note(proposal.written, malformed(edit))
         return _Answer((), proposal.confidence, Reason.MALFORMED)
     if not edit.changes:
-        reason = Reason.LIMIT if proposal.stop is Stop.LENGTH else Reason.COMPLETE
+        reason = Reason.COMPLETE
+        if proposal.stop is Stop.LENGTH:
+            reason = Reason.UNSURE if proposal.logprob_through(0) < floor else Reason.LIMIT
         return _Answer((), proposal.confidence, reason)
     beginnings = list(completion.answers(cursor, edit.changes[0].text))
     newline = cursor.document.newline

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from lintseq_lsp.backends.base import Ability, Backend, Sampling
-from lintseq_lsp.formats.base import TOKENS_A_LINE, PromptFormat, Question, Room, Task, View
+from lintseq_lsp.formats.base import TOKENS_A_LINE, Malformed, PromptFormat, Question, Room, Task, View
 from lintseq_lsp.gate import Bar
 from lintseq_lsp.generation import Ended, Limits, Step, generate
 from lintseq_lsp.reasons import Reason
@@ -62,7 +62,7 @@ class Job:
     def note(self, text: str, verdict: Verdict) -> None:
         """Keeps the verdict on a text, or on what the model wrote where that is no edit."""
         if text not in self._verdicts and not verdict.accepted:
-            self.rejected.append(verdict)
+            self.rejected.append(replace(verdict, text=text))
         self._verdicts[text] = verdict
 
     def ask(self, view: View, task: Task, lines: int, tokens: int | None = None) -> Question | None:
@@ -70,10 +70,8 @@ class Job:
 
         None when the model's context has no room for it: `unasked` says why.
         """
-        words = Ability.WORDS in self.backend.abilities
-        room = Room(self.backend.context, lines, tokens or lines * TOKENS_A_LINE, words)
         view = replace(view, others=self.others)
-        return self.prompt_format.ask(view, task, self.backend.count, room)
+        return asked(self.prompt_format, self.backend, view, task, lines, tokens)
 
     def unasked(self, task: Task, lines: int, tokens: int | None = None) -> Outcome:
         """Why there is no question: the model's context has room for none, or not for what stands there."""
@@ -101,7 +99,9 @@ class Job:
             if isinstance(item, Step):
                 self.states += 1
                 if not item.verdict.accepted:
-                    self.rejected.append(item.verdict)
+                    is_edit = not isinstance(item.edit, Malformed)
+                    text = item.document.text if is_edit else item.written
+                    self.rejected.append(replace(item.verdict, text=text))
             yield item
 
     def evidence(self, verdict: Verdict, states: int | None = None) -> Evidence:
@@ -121,3 +121,17 @@ class Job:
         """Why nothing is offered for a document that does not parse."""
         reason = Reason.NEWER_SYNTAX if self.bar.newer else Reason.BASE_DOES_NOT_PARSE
         return self.outcome(reason, detail=self.bar.newer)
+
+
+def asked(
+    prompt_format: PromptFormat,
+    backend: Backend,
+    view: View,
+    task: Task,
+    lines: int,
+    tokens: int | None = None,
+) -> Question | None:
+    """The question for up to `lines` lines, as `Job.ask` has it."""
+    words = Ability.WORDS in backend.abilities
+    room = Room(backend.context, lines, tokens or lines * TOKENS_A_LINE, words)
+    return prompt_format.ask(view, task, backend.count, room)

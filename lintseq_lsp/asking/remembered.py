@@ -12,8 +12,14 @@ from lintseq_lsp.text import Document
 
 
 def holds(gate: Gate, suggestion: Suggestion) -> bool:
-    """Whether its evidence is still true: modules that it was judged with may have changed since."""
-    return gate.holds(suggestion.base.path, suggestion.evidence.dependencies)
+    """Whether its evidence is still true: modules that it was judged with may have changed since.
+
+    Or a check of all of the text has found what a partial one had not.
+    """
+    path, evidence = suggestion.base.path, suggestion.evidence
+    if evidence.partial and gate.is_withdrawn(path, suggestion.text):
+        return False
+    return gate.holds(path, evidence.dependencies)
 
 
 def ghost_text(memory: Memory, document: Document, offset: int) -> Iterator[Suggestion]:

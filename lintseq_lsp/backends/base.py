@@ -4,7 +4,7 @@ A prompt is a sequence of parts: text, or a special token. Special tokens are id
 that contains the characters of one is only text. A text is tokenised by itself. The last one is open:
 the model continues it, from inside of a token if need be.
 
-A backend is stateless to its caller. One on this machine keeps the key-value cache of what it read last,
+A backend is stateless to its caller. One on this machine keeps the key-value caches of what it read last,
 reads of a new prompt only what differs, and so a rewind is a shorter prompt.
 """
 
@@ -55,6 +55,7 @@ class Ability(Flag):
     SEVERAL = auto()  # more than one candidate a request
     VOCABULARY = auto()  # `has` is known; else every token is said to be there, and the name tells the format
     WORDS = auto()  # a word that the prompt ends inside of is finished, whatever its tokens are
+    AHEAD = auto()  # a request for no tokens has its prompt read, for the requests that begin alike
 
 
 EVERYTHING = Ability.BEGINS | Ability.LOGPROBS | Ability.SEVERAL | Ability.VOCABULARY | Ability.WORDS

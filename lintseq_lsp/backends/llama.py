@@ -2,10 +2,11 @@
 
 One context holds up to eight sequences. Sequence 0 is the prompt and the first candidate's answer;
 the other candidates share the prompt's cells. What was read or written stays until the next `write`,
-which drops only what differs. Of a model whose memory is a state (recurrent, hybrid) no end can be dropped:
-a last sequence keeps the prompt before its last token, and only a prompt that goes on from there is not read
-anew. Deliberately absent: llama_cpp's `Llama`, which redirects descriptors and detokenises everything again
-for each token; formats; what is made of logits (decoding.py).
+which drops only what differs; of a long prompt a copy is kept then (places.py). Of a model whose memory is a
+state (recurrent, hybrid) no end can be dropped: a last sequence keeps the prompt before its last token, and
+only a prompt that goes on from there is not read anew. Deliberately absent: llama_cpp's `Llama`, which
+redirects descriptors and detokenises everything again for each token; formats; what is made of logits
+(decoding.py).
 """
 
 import ctypes
@@ -22,6 +23,7 @@ from lintseq_lsp.backends.base import (
     BOS,
     CANDIDATES,
     EVERYTHING,
+    Ability,
     Ending,
     Piece,
     Prompt,
@@ -33,6 +35,7 @@ from lintseq_lsp.backends.base import (
 from lintseq_lsp.backends.begins import Begins
 from lintseq_lsp.backends.decoding import Beam, Logits, Tokens, Writer, likeliest_begin, likeliest_group
 from lintseq_lsp.backends.llama_library import Tokenizer, begin_call, load, metadata, reason
+from lintseq_lsp.backends.places import Places, shared
 from lintseq_lsp.backends.pretokens import last_pretoken
 from lintseq_lsp.errors import Cancelled, ModelError
 
@@ -44,6 +47,8 @@ _BATCH = 512  # longest piece of a prompt
 _FEWEST = 8  # tokens in a piece of a prompt: the first one, and on a slow machine
 _PIECE_SECONDS = 0.025  # aim for one piece of a prompt, so that a cancellation is seen within 50 ms
 _SMALL = 32 << 20  # bytes of weights, below which a second thread costs more than it gives
+_FAR = 128  # tokens of a prompt, from which on it is worth a copy that may not be needed
+_WORTH = 16  # tokens that take longer to read than to be brought back
 _MANY = 4  # tokens in a batch, from which on it pays to wait for further threads
 
 
@@ -54,17 +59,21 @@ class LlamaBackend:
     one. Of a piece that ends a candidate at a special token or the end of the sequence, `tokens` and
     `logprob` include that token, so that the sum is the log-probability of the whole answer.
 
-    `context` can lower what the model was trained for, never raise it. `threads` read prompts, half as
-    many write, since writing waits for memory and the linter runs meanwhile; a small model has one. The
-    default is half of the processors that the system counts: at least two, at most four; there are never more
-    than processors, since those that wait for a processor hold up all. `gpu_layers`
+    `context` can lower what the model was trained for, never raise it. `threads` read prompts, and
+    `writing_threads` write, by default half as many: writing waits for memory, and the linter runs meanwhile.
+    A small model has one. The default is half of the processors that the system counts: at least two, at most
+    four; there are never more than processors: one that waits for a processor holds up all. `gpu_layers`
     are computed by a GPU, if there is one that llama.cpp was built for.
     """
 
-    abilities = EVERYTHING
-
     def __init__(
-        self, path: Path, *, threads: int | None = None, context: int | None = None, gpu_layers: int = 0
+        self,
+        path: Path,
+        *,
+        threads: int | None = None,
+        writing_threads: int | None = None,
+        context: int | None = None,
+        gpu_layers: int = 0,
     ) -> None:
         self.name = path.name
         self.usage = Usage()
@@ -76,6 +85,7 @@ class LlamaBackend:
             trained = llama_cpp.llama_model_n_ctx_train(self._model)
             self.context = min(context or trained, trained, _CONTEXT)
             self._threads = threads_for(threads, os.cpu_count() or 1)
+            self._writing_threads = min(writing_threads or max(1, self._threads // 2), os.cpu_count() or 1)
             self._threads_set = 0
             self._small = llama_cpp.llama_model_size(self._model) < _SMALL
             self._open()
@@ -93,6 +103,7 @@ class LlamaBackend:
         kinds = (llama_cpp.llama_model_is_recurrent, llama_cpp.llama_model_is_hybrid)
         is_state = any(is_kind(self._model) for is_kind in kinds)
         self._kept = CANDIDATES if is_state else None  # the sequence that keeps the prompt
+        self.abilities = EVERYTHING if is_state else EVERYTHING | Ability.AHEAD
         params.n_seq_max = CANDIDATES + is_state
         params.n_outputs_max = params.n_seq_max  # otherwise logits are reserved for each token of a piece
         params.kv_unified = True
@@ -107,6 +118,8 @@ class LlamaBackend:
         self._memory = llama_cpp.llama_get_memory(self._context)
         self._cells = llama_cpp.llama_n_ctx(self._context)
         self._held: list[list[int]] = [[] for _ in range(params.n_seq_max)]  # token ids in each sequence
+        self._prompt = 0  # so many of sequence 0 were read, not written
+        self._places = Places(self._context)
 
         self._ids, self._positions, self._sequences = (np.zeros(_BATCH, np.int32) for _ in range(3))
         self._outputs = np.zeros(_BATCH, np.int8)
@@ -144,13 +157,16 @@ class LlamaBackend:
         if not 0 < len(ids) < self.context:
             raise ModelError(f"the prompt has {len(ids)} tokens, and the context is {self.context}")
         possible = self._possible(request, given)
-        self._reuse(ids)
+        self._reuse(ids, ahead=not request.max_tokens)
         self.usage = Usage(cached=len(self._held[0]))
         if self._kept is not None:
             self._read(ids[:-1], cancelled)
             llama_cpp.llama_memory_seq_cp(self._memory, 0, self._kept, -1, -1)
             self._held[self._kept] = list(ids[:-1])
         self._read(ids, cancelled)
+        if not request.max_tokens:
+            yield from (Piece(index, "", 0, 0.0, Stop.LENGTH) for index in range(request.candidates))
+            return
 
         row, planned = self._logits(-1), tuple[int, ...]()
         begins = likeliest_group(row, possible)
@@ -242,20 +258,32 @@ class LlamaBackend:
             groups = [tuple(text for group in groups for text in group)]
         return [self._begins(group, self._tokenizer.vocabulary) for group in groups]
 
-    def _reuse(self, ids: Sequence[int]) -> None:
-        """Makes sequence 0 the longest prefix of `ids` that any sequence holds, without the last token."""
-        shared = [_shared(held, ids[:-1]) for held in self._held]
+    def _reuse(self, ids: Sequence[int], *, ahead: bool) -> None:
+        """Makes sequence 0 the longest prefix of `ids` that is known, without the last token.
+
+        Before something is read `ahead`, what the next key would go on from is kept.
+        """
+        ids = ids[:-1]
+        sizes = [shared(held, ids) for held in self._held]
         if self._kept is not None:
-            shared = [size * (size == len(held)) for size, held in zip(shared, self._held, strict=True)]
-        size = max(shared)
-        best = shared.index(size)
-        if best:
+            sizes = [size * (size == len(held)) for size, held in zip(sizes, self._held, strict=True)]
+        size = max(sizes)
+        best = sizes.index(size)
+        elsewhere, place = self._places.nearest(ids)
+        goes_back = place is not None and elsewhere >= size + _WORTH
+        if self._kept is None and self._prompt - sizes[0] >= (_WORTH if ahead or goes_back else _FAR):
+            self._places.keep(0, self._held[0])
+        if place is not None and goes_back:
+            self._forget()
+            size = elsewhere if self._places.bring_back(place, 0) else 0
+        elif best:
             llama_cpp.llama_memory_seq_rm(self._memory, 0, -1, -1)
             llama_cpp.llama_memory_seq_cp(self._memory, best, 0, -1, -1)
         removed = llama_cpp.llama_memory_seq_rm(self._memory, 0, size, -1)
         for other in range(1, len(self._held)):
             self._drop(other)
         self._held[0] = list(ids[:size])
+        self._prompt = size
         if not removed:
             self._forget()
 
@@ -273,6 +301,7 @@ class LlamaBackend:
     def _forget(self) -> None:
         llama_cpp.llama_memory_clear(self._memory, False)
         self._held = [[] for _ in self._held]
+        self._prompt = 0
 
     def _read(self, ids: Sequence[int], cancelled: Callable[[], bool]) -> None:
         """Reads what sequence 0 lacks of `ids`, in pieces, with the last token's logits."""
@@ -290,6 +319,7 @@ class LlamaBackend:
             if len(piece) >= _FEWEST:
                 wanted = int(len(piece) * _PIECE_SECONDS / seconds)
                 self._piece = max(_FEWEST, min(wanted, 2 * self._piece, _BATCH))
+            self._prompt = len(held)
 
     def _decode(
         self,
@@ -301,7 +331,7 @@ class LlamaBackend:
     ) -> None:
         """Puts token i at `positions[i]` of `sequences[i]`; logits come of those with `outputs[i]`."""
         size = len(ids)
-        threads = 1 if self._small else self._threads if size >= _MANY else max(1, self._threads // 2)
+        threads = 1 if self._small else self._threads if size >= _MANY else self._writing_threads
         if threads != self._threads_set:
             self._threads_set = threads
             llama_cpp.llama_set_n_threads(self._context, threads, threads)
@@ -358,13 +388,3 @@ class LlamaBackend:
 def threads_for(wanted: int | None, processors: int) -> int:
     """That read a prompt."""
     return min(wanted, processors) if wanted else max(min(2, processors), min(4, processors // 2))
-
-
-def _shared(left: Sequence[int], right: Sequence[int]) -> int:
-    """Length of the common prefix."""
-    size = 0
-    for one, other in zip(left, right, strict=False):
-        if one != other:
-            break
-        size += 1
-    return size

@@ -22,7 +22,13 @@ os.environ.setdefault("GOMP_SPINCOUNT", "2000")
 # An abort would start a debugger and print a stack with the user's text in it.
 os.environ.setdefault("GGML_NO_BACKTRACE", "1")
 
-import llama_cpp
+try:
+    import llama_cpp
+except (ImportError, OSError, RuntimeError) as error:  # not there, or a library that it needs is not
+    raise ModelError(
+        f"llama.cpp cannot be loaded ({error}): install llama-cpp-python, ready-made or with a compiler, as "
+        "docs/install.md says; `lintseq-lsp doctor` checks it"
+    ) from error
 
 _FRAGMENTS = 4096  # texts whose tokens are remembered
 _LEVEL_ERROR = 4  # GGML_LOG_LEVEL_ERROR in ggml.h

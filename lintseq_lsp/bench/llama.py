@@ -20,6 +20,7 @@ from lintseq_lsp.errors import ModelError
 from lintseq_lsp.formats.lintseq import DIFF
 from lintseq_lsp.weights.gguf_header import Type
 from lintseq_lsp.weights.random_model import random_model
+from lintseq_lsp.weights.registry import resolve_model
 
 import llama_cpp  # isort: skip - backends.llama_library sets how its threads wait, before it is loaded
 
@@ -30,13 +31,15 @@ _WRITTEN = 128  # tokens
 def writing(plan: Plan) -> Results:
     """Greedy writing by the backend against a bare loop of `llama_decode`, turn by turn."""
     prompt = texts(200)[0].text[:_PROMPT]
-    for kind in (Type.Q8_0, Type.Q4_0):
-        path = random_model(kind)
+    used = resolve_model(plan.model or None).path
+    files = {f"150M {kind.value}": random_model(kind) for kind in (Type.Q8_0, Type.Q4_0)} | {used.stem: used}
+    for label, path in files.items():
         backend = LlamaBackend(path)
         try:
             threads = threads_used(backend)[0]
             _write(backend, prompt)
-            bare = BareLoop(path, threads=threads, context=backend.context)
+            cells = llama_cpp.llama_n_ctx(backend._context)
+            bare = BareLoop(path, threads=threads, context=cells)
             try:
                 bare.read(prompt)
                 pairs = [(_write(backend, prompt), bare.write(_WRITTEN)) for _ in range(plan.times(15, 3))]
@@ -44,7 +47,7 @@ def writing(plan: Plan) -> Results:
                 bare.close()
         finally:
             backend.close()
-        label, note = f"150M {kind.value}", f"{threads} thread(s), {_WRITTEN} tokens, random weights"
+        note = f"{threads} thread(s), {_WRITTEN} tokens"
         ours_alone, bare_alone = (tuple(rates) for rates in zip(*pairs, strict=True))
         yield Result(f"writing, {label}", "tokens/s", ours_alone, note=note)
         yield Result(f"bare llama_decode loop, {label}", "tokens/s", bare_alone, note=note)
@@ -52,7 +55,7 @@ def writing(plan: Plan) -> Results:
             f"writing relative to the bare loop, {label}",
             "ratio",
             tuple(ours / bare for ours, bare in pairs),
-            (Target("p50", 0.9, at_least=True),),
+            (Target("p50", 0.95, at_least=True),),
         )
 
 
@@ -66,7 +69,11 @@ def _write(backend: LlamaBackend, prompt: str) -> float:
 
 
 class BareLoop:
-    """Greedy decoding with nothing around `llama_decode` but the search for the largest logit."""
+    """Greedy decoding with nothing around `llama_decode` but the search for the largest logit.
+
+    With the attention of our backend: the other one sums in half precision, and so computes other numbers. In
+    a context of as many cells, too: in one that the text fills, values lie without gaps.
+    """
 
     def __init__(self, path: Path, *, threads: int, context: int) -> None:
         model = llama_cpp.llama_model_default_params()
@@ -76,6 +83,7 @@ class BareLoop:
         self._model = llama_cpp.llama_model_load_from_file(os.fsencode(path), model)
         params = llama_cpp.llama_context_default_params()
         params.n_ctx = params.n_batch = context
+        params.flash_attn_type = llama_cpp.LLAMA_FLASH_ATTN_TYPE_DISABLED
         params.n_threads = params.n_threads_batch = threads
         params.no_perf = True
         self._context = llama_cpp.llama_init_from_model(self._model, params) if self._model else None

@@ -2,18 +2,19 @@
 
 import typer
 
-from lintseq_lsp.commands import bench, check, complete, doctor, edit, gate, hook, mcp, replay
+from lintseq_lsp.commands import bench, check, complete, doctor, edit, gate, hook, mcp, replay, tour
 from lintseq_lsp.synthesis.commands import synthesize
 from lintseq_lsp.weights.commands import app as model
 
 app = typer.Typer(
     name="lintseq-lsp",
-    help="Edits by a tiny model on your CPU, each judged by the linter. Without a command it is the "
-    "language server: --stdio, or --tcp HOST:PORT for debugging.",
+    help="Python suggestions from a small model on your CPU, each checked with pylint. Without a command it "
+    "is the language server: --stdio, or --tcp HOST:PORT for debugging.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+app.command("tour")(tour.tour)
 app.command("complete")(complete.complete)
 app.command("edit")(edit.edit)
 app.command("check")(check.check)

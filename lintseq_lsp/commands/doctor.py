@@ -11,13 +11,22 @@ from lintseq_lsp.commands.terminal import ENDPOINT, console
 
 def doctor(
     file: Annotated[
-        Path | None, typer.Argument(help="Say what it is answered with; else a new file here.")
+        Path | None,
+        typer.Argument(
+            help="Say which project and environment it is checked with; else those of a new file here."
+        ),
     ] = None,
     model: Annotated[str, typer.Option(help="A GGUF file or the name of a model.")] = "",
     endpoint: Annotated[str, typer.Option(help=ENDPOINT)] = "",
     python: Annotated[str, typer.Option(help="Interpreter or environment to resolve imports.")] = "",
+    tune: Annotated[
+        bool, typer.Option("--tune", help="Only measure how many threads suit the model here: some seconds.")
+    ] = False,
 ) -> None:
-    """Try every part, from Python to a first suggestion: exit 1 when something is wrong."""
+    """Try every part, from Python to a first suggestion, and say what is faster: exit 1 if one fails."""
+    if tune:
+        _tune(model)
+        return
     from lintseq_lsp.doctor import checks
     from lintseq_lsp.settings import Settings
 
@@ -26,7 +35,26 @@ def doctor(
         well = well and line.ok
         mark = Text("ok     " if line.ok else "wrong  ", style="green" if line.ok else "bold red")
         console.print(mark + Text(f"{line.name}: ", style="bold") + Text(line.value), soft_wrap=True)
+        if line.faster:
+            console.print(Text(f"       faster: {line.faster}", style="yellow"), soft_wrap=True)
         if not line.ok:
             console.print(Text(f"       {line.mend}", style="yellow"), soft_wrap=True)
     if not well:
         raise typer.Exit(1)
+
+
+def _tune(name: str) -> None:
+    """Measures, says so, and remembers it for `lintseq.threads` 0."""
+    from lintseq_lsp.tuning import best, measured, remember
+    from lintseq_lsp.weights.registry import resolve_model
+
+    model = resolve_model(name or None)
+    rates = []
+    for rate in measured(model.path, model.context):
+        rates.append(rate)
+        speeds = f"reads {rate.reading:.0f} tokens/s, writes {rate.writing:.0f}"
+        console.print(f"{rate.threads} thread(s): {speeds}")
+    chosen = best(rates)
+    remember(model.path, chosen)
+    counts = f"reads with {chosen.read} thread(s) from now on, and writes with {chosen.write}"
+    console.print(f"{model.name} {counts}")

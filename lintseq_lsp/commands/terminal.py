@@ -23,10 +23,10 @@ from lintseq_lsp.suggestions import Evidence, Outcome
 from lintseq_lsp.text import Document
 from lintseq_lsp.verdicts import Verdict
 
-RECORD = "Write the request and what the model wrote as a case file, which holds all of FILE."
+RECORD = "Write the request and the model's answer as a case file, which contains all of FILE."
 """Help of `--record`."""
 
-ENDPOINT = "Address of a model's server, in place of a model here."
+ENDPOINT = "Address of a model server, to use instead of a model on this machine."
 """Help of `--endpoint`."""
 
 LINTER = "Another linter whose new errors count beside pylint's: ruff or ty; ruff=E9,F names its rules."
@@ -118,7 +118,8 @@ def show_verdict(what: str, verdict: Verdict) -> None:
     style = {"accepted": "bold green", "rejected": "bold red", "malformed": "bold yellow"}[word]
     title = Text(f"{what} ")
     title.append(word, style=style)
-    title.append(f" by {checked_by(verdict)}" if verdict.tier else "")
+    if verdict.tier:
+        title.append(f" by {checked_by(verdict)}, checked in {verdict.milliseconds:.0f} ms")
     if verdict.detail:
         title.append(f": {verdict.detail}")
     console.print(title)
@@ -127,7 +128,11 @@ def show_verdict(what: str, verdict: Verdict) -> None:
 def show_outcome(document: Document, outcome: Outcome) -> None:
     """What was rejected, what is offered, and why nothing is when that is so."""
     for verdict in outcome.rejected:
-        show_verdict("an answer", verdict)
+        show_verdict("answer", verdict)
+        if verdict.reason is Reason.MALFORMED:
+            show_diff(verdict.text)
+        else:
+            show_change(document, Document(verdict.text))
         show_findings(verdict)
     for suggestion in outcome.suggestions:
         evidence = suggestion.evidence
@@ -141,7 +146,8 @@ def show_outcome(document: Document, outcome: Outcome) -> None:
         )
         show_change(document, Document(suggestion.text))
     if not outcome.suggestions:
-        console.print(f"nothing: {outcome.reason.value} {outcome.detail}".rstrip(), markup=False)
+        reason = outcome.reason
+        console.print(f"nothing: {reason.value}. {reason.sentence} {outcome.detail}".rstrip(), markup=False)
 
 
 def show_findings(verdict: Verdict) -> None:
@@ -158,7 +164,7 @@ def show_change(before: Document, after: Document) -> None:
 def show_diff(diff: str) -> None:
     for line in diff.rstrip("\n").split("\n"):
         style = {"+": "green", "-": "red", "@": "cyan"}.get(line[:1], "dim")
-        console.print(Text(f"  {line}", style=style))
+        console.print(Text(f"  {line}", style=style), soft_wrap=True)
 
 
 def diff_text(step: Step) -> str:

@@ -128,6 +128,8 @@ class Question:
 
     request: Request
     reader: Callable[[], Reader]
+    from_cursor: bool = True
+    """Whether the answer's own text begins at the cursor: a region has lines above it."""
 
     def sampled(self, sampling: Sampling, candidates: int = 1) -> "Question":
         """The same question, answered otherwise."""

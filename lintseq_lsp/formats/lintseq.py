@@ -32,6 +32,9 @@ from lintseq_lsp.text import Document
 DIFF = Special("<|diff|>")
 """The model's added token, which stands between fragments."""
 
+CURSOR_TOKENS = 480
+"""What a model sees of a document to go on at the cursor: what helps there is near (docs/speed.md)."""
+
 _CHUNK = 8
 _MARGIN = 32  # tokens of a prompt beside the excerpt and the instruction
 
@@ -83,7 +86,7 @@ class LintSeq:
         """The rest of the cursor's line, which is not shown, and what follows it."""
         cursor = cursor_at(view.document, view.offset)
         room = replace(room, tokens=min(room.tokens, room.context // 5))
-        state = self._state(view, count, room, without=cursor.line)
+        state = self._state(view, count, room, CURSOR_TOKENS, without=cursor.line)
         typed = state.told(cursor.typed)
         opening = Opening(state.excerpt.above(cursor.line), typed, *lines_wanted(cursor, room.lines))
         fragment, begins = open_block(opening)
@@ -97,7 +100,9 @@ class LintSeq:
         request = _request(fragments, (begins,) if begins else (), tokens, lines)
         return Question(request, lambda: _LinesReader(fragment, state, view.offset, cursor.typed))
 
-    def _state(self, view: View, count: Count, room: Room, *, without: int | None = None) -> "State":
+    def _state(
+        self, view: View, count: Count, room: Room, most: int = EXCERPT_TOKENS, *, without: int | None = None
+    ) -> "State":
         """The document as the model sees it around the place, but for the line `without`."""
 
         def cost(line: str) -> int:
@@ -105,7 +110,7 @@ class LintSeq:
             return count(f"+{to_four(line, unit)}\n") + 2
 
         unit = view.document.indent
-        budget = min(room.context - room.tokens - count(view.instruction) - _MARGIN, EXCERPT_TOKENS)
+        budget = min(room.context - room.tokens - count(view.instruction) - _MARGIN, most)
         numbers = excerpt_around(view.document, view.above, budget, cost).numbers
         excerpt = Excerpt(tuple(number for number in numbers if number != without))
         lines = [to_four(line, unit) for line in excerpt.lines(view.document)]

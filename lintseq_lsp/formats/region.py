@@ -125,7 +125,7 @@ def ask(
     for prompt in prompts:
         if length(prompt, count) + tokens <= room.context:
             request = Request(prompt, stops, max_tokens=tokens, max_lines=lines)
-            return Question(request, lambda: _RegionReader(region, read, task))
+            return Question(request, lambda: _RegionReader(region, read, task), from_cursor=False)
     return None
 
 

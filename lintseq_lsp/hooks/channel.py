@@ -17,7 +17,8 @@ _REPLY = struct.Struct(">III")
 Socket = _socket.socket
 """What the system has; the one of the module `socket` is one, too."""
 
-HAS_SOCKETS = hasattr(_socket, "AF_UNIX")
+HAS_SOCKETS = os.name != "nt"
+"""That tell who is on the other side: those of Windows do not, and it has no user ids."""
 
 Reply = tuple[int, str, str]
 """Exit status, standard output, standard error."""

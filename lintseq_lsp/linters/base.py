@@ -63,7 +63,8 @@ class Check:
     is never read. `tier` is the deepest one wanted. `timeout` is in seconds. `modules` are those others
     that do not count as they are on disk. `indent` is what one level of blocks is indented by. `around`
     is what the path tells, where somebody has looked. `patience` is how many seconds it may wait behind
-    one other check, None for `timeout`.
+    one other check, None for `timeout`. `partial` says that a function which is as it was in the last text
+    of the path that was checked as a whole may be taken to have the findings that it had.
     """
 
     text: str
@@ -74,6 +75,7 @@ class Check:
     indent: str = "    "
     around: Surroundings | None = None
     patience: float | None = None
+    partial: bool = False
 
     @property
     def longest_wait(self) -> float:
@@ -116,7 +118,8 @@ class Report:
     `parsed` says whether the text is valid Python for this interpreter; when it is not, `findings`
     holds the syntax error and nothing more is known, or `newer` says why it may be right all the same:
     it seems to be Python that the server's own does not know. `unknown` has what would be findings if that
-    were known to be true. `also` names the linters beside pylint that have judged the text.
+    were known to be true. `also` names the linters beside pylint that have judged the text. `partial` says
+    that some functions were not checked again (`Check.partial`).
     """
 
     findings: Sequence[Finding] = ()
@@ -128,6 +131,7 @@ class Report:
     unknown: Sequence[Doubted] = ()
     newer: str = ""
     also: Sequence[str] = ()
+    partial: bool = False
 
 
 class Workspace(Protocol):

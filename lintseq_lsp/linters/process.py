@@ -100,6 +100,7 @@ class WorkerProcess:
                 "path": check.path,
                 "tier": int(check.tier),
                 "indent": check.indent,
+                "partial": check.partial,
                 "around": check.around and dataclasses.astuple(check.around),
                 **self._news(check),
             }
@@ -136,6 +137,7 @@ class WorkerProcess:
                     for each in answer["unknown"]
                 ),
                 newer=answer["newer"],
+                partial=answer["partial"],
                 dependencies=self._read_of(check, answer["files"], answer["read"]),
             )
 

@@ -30,6 +30,8 @@ async def code_action(session: Session, params: CodeActionParams) -> list[types.
     snapshot = session.documents.snapshot(params.text_document.uri)
     if snapshot is None or session.refusal(snapshot, params.text_document.version) is not None:
         return []
+    # Editors ask wherever the cursor comes to rest.
+    session.pauses.cursor_moved(snapshot.uri, params.range.start.line)
     offered = [*_actions(snapshot, params)]
     if (all_fixes := _fix_all(offered)) is not None:
         offered.append(all_fixes)

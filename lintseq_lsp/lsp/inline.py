@@ -158,9 +158,14 @@ async def _complete(session: Session, uri: str, place: Place, *, manual: bool) -
         session.pauses.measure(time.monotonic() - begun)
         return outcome
 
+    def read_ahead(engine: Engine, cancelled: IsCancelled) -> None:
+        engine.read_ahead(place.document, place.cursor, cancelled=cancelled)
+
     delay = 0.0 if manual else session.pauses.rest(uri, session.settings.debounce / 1000)
     linted = place.document, place.document.position(place.cursor)[0]
-    outcome = await session.worker.run(Priority.INLINE, work, linted=linted, slot=slot, delay=delay)
+    outcome = await session.worker.run(
+        Priority.INLINE, work, linted=linted, meanwhile=read_ahead, slot=slot, delay=delay
+    )
     return _behind(known, outcome)
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+import time
 from collections.abc import Awaitable, Iterator
 from dataclasses import replace
 from typing import Any, Protocol
@@ -16,13 +17,15 @@ from lintseq_lsp.lsp.client import Client
 from lintseq_lsp.lsp.configuration import Configuration
 from lintseq_lsp.lsp.convert import Json, negotiated
 from lintseq_lsp.lsp.documents import Documents, Snapshot
+from lintseq_lsp.lsp.engine import Engine, IsCancelled
 from lintseq_lsp.lsp.feedback import Feedback
-from lintseq_lsp.lsp.idle import Pauses
+from lintseq_lsp.lsp.idle import AWAKE, Pauses
 from lintseq_lsp.lsp.recent import Recent
 from lintseq_lsp.lsp.worker import PATIENCE, NoModel, Priority, Superseded, Worker
 from lintseq_lsp.reasons import Reason
 from lintseq_lsp.settings import Settings
 from lintseq_lsp.suggestions import Memory, Outcome
+from lintseq_lsp.text import Document
 
 _log = logging.getLogger(__name__)
 
@@ -138,21 +141,38 @@ class Session:
         return served.modules(self.documents, self.settings)
 
     async def _prepare(self, uri: str, line: int | None) -> bool:
-        """Has the document linted, while nothing else is to be done; whether the linter could."""
+        """Has the document linted and read, while nothing else is to be done; whether the linter could."""
+        begun = time.monotonic()
         snapshot = self.documents.snapshot(uri)
         if snapshot is None or self.refusal(snapshot) is not None:
             return True
         document = snapshot.document
         typed = None if line is None else line + snapshot.lines_above
         try:
-            return await self.worker.run(
+            linted = await self.worker.run(
                 Priority.IDLE, lambda engine, _: engine.prepare(document, typed, patience=PATIENCE)
             )
-        except NoModel:
+            if typed is not None and typed < len(document.lines):
+                await self._read_ahead(document, typed, begun + AWAKE)
+        except (NoModel, Cancelled):
             return True
         except Exception as error:  # noqa: BLE001 - nobody asked for it; its text may be the user's
             _log.error("a document could not be prepared: %s", type(error).__name__)
             return False
+        return linted
+
+    async def _read_ahead(self, document: Document, line: int, until: float) -> None:
+        """Has the model read what it is asked next, until it is wanted for something else."""
+        end = document.starts[line] + len(document.lines[line])
+
+        def work(engine: Engine, cancelled: IsCancelled) -> None:
+            def stop() -> bool:
+                return cancelled() or self.worker.is_wanted or time.monotonic() > until
+
+            if not stop():
+                engine.read_ahead(document, end, cancelled=stop)
+
+        await self.worker.run(Priority.IDLE, work)
 
     # Answers
 

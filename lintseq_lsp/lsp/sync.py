@@ -7,6 +7,7 @@ from lsprotocol import types
 
 from lintseq_lsp.lsp.session import Session
 from lintseq_lsp.lsp.settings import SECTION
+from lintseq_lsp.text import split_lines
 
 
 def did_open(session: Session, params: types.DidOpenTextDocumentParams) -> None:
@@ -83,9 +84,11 @@ def note_unreadable(session: Session, method: str, raw: Any) -> None:
 
 
 def _line(changes: Sequence[types.TextDocumentContentChangeEvent]) -> int | None:
-    """Where the last change begins."""
+    """Where the last change leaves the cursor."""
     last = changes[-1] if changes else None
-    return last.range.start.line if isinstance(last, types.TextDocumentContentChangePartial) else None
+    if not isinstance(last, types.TextDocumentContentChangePartial):
+        return None
+    return last.range.start.line + len(split_lines(last.text)[0]) - 1
 
 
 NOTIFICATIONS: dict[str, Callable[[Session, Any], None]] = {

@@ -1,6 +1,7 @@
 """The one thread in which the engine is loaded and runs, and the queue in front of it."""
 
 import asyncio
+import contextlib
 import itertools
 import logging
 import queue
@@ -12,7 +13,7 @@ from enum import IntEnum
 from functools import partial
 from typing import Any, Generic, TypeVar
 
-from lintseq_lsp.errors import LintSeqError, Pending
+from lintseq_lsp.errors import Cancelled, LintSeqError, Pending
 from lintseq_lsp.lsp.engine import Engine, IsCancelled
 from lintseq_lsp.text import Document
 
@@ -98,20 +99,29 @@ class Worker:
         work: Work[_T],
         *,
         linted: tuple[Document, int | None] | None = None,
+        meanwhile: Work[None] | None = None,
         slot: Hashable = None,
         delay: float = 0.0,
     ) -> _T:
         """The result of `work`. It supersedes an unfinished job with the same `slot`.
 
-        `linted` is a document, and the line that is typed in it, which is linted first; other jobs run
-        meanwhile. `delay` (seconds) passes before the job is queued. Raises `Superseded` or `NoModel`.
-        When the caller is cancelled, so is the job.
+        `linted` is a document, and the line that is typed in it, which is linted first. When that takes long,
+        `meanwhile` is done until the report is there or another job waits, and other jobs run. `delay`
+        (seconds) passes before the job is queued. Raises `Superseded` or `NoModel`. When the caller is
+        cancelled, so is the job.
         """
 
         def begin(cancelled: IsCancelled) -> _T:
             engine = self._ready()
             if linted is not None:
-                engine.lint(*linted, patience=PATIENCE)
+                try:
+                    engine.lint(*linted, patience=PATIENCE)
+                except Pending as pending:
+                    report = pending.future
+                    if meanwhile is not None:
+                        with contextlib.suppress(Cancelled):
+                            meanwhile(engine, lambda: cancelled() or report.done() or self.is_wanted)
+                    raise
             return work(engine, cancelled)
 
         result: _T = await self._run(priority, begin, slot, delay)

@@ -5,6 +5,7 @@ import importlib.machinery
 import re
 import sys
 import traceback
+from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from astroid.brain import brain_numpy_utils
 from astroid.exceptions import AstroidError, AstroidSyntaxError
 from astroid.interpreter._import import spec
 
+from lintseq_lsp import lru
 from lintseq_lsp.encoding import encode
 from lintseq_lsp.linters.base import (
     Check,
@@ -31,12 +33,16 @@ from lintseq_lsp.linters.requires import FILES, package_lines, project_python, s
 from lintseq_lsp.linters.syntax import check_syntax, parse, syntax_finding, why_newer
 from lintseq_lsp.linters.worker.doubts import Doubts
 from lintseq_lsp.linters.worker.freshness import Modules
+from lintseq_lsp.linters.worker.known import Known, joined_dependencies
 from lintseq_lsp.linters.worker.library import Library
+from lintseq_lsp.linters.worker.parts import outer_mentions, split
 from lintseq_lsp.linters.worker.passes import Pass, forget_builtins
 from lintseq_lsp.linters.worker.reading import ASKED, MANAGER, PARSED, SOURCES, Builder
+from lintseq_lsp.linters.worker.walker import odd_names
 
 UNNAMED = "untitled"
 _TYPE_COMMENT = re.compile(r"#\s*type:")
+_MOST_KNOWN = 4  # texts of which the findings in each function are remembered
 _OWN_PACKAGES = "the script says which packages it needs, and they are not known"
 WARM_UP = """\
 import abc
@@ -82,6 +88,7 @@ class WarmPylint:
         self._hooked: list[str] = []
         self._required: dict[Sequence[str], tuple[Sequence[Stamp | None], Version | None]] = {}
         self._passes: dict[Tier, Pass] = {}
+        self._known: OrderedDict[str, Known] = OrderedDict()
         self._modules = Modules(setup, [*standard, *library.path])
         self._library = library
         self._doubts = Doubts(library)
@@ -119,6 +126,7 @@ class WarmPylint:
             return self._lint(check, text)
         except Exception as error:  # noqa: BLE001 - the boundary: whatever it is, the gate rejects
             self._passes.clear()  # a checker that was left in the middle keeps a wrong state
+            self._known.clear()
             self._modules.clear()
             place = traceback.extract_tb(error.__traceback__)[-1]
             where = f"{Path(place.filename).name}:{place.lineno}"
@@ -157,6 +165,17 @@ class WarmPylint:
         looked_at = [str(Path(path).parent) if path else "", *folders, *self._setup.site_packages]
         looked_at += [*around.looked_at, *_files_of(around.projects)]
         searched = {folder: stamp(folder) for folder in looked_at if folder}
+        circumstances = (tier, name, *search_path, check.indent, self._library.grammar, self._modules.dropped)
+        known = self._known.get(path) if check.partial else None
+        if known is not None and (
+            known.circumstances != circumstances
+            or any(stamp(file) != state for file, state in known.depends.files.items())
+        ):
+            known = None
+        parts, made = (
+            () if broken or self._setup.configuration_folder is not None else split(tree, text),
+            None,
+        )
         ASKED.clear()
         builder, depends = Builder(MANAGER), Dependencies()
         if not _TYPE_COMMENT.search(text):  # which Python's tree has only when it is asked for
@@ -164,7 +183,12 @@ class WarmPylint:
         try:
             module = builder.string_build(text, name, path or None)
             module.file_bytes = source
-            findings = one_pass.run(module, name, path or UNNAMED)
+            if known is not None and parts:
+                odd = odd_names(module, outer_mentions(parts))
+                made = known.change(parts, odd)
+            found = one_pass.run(
+                module, name, path or UNNAMED, known.passing(made, odd) if known and made else None
+            )
         except AstroidSyntaxError as error:
             return Report((syntax_finding(error.error),), tier, parsed=False)
         finally:
@@ -173,14 +197,20 @@ class WarmPylint:
             self._modules.track(name)
             depends = self._modules.read_since(searched)
             self._modules.forget(name)
+        if made is not None and known is not None:
+            found, depends = known.joined(found, made), joined_dependencies(known.depends, depends)
+        elif parts and tier == Tier.PYLINT:
+            lru.put(self._known, path, Known(parts, found, depends, circumstances), _MOST_KNOWN)
+        findings, unknown = found.findings, found.unknown
         if one_pass.is_off and not findings:
             return check_syntax(text, path)
-        unknown = one_pass.unknown
         if self._setup.origin == "script" and (lines := package_lines(text)):
             own = [finding for finding in findings if _misses_a_package(finding, folders)]
             findings = tuple(finding for finding in findings if finding not in own)
             unknown = (*unknown, *(Doubted(finding, _OWN_PACKAGES, [lines]) for finding in own))
-        return Report((*findings, *broken), tier, dependencies=depends, unknown=unknown)
+        return Report(
+            (*findings, *broken), tier, dependencies=depends, unknown=unknown, partial=made is not None
+        )
 
     def _required_python(self, text: str, projects: Sequence[str]) -> Version | None:
         """The oldest version that the text is for, where no environment tells which one runs it."""

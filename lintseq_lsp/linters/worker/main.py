@@ -101,7 +101,12 @@ def main(standard: Sequence[str], own: Sequence[str]) -> None:
         pylint.learn(asked["modules"], asked["dropped"])
         around = asked["around"] and Surroundings(*map(tuple, asked["around"]))
         check = Check(
-            asked["text"], asked["path"], Tier(asked["tier"]), indent=asked["indent"], around=around
+            asked["text"],
+            asked["path"],
+            Tier(asked["tier"]),
+            indent=asked["indent"],
+            around=around,
+            partial=asked["partial"],
         )
         report = pylint.check(check)
         write_message(answers, {**_answer(report), "warnings": opener.take_refused()})
@@ -117,6 +122,7 @@ def _answer(report: Report) -> dict[str, Any]:
         "failure": report.failure,
         "unknown": [dataclasses.asdict(each) for each in report.unknown],
         "newer": report.newer,
+        "partial": report.partial,
         "files": report.dependencies.files,
         "read": list(report.dependencies.texts),
     }

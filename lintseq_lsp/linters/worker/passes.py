@@ -1,9 +1,11 @@
 """pylint itself: one linter for each tier, with LintSeq's messages, and without the work of others."""
 
 import contextlib
+import dataclasses
 import re
 import tokenize
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from astroid import nodes
@@ -16,12 +18,13 @@ from pylint.config.find_default_config_files import find_default_config_files
 from pylint.lint import PyLinter
 from pylint.message import Message
 from pylint.reporters import CollectingReporter
-from pylint.utils import ASTWalker, FileState, LinterStats
+from pylint.utils import FileState, LinterStats
 
 from lintseq_lsp.errors import LinterError
 from lintseq_lsp.linters.base import Doubted, Finding, Tier
 from lintseq_lsp.linters.protocol import Setup
 from lintseq_lsp.linters.worker.doubts import DOUBTED, Doubt, Doubts
+from lintseq_lsp.linters.worker.walker import Passing, Walker
 
 EXTRA_MESSAGES = frozenset({"W0311", "W0231"})
 NAMES_MESSAGES = frozenset({"E0001", "E0601", "E0602", "E0603", "E0606"})
@@ -33,6 +36,19 @@ ALWAYS_MESSAGES = frozenset({"E0001"})
 
 # Hints ("maybe 'x'?") would make an old finding look new as soon as a similar name appears.
 OPTIONS = ("--unsafe-load-any-extension=no", "--missing-member-hint=no")
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What pylint found. `unknown` would be found, if it were known to be true.
+
+    `inside` has, of all that, what was found while it visited each function outside of functions, by the
+    line of its `def`.
+    """
+
+    findings: tuple[Finding, ...] = ()
+    unknown: tuple[Doubted, ...] = ()
+    inside: Mapping[int, "Found"] = field(default_factory=dict)
 
 
 class Pass:
@@ -48,7 +64,7 @@ class Pass:
             linter._msgs_state[definition.msgid] = definition.msgid in self._messages
         linter.doubts = doubts
         linter.initialize()
-        self._walker = ASTWalker(linter)
+        self._walker = Walker(linter)
         self._checkers: list[BaseChecker] = linter.prepare_checkers()
         for checker in self._checkers:
             if isinstance(checker, FormatChecker):
@@ -57,15 +73,6 @@ class Pass:
                 checker.__class__ = _Characters
             checker.open()
             self._walker.add_checker(checker)
-
-    @property
-    def unknown(self) -> tuple[Doubted, ...]:
-        """What the last run would have found, if that were known to be true, with the reasons."""
-        return tuple(
-            Doubted(_finding(message), doubt.reason, doubt.lines(module))
-            for message, doubt, module in self._linter.doubted
-            if message.msg_id in self._messages
-        )
 
     @property
     def is_off(self) -> bool:
@@ -79,9 +86,10 @@ class Pass:
         """What one level is to be indented by from now on."""
         self._linter.config.indent_string = indent
 
-    def run(self, module: nodes.Module, name: str, path: str) -> tuple[Finding, ...]:
-        """The findings; what is in `unknown` is none of them."""
-        linter = self._linter
+    def run(self, module: nodes.Module, name: str, path: str, passing: Passing | None = None) -> Found:
+        """What pylint finds, but for what `passing` says that it passes over."""
+        linter, walker = self._linter, self._walker
+        walker.begin(passing)
         linter.reporter.messages = []
         linter.doubted = []
         self._ends = [node.fromlineno for node in (*module.body[:1], *module.body[-1:])] or [1]
@@ -103,11 +111,23 @@ class Pass:
         )
         for checker in reversed(self._checkers):
             checker.close()
-        found = tuple(
-            map(_finding, (each for each in linter.reporter.messages if each.msg_id in self._messages))
-        )
+        found = self._found(slice(None), slice(None))
+        inside = {line: self._found(*each) for line, each in walker.spans.items()}
         linter.reporter.messages = []
-        return found
+        linter.doubted = []
+        return dataclasses.replace(found, inside=inside)
+
+    def _found(self, messages: slice, doubted: slice) -> Found:
+        """What is wanted of the linter's messages."""
+        wanted = [each for each in self._linter.reporter.messages[messages] if each.msg_id in self._messages]
+        return Found(
+            tuple(map(_finding, wanted)),
+            tuple(
+                Doubted(_finding(message), doubt.reason, doubt.lines(module))
+                for message, doubt, module in self._linter.doubted[doubted]
+                if message.msg_id in self._messages
+            ),
+        )
 
 
 class _Linter(PyLinter):
@@ -115,7 +135,10 @@ class _Linter(PyLinter):
 
     wanted: frozenset[str] = frozenset()
     doubts: Doubts | None = None
-    doubted: Sequence[tuple[Message, Doubt, nodes.Module]] = ()
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.doubted: list[tuple[Message, Doubt, nodes.Module]] = []
 
     def add_message(
         self,
@@ -136,7 +159,7 @@ class _Linter(PyLinter):
         super().add_message(msgid, line, node, args, *rest, **options)
         if doubt is not None and node is not None:
             messages = self.reporter.messages
-            self.doubted = [*self.doubted, *((message, doubt, node.root()) for message in messages[count:])]
+            self.doubted += [(message, doubt, node.root()) for message in messages[count:]]
             del messages[count:]
 
     def process_tokens(self, tokens: list[tokenize.TokenInfo]) -> None:

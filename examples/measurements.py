@@ -1,0 +1,5 @@
+"""Statistics of measured values."""
+
+
+def mean(values):
+    """The arithmetic mean."""
