@@ -73,6 +73,8 @@ class Connection:
                         self._send({"id": message["id"], "result": None})
                 elif (answer := self._answers.pop(message["id"], None)) is not None:
                     answer.set_result(message.get("result"))
+        for answer in self._answers.values():  # nobody is there to give them any more
+            answer.set_exception(ConnectionError("the server ended"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +150,10 @@ class LanguageServer:
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
+    async def settled(self) -> None:
+        """Returns when nothing is waited for. Raises `ConnectionError` when the server has ended."""
+        await asyncio.gather(*self._tasks)
+
     async def stop(self) -> None:
         await self._connection.stop()
 
@@ -169,8 +175,9 @@ class LanguageServer:
         items = result.get("items") if isinstance(result, dict) else result
         if press is self._press:
             self._waiting = None
+            press.answered = time.perf_counter()
             if items:
-                press.shown, press.text = time.perf_counter(), str(items[0][self._question.shown])
+                press.shown, press.text = press.answered, str(items[0][self._question.shown])
 
 
 class LlamaVim:
@@ -251,6 +258,7 @@ class LlamaVim:
         if text.strip():
             press.asked = press.at if press.asked is None else press.asked
             press.shown, press.text = time.perf_counter(), text
+            press.answered = press.answered or press.shown
             self._ask(press, text)
 
     def _ask(self, press: Press, shown: str = "") -> None:
@@ -269,9 +277,10 @@ class LlamaVim:
         if (before, after) not in self._cache:
             if not shown and press.asked is None:
                 press.asked = time.perf_counter()
-            self._running = asyncio.ensure_future(self._request(before, after, 1000 if shown else 250))
+            milliseconds = 1000 if shown else 250
+            self._running = asyncio.ensure_future(self._request(press, before, after, milliseconds))
 
-    async def _request(self, before: str, after: str, milliseconds: int) -> None:
+    async def _request(self, press: Press, before: str, after: str, milliseconds: int) -> None:
         prefix, _, middle = before.rpartition("\n")
         asked: dict[str, Any] = {
             "id_slot": 0,
@@ -300,6 +309,8 @@ class LlamaVim:
             self._cache[before, after] = answer.raise_for_status().json()["content"]
             if len(self._cache) > self.CACHE:
                 self._cache.popitem(last=False)
+            if press is self._current and press.answered is None:
+                press.answered = time.perf_counter()
             if self._current is not None and self._current.shown is None:
                 self._show()
         finally:

@@ -38,8 +38,12 @@ BUSY = 15.0  # percent of the processors that others may use
 def peers(threads: int, models: Sequence[Path]) -> dict[str, Callable[[], Peer]]:
     server = [sys.executable, "-m", "lintseq_lsp", "--stdio"]
     ours, jedi = "`lintseq-lsp --stdio`", "jedi-language-server, `textDocument/completion`"
+    everything = "the same with `lintseq.certainty` 0: all that is clean"
     found: dict[str, Callable[[], Peer]] = {
         "lintseq": lambda: LanguageServer("lintseq", ours, server, GHOST_TEXT, threads=threads),
+        "lintseq-all": lambda: LanguageServer(
+            "lintseq-all", everything, server, GHOST_TEXT, threads=threads, certainty=0.0
+        ),
         "jedi": lambda: LanguageServer("jedi", jedi, [str(JEDI)], NAMES),
     }
     for model in models:
@@ -148,6 +152,7 @@ def costs(found: Sequence[dict[str, Any]]) -> str:
     cells = (
         found[0]["about"],
         quantiles(new_texts(presses)),
+        quantiles([press["answered"] - press["asked"] for press in presses if press["answered"] is not None]),
         spread(medians, ".0f"),
         f"{statistics.median(hundred):.1f} ({spread(hundred, '.1f')})",
         f"{statistics.median(each['typing'] / each['lines'] for each in found):.2f}",

@@ -23,8 +23,8 @@ from lintseq_lsp.text import Document
 LIBRARY = ("contextlib.py", "copy.py", "fnmatch.py", "queue.py", "shelve.py", "shlex.py", "textwrap.py")
 EXAMPLES = ("inventory.py", "words.py")
 KEYS = 24  # of a line, at the most
-IN_WORD, OF_WORD, DEVIATION = 0.18, 0.45, 0.35
-"""Seconds before a key in a word, and before a word's first: medians, and the deviation of their logarithm."""
+IN_WORD, OF_WORD = 0.18, 0.45  # median seconds before a key in a word, and before a word's first
+DEVIATION = 0.35  # of their logarithm
 REST = 2.0  # seconds after a jump, after the key in the middle of a line, and after Enter
 STARTED = 4.0  # seconds that a server has before the first file
 OPENED = 2.5  # seconds that a file has before it is typed in
@@ -36,12 +36,16 @@ QUIET, WATCHED = (
 
 @dataclass(slots=True)
 class Press:
-    """A key, and what came of it until the next one: seconds of `time.perf_counter`."""
+    """A key, and what came of it until the next one: seconds of `time.perf_counter`.
+
+    `answered` is when there was an answer to its request, with a text or without.
+    """
 
     keystroke: Keystroke
     at: float
     rests: bool
     asked: float | None = None
+    answered: float | None = None
     shown: float | None = None
     text: str = ""
 
@@ -145,6 +149,7 @@ def _records(presses: Sequence[Press]) -> list[dict[str, Any]]:
             {
                 "kind": "rest" if press.rests and press.keystroke.kind == "key" else press.keystroke.kind,
                 "asked": None if press.asked is None else (press.asked - press.at) * 1000,
+                "answered": None if press.answered is None else (press.answered - press.at) * 1000,
                 "shown": None if press.shown is None else (press.shown - press.at) * 1000,
                 "new": press.shown is not None and not stays,
             }
