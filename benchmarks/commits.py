@@ -21,7 +21,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -76,7 +76,10 @@ class Replay:
             subprocess.run(command, cwd=tree, check=True)
 
 
-def judged(replay: Replay, commit: str, linter: Any, pool: ProcessPoolExecutor) -> dict[str, Any]:
+def judged(
+    replay: Replay, commit: str, most_lines: int, linter: Any, pool: ProcessPoolExecutor
+) -> dict[str, Any] | None:
+    """None where its files have more than `most_lines` in all."""
     from lintseq_lsp.commands.changes import of_git
     from lintseq_lsp.gate import Gate, GatePolicy
     from lintseq_lsp.linters.syntax import check_syntax
@@ -87,6 +90,8 @@ def judged(replay: Replay, commit: str, linter: Any, pool: ProcessPoolExecutor) 
     changes = [
         change for change in of_git(f"{commit}^", replay.after, (), IGNORED) if isinstance(change, Change)
     ]
+    if sum(len((change.after or "").splitlines()) for change in changes) > most_lines:
+        return None
     policy = GatePolicy(timeout=60, baseline_timeout=60)
     gate = Gate(linter, check_syntax, replace(policy, pylint_lines=policy.names_lines))
     start = time.perf_counter()
@@ -98,13 +103,13 @@ def judged(replay: Replay, commit: str, linter: Any, pool: ProcessPoolExecutor) 
         if change.before is not None
     }
     start = time.perf_counter()
-    trees = (
-        (replay.before, sorted(olds.values())),
-        (replay.after, sorted(change.name for change, _ in verdicts)),
-    )
-    before, after = (
-        pool.submit(pylint, str(tree), files).result(timeout=600) if files else {} for tree, files in trees
-    )
+
+    def found(tree: Path, files: Iterable[str]) -> Found:
+        return pool.submit(pylint, str(tree), sorted(files)).result(timeout=600)
+
+    after = found(replay.after, (change.name for change, _ in verdicts)) if verdicts else {}
+    said = any(after.values()) or any(verdict.findings for _, verdict in verdicts)
+    before = found(replay.before, olds.values()) if said and olds else {}  # else nothing can be new
     pylint_seconds = time.perf_counter() - start
     files = []
     for change, verdict in verdicts:
@@ -136,7 +141,7 @@ def judged(replay: Replay, commit: str, linter: Any, pool: ProcessPoolExecutor) 
     }
 
 
-def run(repositories: Sequence[Path], most: int, out: Path) -> None:
+def run(repositories: Sequence[Path], most: int, most_lines: int, out: Path) -> None:
     from lintseq_lsp.runtime import open_linter
     from lintseq_lsp.settings import Settings
 
@@ -155,9 +160,10 @@ def run(repositories: Sequence[Path], most: int, out: Path) -> None:
                 for number, which in todo:
                     replay, commit = lists[which][number]
                     if commit not in done:
-                        result = judged(replay, commit, linter, pool)
-                        with out.open("a", encoding="utf-8") as stream:
-                            stream.write(json.dumps(result) + "\n")
+                        result = judged(replay, commit, most_lines, linter, pool)
+                        if result is not None:
+                            with out.open("a", encoding="utf-8") as stream:
+                                stream.write(json.dumps(result) + "\n")
         finally:
             linter.close()
 
@@ -197,13 +203,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("repositories", type=Path, nargs="*")
     parser.add_argument("--commits", type=int, default=250, help="of each repository")
+    parser.add_argument("--lines", type=int, default=1500, help="of its files, more than these are left out")
     parser.add_argument("--out", type=Path)
     parser.add_argument("--report", type=Path)
     options = parser.parse_args()
     if options.report:
         report(options.report)
     elif options.out and options.repositories:
-        run(options.repositories, options.commits, options.out)
+        run(options.repositories, options.commits, options.lines, options.out)
     else:
         parser.error("give repositories and --out, or --report")
 
