@@ -11,7 +11,7 @@ MINUTES := 10
 SCALE := $(VENV)-scale
 export PYTHON VENV LLAMA_INDEX
 
-.PHONY: demo test check format bench acceptance fuzz wheel wheels test-install test-parity test-scale test-models test-editors clean
+.PHONY: demo test check format bench acceptance fuzz wheel wheels test-install test-parity test-scale test-models test-editors bench-peers bench-keystroke clean
 
 demo: $(READY)
 	@$(BIN)/lintseq-lsp tour $(ARGS)

@@ -44,6 +44,11 @@ class LlamaServer:
                 pass
             time.sleep(0.05)
 
+    @property
+    def process_id(self) -> int:
+        assert self._process is not None, "it does not run"
+        return self._process.pid
+
     def kill(self) -> None:
         if self._process is not None:
             self._process.kill()
