@@ -41,9 +41,9 @@ def python(folder: Path) -> Path:
     return packed(folder, "ms-python.python", PYTHON, contributes=contributes)
 
 
-def suggesting(folder: Path, identifier: str) -> Path:
+def suggesting(folder: Path) -> Path:
     """An extension that suggests the same at every cursor, by the name of one that does."""
-    return packed(folder, identifier, SUGGESTS, activationEvents=["onLanguage:python"])
+    return packed(folder, "TabNine.tabnine-vscode", SUGGESTS, activationEvents=["onLanguage:python"])
 
 
 def packed(folder: Path, identifier: str, source: str, **more: Any) -> Path:
