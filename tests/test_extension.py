@@ -15,8 +15,17 @@ from lintseq_lsp.settings import SETTINGS
 ROOT = Path(__file__).parents[1]
 EXTENSION = ROOT / "vscode-extension"
 MANIFEST = EXTENSION / "package.json"
-OWN = {"lintseq.serverPath", "lintseq.logLevel"}
+OWN = {"lintseq.serverPath", "lintseq.logLevel", "lintseq.stepBack"}
 """Settings that are the extension's alone."""
+GROUPS = {
+    "Suggestions": "enabled nextEdit stepBack certainty maxLines candidates stringsAndComments"
+    " completionItems debounce",
+    "Model": "model promptFormat threads gpuLayers endpoint",
+    "Checking": "python linters tries gateTimeout linterMemory",
+    "Files": "ignore maxFileLines",
+    "Server": "serverPath logLevel",
+}
+"""How the settings' page shows them, one after the other."""
 BUILD_TOOLS = {"cmake", "ninja", "pathspec", "scikit-build-core"}
 """What llama.cpp is built with; its build runs without isolation, which would bring other versions."""
 TYPES = {bool: "boolean", int: "integer", float: "number", str: "string", tuple: "array"}
@@ -40,16 +49,36 @@ def contributed() -> dict[str, Any]:
     return properties
 
 
+def properties(manifest: Any) -> dict[str, Any]:
+    """All settings of a manifest."""
+    return {
+        name: entry
+        for group in manifest["contributes"]["configuration"]
+        for name, entry in group["properties"].items()
+    }
+
+
+def grouped(entries: dict[str, Any]) -> list[Any]:
+    """The settings as the manifest has them: by group, in order."""
+    found = []
+    for number, (title, names) in enumerate(GROUPS.items(), start=1):
+        own = {
+            f"lintseq.{name}": entries.pop(f"lintseq.{name}") | {"order": order}
+            for order, name in enumerate(names.split(), start=1)
+        }
+        found.append({"id": title.lower(), "title": title, "order": number, "properties": own})
+    assert not entries, "give them a group in GROUPS"
+    return found
+
+
 def test_the_settings_are_the_servers() -> None:
-    text = MANIFEST.read_text("utf-8")
-    manifest = json.loads(text)
-    properties = manifest["contributes"]["configuration"]["properties"]
-    wanted = {name: properties[name] for name in sorted(OWN, reverse=True)} | contributed()
+    manifest = json.loads(MANIFEST.read_text("utf-8"))
+    own = {name: entry for name, entry in properties(manifest).items() if name in OWN}
+    wanted = grouped(own | contributed())
     if os.environ.get("UPDATE_DOCS"):
-        manifest["contributes"]["configuration"]["properties"] = wanted
+        manifest["contributes"]["configuration"] = wanted
         MANIFEST.write_text(json.dumps(manifest, indent=2, ensure_ascii=False) + "\n", "utf-8")
-        properties = wanted
-    assert properties == wanted, (
+    assert manifest["contributes"]["configuration"] == wanted, (
         "run UPDATE_DOCS=1 pytest tests/test_extension.py and commit vscode-extension/package.json"
     )
 
@@ -91,8 +120,8 @@ def test_every_command_of_the_manifest_does_something() -> None:
 
 def test_what_chooses_programs_and_files_needs_trust() -> None:
     manifest = json.loads(MANIFEST.read_text("utf-8"))
-    properties = manifest["contributes"]["configuration"]["properties"]
-    of_machines = {name for name, entry in properties.items() if entry["scope"] == "machine-overridable"}
+    settings = properties(manifest)
+    of_machines = {name for name, entry in settings.items() if entry["scope"] == "machine-overridable"}
     restricted = manifest["capabilities"]["untrustedWorkspaces"]["restrictedConfigurations"]
     assert set(restricted) == of_machines
 

@@ -7,6 +7,7 @@ import { install } from "./install";
 import { InstructionEdits } from "./instruction";
 import { chooseModel, chooseServer, explainLast, recordLast, showMenu, snooze } from "./menu";
 import { NextEdits } from "./nextEdit";
+import { Others } from "./others";
 import { Server } from "./server";
 import { needsRestart } from "./settings";
 import { StatusItem } from "./status";
@@ -18,13 +19,11 @@ export function activate(context: vscode.ExtensionContext): void {
   const log = vscode.window.createOutputChannel("LintSeq", { log: true });
   const texts = new VirtualTexts();
   const client = (): Server["running"] => server?.running;
-  const ghostText = new GhostText(client);
+  const others = new Others(context.globalState);
+  const ghostText = new GhostText(client, others);
   const running = (server = new Server(context, log, ghostText.middleware));
   const nextEdits = new NextEdits(context, client, ghostText, texts);
   const instructions = new InstructionEdits(context, client, ghostText, texts);
-
-  /** The path without a program that the user was told of; empty for none anywhere. */
-  let told: string | undefined;
 
   const commands: Record<string, () => unknown> = {
     "lintseq.editByInstruction": () => instructions.run(),
@@ -34,14 +33,14 @@ export function activate(context: vscode.ExtensionContext): void {
       nextEdits.reject();
     },
     "lintseq.nextEdit.preview": () => nextEdits.preview(),
-    "lintseq.menu": () => showMenu(running, ghostText),
+    "lintseq.menu": () => {
+      others.seen();
+      return showMenu(running, ghostText, others);
+    },
     "lintseq.explain": () => explainLast(ghostText, texts),
     "lintseq.record": () => recordLast(client()),
     "lintseq.snooze": () => snooze(ghostText),
-    "lintseq.restart": () => {
-      told = undefined;
-      return running.restart();
-    },
+    "lintseq.restart": () => running.restart(),
     "lintseq.chooseModel": () => chooseModel(context),
     "lintseq.chooseServer": chooseServer,
     "lintseq.install": async () => {
@@ -54,18 +53,15 @@ export function activate(context: vscode.ExtensionContext): void {
   context.subscriptions.push(
     log,
     texts,
+    others,
     ghostText,
     running,
     nextEdits,
-    new StatusItem(running, ghostText, nextEdits),
+    new StatusItem(running, ghostText, nextEdits, others),
     vscode.workspace.registerTextDocumentContentProvider(SCHEME, texts),
     running.onDidChange((life) => {
       void vscode.commands.executeCommand("setContext", "lintseq.ready", running.isReady);
       if (!running.isReady) nextEdits.clear(); // the server that it is from is gone, or going
-      if (life.kind === "missing" && life.path !== told) {
-        told = life.path;
-        void tellMissing(life.path);
-      }
       if (life.kind === "crashed") void tellCrashed(running);
     }),
     ghostText.onSnooze(() => {
@@ -86,17 +82,6 @@ export function activate(context: vscode.ExtensionContext): void {
 
 export async function deactivate(): Promise<void> {
   await server?.stop();
-}
-
-async function tellMissing(path: string): Promise<void> {
-  const [text, other] = path
-    ? [`LintSeq: there is no program ${path}.`, "Open Settings"]
-    : ["LintSeq: the server lintseq-lsp is not installed yet.", "Install"];
-  const answer = await vscode.window.showInformationMessage(text, other, "Choose…");
-  if (answer === "Install") await vscode.commands.executeCommand("lintseq.install");
-  if (answer === "Open Settings")
-    await vscode.commands.executeCommand("workbench.action.openSettings", "lintseq.serverPath");
-  if (answer === "Choose…") await vscode.commands.executeCommand("lintseq.chooseServer");
 }
 
 async function tellCrashed(running: Server): Promise<void> {

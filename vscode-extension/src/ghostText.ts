@@ -2,6 +2,7 @@
 
 import * as vscode from "vscode";
 import type { LanguageClient, Middleware } from "vscode-languageclient/node";
+import type { Others } from "./others";
 import { explain } from "./protocol";
 import type { Explanation } from "./reasons";
 import { isEnabled, isServed } from "./settings";
@@ -19,7 +20,8 @@ export class GhostText implements vscode.Disposable {
 
   readonly middleware: Middleware = {
     provideInlineCompletionItems: async (document, position, context, token, next) => {
-      if (!this.isWanted(document)) return [];
+      const isAsked = context.triggerKind === vscode.InlineCompletionTriggerKind.Invoke;
+      if (!(isAsked ? this.isWanted(document) : this.isWantedUnasked(document))) return [];
       const version = document.version;
       const answer = await next(document, position, context, token);
       const items = Array.isArray(answer) ? answer : (answer?.items ?? []);
@@ -38,11 +40,18 @@ export class GhostText implements vscode.Disposable {
       isEnabled(document) ? next(document, range, context, token) : [],
   };
 
-  constructor(private readonly client: () => LanguageClient | undefined) {}
+  constructor(
+    private readonly client: () => LanguageClient | undefined,
+    private readonly others: Others,
+  ) {}
 
-  /** Whether suggestions are wanted in this document now. */
+  /** Whether suggestions are wanted in this document now, at least on request. */
   isWanted(document: vscode.TextDocument): boolean {
     return isServed(document) && isEnabled(document) && !this.isSnoozed;
+  }
+
+  isWantedUnasked(document: vscode.TextDocument): boolean {
+    return this.isWanted(document) && !this.others.hasStepBack(document);
   }
 
   get isSnoozed(): boolean {

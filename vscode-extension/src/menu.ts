@@ -7,25 +7,29 @@ import type { LanguageClient } from "vscode-languageclient/node";
 import { findServer, selectedInterpreter, surroundingsOfPython } from "./discovery";
 import type { GhostText } from "./ghostText";
 import { modelsHere } from "./models";
+import type { Others } from "./others";
 import { record } from "./protocol";
 import { report } from "./reasons";
 import type { Server } from "./server";
-import { SECTION, isEnabled, isServed, switchEnabled } from "./settings";
+import { SECTION, isEnabled, isServed, stepBackWanted, switchEnabled } from "./settings";
 import { VirtualTexts, baseName } from "./virtual";
 
 interface Entry extends vscode.QuickPickItem {
   run?: () => unknown;
 }
 
-export async function showMenu(server: Server, ghostText: GhostText): Promise<void> {
+export async function showMenu(server: Server, ghostText: GhostText, others: Others): Promise<void> {
   const document = vscode.window.activeTextEditor?.document;
   const command = (label: string, id: string): Entry => ({
     label,
     run: () => vscode.commands.executeCommand(id),
   });
-  const missing = server.life.kind === "missing";
+  const { life } = server;
+  const path = life.kind === "missing" && life.path;
+  const other = document && others.name(document);
   const entries: Entry[] = [
-    ...(missing
+    ...(path ? [settings(`$(gear) The setting ${path}`, `${SECTION}.serverPath`)] : []),
+    ...(life.kind === "missing"
       ? [
           command("$(cloud-download) Install the server", "lintseq.install"),
           command("$(folder) Choose the server…", "lintseq.chooseServer"),
@@ -40,19 +44,31 @@ export async function showMenu(server: Server, ghostText: GhostText): Promise<vo
         }
       : command("$(bell-slash) Snooze…", "lintseq.snooze"),
     ...(document && isServed(document) ? switches(document) : []),
-    command("$(question) Explain the last answer", "lintseq.explain"),
+    ...(other ? [stepBack(other)] : []),
+    command("$(question) Why nothing? Explain the last answer", "lintseq.explain"),
     command("$(record) Record the last answer as a case file", "lintseq.record"),
     command("$(file-binary) Choose the model…", "lintseq.chooseModel"),
     { label: "", kind: vscode.QuickPickItemKind.Separator },
     command("$(output) Open the log", "lintseq.openLog"),
     command("$(debug-restart) Restart the server", "lintseq.restart"),
-    {
-      label: "$(gear) Settings",
-      run: () => vscode.commands.executeCommand("workbench.action.openSettings", SECTION),
-    },
+    settings("$(gear) Settings", SECTION),
   ];
   const chosen = await vscode.window.showQuickPick(entries, { title: "LintSeq" });
   await chosen?.run?.();
+}
+
+function settings(label: string, query: string): Entry {
+  return { label, run: () => vscode.commands.executeCommand("workbench.action.openSettings", query) };
+}
+
+/** Beside another extension that suggests at the cursor: only on request, or by itself as well. */
+function stepBack(other: string): Entry {
+  const back = stepBackWanted();
+  return {
+    label: back ? `$(list-ordered) Suggest beside ${other}` : `$(fold-down) Step back for ${other}`,
+    description: back ? "by itself, too" : "suggest only on request",
+    run: () => setGlobally("stepBack", !back),
+  };
 }
 
 /** Off and on for the document's language and folder. */
@@ -141,6 +157,6 @@ async function chooseFile(title: string, filters?: Record<string, string[]>): Pr
   return files?.[0]?.fsPath;
 }
 
-async function setGlobally(name: string, value: string): Promise<void> {
+async function setGlobally(name: string, value: string | boolean): Promise<void> {
   await vscode.workspace.getConfiguration(SECTION).update(name, value, vscode.ConfigurationTarget.Global);
 }

@@ -11,6 +11,7 @@ import { SCHEME, VirtualTexts, baseName, inDocument } from "./virtual";
 
 const PAUSE = 400;
 const SHOWN = "lintseq.nextEditShown";
+const TAKES_TAB = "lintseq.nextEditTakesTab";
 
 interface Offer {
   editor: vscode.TextEditor;
@@ -18,6 +19,8 @@ interface Offer {
   /** In sequence order; what is shown is the first. */
   edits: InlineEdit[];
   range: vscode.Range;
+  /** Whether the user asked for it, or went to it by Tab, and has not moved the cursor since. */
+  invited: boolean;
 }
 
 export class NextEdits implements vscode.Disposable {
@@ -43,13 +46,19 @@ export class NextEdits implements vscode.Disposable {
       vscode.workspace.onDidChangeTextDocument(({ document, contentChanges }) => {
         if (contentChanges.length) this.documentChanged(document);
       }),
+      vscode.window.onDidChangeTextEditorSelection(({ textEditor, kind }) => {
+        const { Keyboard, Mouse } = vscode.TextEditorSelectionChangeKind;
+        if (textEditor !== this.offer?.editor || (kind !== Keyboard && kind !== Mouse)) return;
+        this.offer.invited = false;
+        this.tellKeys();
+      }),
       vscode.window.onDidChangeActiveTextEditor((editor) => {
         const left = this.offer ?? this.left;
         this.clear();
         // Whoever looked elsewhere, at the preview for one, finds it again.
         this.left = left;
         if (!editor || editor.document !== left?.editor.document) return;
-        if (editor.document.version === left.version) this.show(editor, left.edits);
+        if (editor.document.version === left.version) this.show(editor, left.edits, left.invited);
       }),
     ];
   }
@@ -66,7 +75,7 @@ export class NextEdits implements vscode.Disposable {
     this.ghostText.forget(editor.document);
     await vscode.window.withProgress(
       { location: vscode.ProgressLocation.Window, title: "LintSeq: looking for the next edit" },
-      () => this.request(editor, 1),
+      () => this.request(editor, 1, true),
     );
     const explanation = this.offer ? null : await this.ghostText.explain(editor.document);
     if (explanation) await vscode.commands.executeCommand("lintseq.explain");
@@ -82,6 +91,8 @@ export class NextEdits implements vscode.Disposable {
       return;
     }
     editor.selection = new vscode.Selection(range.start, range.start);
+    offer.invited = true;
+    this.tellKeys();
     editor.revealRange(range, vscode.TextEditorRevealType.InCenterIfOutsideViewport);
   }
 
@@ -110,7 +121,7 @@ export class NextEdits implements vscode.Disposable {
     if (!this.offer) return;
     this.drawing.clear(this.offer.editor);
     this.offer = undefined;
-    void vscode.commands.executeCommand("setContext", SHOWN, false);
+    this.tellKeys();
     this.changed.fire(undefined);
   }
 
@@ -121,15 +132,27 @@ export class NextEdits implements vscode.Disposable {
     this.changed.dispose();
   }
 
+  /** Which keys are ours now. In a line's indentation, Tab indents before it goes to an edit elsewhere. */
+  private tellKeys(): void {
+    const { offer } = this;
+    const cursor = offer?.editor.selection.active;
+    const indents =
+      offer &&
+      cursor &&
+      !/\S/.test(offer.editor.document.lineAt(cursor.line).text.slice(0, cursor.character));
+    void vscode.commands.executeCommand("setContext", SHOWN, offer !== undefined);
+    void vscode.commands.executeCommand("setContext", TAKES_TAB, offer && (offer.invited || !indents));
+  }
+
   private documentChanged(document: vscode.TextDocument): void {
     const editor = vscode.window.activeTextEditor;
     if (this.applying || document !== editor?.document || document.uri.scheme === SCHEME) return;
     this.clear();
-    if (!nextEditWanted() || !this.ghostText.isWanted(document)) return;
-    this.pause = setTimeout(() => void this.request(editor, 2), PAUSE);
+    if (!nextEditWanted() || !this.ghostText.isWantedUnasked(document)) return;
+    this.pause = setTimeout(() => void this.request(editor, 2, false), PAUSE);
   }
 
-  private async request(editor: vscode.TextEditor, triggerKind: 1 | 2): Promise<void> {
+  private async request(editor: vscode.TextEditor, triggerKind: 1 | 2, invited: boolean): Promise<void> {
     const client = this.client();
     this.clear();
     if (!client) return;
@@ -148,10 +171,10 @@ export class NextEdits implements vscode.Disposable {
       )
       .catch(() => undefined); // cancelled, or the server has ended: there is nothing to show
     if (asking.token.isCancellationRequested || document.version !== version || !answer) return;
-    this.show(editor, answer.edits);
+    this.show(editor, answer.edits, invited);
   }
 
-  private show(editor: vscode.TextEditor, edits: InlineEdit[]): void {
+  private show(editor: vscode.TextEditor, edits: InlineEdit[], invited: boolean): void {
     const [edit] = edits;
     if (!edit || editor !== vscode.window.activeTextEditor) return;
     const { document } = editor;
@@ -172,9 +195,9 @@ export class NextEdits implements vscode.Disposable {
     const atCursor = range.start.line <= line && line <= range.end.line;
     // There, ghost text is the better way to show it, and Tab is its own.
     if (atCursor && this.ghostText.isShown(document)) return;
-    this.offer = { editor, version: document.version, edits, range };
+    this.offer = { editor, version: document.version, edits, range, invited };
     this.drawing.show(editor, drawn);
-    void vscode.commands.executeCommand("setContext", SHOWN, true);
+    this.tellKeys();
     void this.client()?.sendNotification(showedNextEdit, { item: { command: edit.command } });
     this.changed.fire(undefined);
   }
@@ -204,7 +227,7 @@ export class NextEdits implements vscode.Disposable {
       edit.command.command,
       ...((edit.command.arguments ?? []) as unknown[]),
     );
-    await this.request(editor, 2);
+    await this.request(editor, 2, true);
   }
 }
 

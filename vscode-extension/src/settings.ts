@@ -6,9 +6,10 @@ import { contributes } from "../package.json";
 export const SECTION = "lintseq";
 
 /** Settings that the server would not know. */
-const OWN = new Set(["serverPath", "logLevel"]);
+const OWN = new Set(["serverPath", "logLevel", "stepBack"]);
 
-const SERVER_SETTINGS = Object.keys(contributes.configuration.properties)
+const SERVER_SETTINGS = contributes.configuration
+  .flatMap((group) => Object.keys(group.properties))
   .map((name) => name.slice(SECTION.length + 1))
   .filter((name) => !OWN.has(name));
 
@@ -38,6 +39,10 @@ export function nextEditWanted(): boolean {
   return vscode.workspace.getConfiguration(SECTION).get("nextEdit", true);
 }
 
+export function stepBackWanted(): boolean {
+  return vscode.workspace.getConfiguration(SECTION).get("stepBack", false);
+}
+
 const SCHEMES = new Set(["file", "untitled", "vscode-notebook-cell"]);
 
 export const SELECTOR = [...SCHEMES].map((scheme) => ({ language: "python", scheme }));
@@ -56,12 +61,12 @@ function isOn(scope: vscode.ConfigurationScope): boolean {
   return vscode.workspace.getConfiguration(SECTION, scope).get("enabled", true);
 }
 
-/** What the server takes from its initialization options alone. */
-const AT_START = ["endpoint"];
+/** What counts when the server is started. */
+const AT_START = ["serverPath", "logLevel", "endpoint"];
 
 /** Whether the setting asks for something else than before the event. */
 export function needsRestart(event: vscode.ConfigurationChangeEvent): boolean {
-  return [...OWN, ...AT_START].some((name) => event.affectsConfiguration(`${SECTION}.${name}`));
+  return AT_START.some((name) => event.affectsConfiguration(`${SECTION}.${name}`));
 }
 
 /** Switches suggestions off or on for Python, in that folder or everywhere. */

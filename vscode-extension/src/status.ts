@@ -3,8 +3,9 @@
 import * as vscode from "vscode";
 import type { GhostText } from "./ghostText";
 import type { NextEdits } from "./nextEdit";
+import type { Others } from "./others";
 import type { Server } from "./server";
-import { isEnabled, isServed } from "./settings";
+import { isEnabled, isServed, stepBackWanted } from "./settings";
 
 interface Shown {
   icon: string;
@@ -25,6 +26,7 @@ export class StatusItem implements vscode.Disposable {
     private readonly server: Server,
     private readonly ghostText: GhostText,
     private readonly nextEdits: NextEdits,
+    private readonly others: Others,
   ) {
     this.item.name = "LintSeq";
     this.item.command = "lintseq.menu";
@@ -36,6 +38,7 @@ export class StatusItem implements vscode.Disposable {
       ghostText.onAnswer(update),
       ghostText.onSnooze(update),
       nextEdits.onDidChange(update),
+      others.onDidChange(update),
       vscode.window.onDidChangeActiveTextEditor(update),
       vscode.workspace.onDidChangeConfiguration(update),
     ];
@@ -64,7 +67,12 @@ export class StatusItem implements vscode.Disposable {
       case "starting":
         return { icon: "loading~spin", text: "starting", tooltip: "the server starts" };
       case "missing":
-        return { icon: "warning", text: "no server", tooltip: "the server is not installed", alarm: true };
+        return {
+          icon: "warning",
+          text: "no server",
+          tooltip: life.path ? `there is no program ${life.path}` : "click to install the server",
+          alarm: true,
+        };
       case "waiting":
         return { icon: "loading~spin", text: "restarting", tooltip: "the server ended and is started anew" };
       case "crashed":
@@ -93,7 +101,13 @@ export class StatusItem implements vscode.Disposable {
     if (line !== undefined)
       return { icon: "arrow-right", text: `Tab: line ${line}`, tooltip: `the next edit is in line ${line}` };
     const silence = document && this.ghostText.silence(document);
-    if (silence !== undefined) return { icon: "dash", text: "", tooltip: `silent: ${silence}` };
-    return { icon: "check", text: "", tooltip: "ready" };
+    const tooltip = silence === undefined ? "ready" : `silent: ${silence}`;
+    const icon = silence === undefined ? "check" : "dash";
+    const other = document && this.others.name(document);
+    if (!other) return { icon, text: "", tooltip };
+    if (stepBackWanted())
+      return { icon, text: "on request", tooltip: `${tooltip} (only on request, because of ${other})` };
+    const text = this.others.isNews(other) ? `beside ${other}` : "";
+    return { icon, text, tooltip: `${tooltip} (${other} is active, too; the menu lets LintSeq step back)` };
   }
 }

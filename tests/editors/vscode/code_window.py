@@ -36,6 +36,8 @@ class Code:
         self.program = tapped(place / "bin" / "lintseq-lsp", self.wire, server)
         self.shots = Path(os.environ.get("LINTSEQ_SHOTS") or place)
         self.environment = hermetic(place / "home")
+        self.look: dict[str, Any] = {}
+        """Settings of the editor's own that a test wants otherwise."""
         self.page: Page
         self._command = [*code_server(tools), "--extensions-dir", str(extensions)]
         self._browser = browser
@@ -100,6 +102,7 @@ class Code:
             "editor.wordBasedSuggestions": "off",
             "editor.quickSuggestions": {"other": "off", "comments": "off", "strings": "off"},
             "workbench.colorTheme": "Default Dark Modern",
+            **self.look,
         }
         for name, values in (("User", look), ("Machine", settings)):
             file = self.profile / name / "settings.json"
@@ -108,11 +111,12 @@ class Code:
             new.write_text(json.dumps(values, indent=2))
             new.replace(file)  # in one go: half a file would be other settings
 
-    def bind(self, key: str, command: str) -> None:
+    def bind(self, key: str, command: str, **args: Any) -> None:
         """Gives a command a key, as a user would in keybindings.json."""
         file = self.profile / "User" / "keybindings.json"
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(json.dumps([{"key": key, "command": command, "when": "editorTextFocus"}]))
+        rule = {"key": key, "command": command, "when": "editorTextFocus", "args": args}
+        file.write_text(json.dumps([rule]))
 
     def change(self, **settings: Any) -> None:
         """Changes settings of the extension, and keeps the others."""

@@ -108,7 +108,8 @@ def managed(code):
 def test_install_makes_an_environment_and_its_server_is_started(without_server, index, tmp_path):
     code, path, configuration = without_server
     configuration.write_text(f"[global]\nno-index = true\nfind-links = {index}\n")
-    code.toasts.get_by_text("Install", exact=True).click()
+    code.status.click()
+    code.pick("Install the server")
     code.toasts.filter(has_text="Installing the LintSeq server: ").wait_for()
     code.shot("installing")
     code.wait_for_status("ready")
@@ -124,7 +125,8 @@ def test_files_that_are_not_those_that_were_listed_are_refused(without_server, i
     """The packages of the same names and versions, packed otherwise."""
     code, _, configuration = without_server
     configuration.write_text(f"[global]\nno-index = true\nfind-links = {index}\n")
-    code.toasts.get_by_text("Install", exact=True).click()
+    code.status.click()
+    code.pick("Install the server")
     code.toasts.filter(has_text="could not be installed").wait_for()
     assert "DO NOT MATCH THE HASHES" in code.log()
     assert not managed(code).exists()
@@ -133,7 +135,8 @@ def test_files_that_are_not_those_that_were_listed_are_refused(without_server, i
 def test_an_install_that_fails_or_is_cancelled_leaves_nothing_behind(without_server):
     code, _, configuration = without_server
     configuration.write_text("[global]\nno-index = true\n")
-    code.toasts.get_by_text("Install", exact=True).click()
+    code.status.click()
+    code.pick("Install the server")
     code.toasts.filter(has_text="could not be installed").wait_for()
     code.toasts.filter(has_text="Installing").first.wait_for(state="detached")
     assert not managed(code).exists()

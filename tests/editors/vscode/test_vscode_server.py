@@ -82,29 +82,30 @@ def test_a_server_that_always_crashes_is_reported_once(code, tmp_path):
     code.wait_for_status("ready")
 
 
-def test_without_a_server_one_message_asks_and_the_chosen_one_is_started(code, tmp_path):
+def test_without_a_server_the_status_says_so_and_the_chosen_one_is_started(code, tmp_path):
+    """Nothing pops up: a click on the status offers what can be done."""
     code.start(recorded(tmp_path, AREA) | {"lintseq.serverPath": ""})
     code.open("area.py", TEXT)
     code.wait_for_status("no server")
-    code.toasts.filter(has_text="not installed yet").wait_for()
-    assert code.toasts.count() == 1
+    code.status.click()
+    code.rows.filter(has_text="Install the server").wait_for()
     code.shot("no-server")
-    code.toasts.get_by_text("Choose…", exact=True).click()
+    assert code.toasts.count() == 0
+    code.pick("Choose the server…")
     code.choose_file(code.program)
     code.wait_for_status("ready")
     assert code.machine_settings["lintseq.serverPath"] == str(code.program)
     assert code.toasts.count() == 0
 
 
-def test_a_path_without_a_program_is_named_once(code, tmp_path):
+def test_a_path_without_a_program_is_named(code, tmp_path):
     code.start(recorded(tmp_path, AREA) | {"lintseq.serverPath": "~/nothing/here"})
     code.open("area.py", TEXT)
-    code.toasts.filter(has_text="there is no program ~/nothing/here").wait_for()
-    assert code.toasts.count() == 1
-    code.toasts.locator(".codicon-notifications-clear").click()
-    code.toasts.first.wait_for(state="detached")
-    code.change(logLevel="info")
-    wait_until(lambda: code.log().count("there is no server") == 2, "another look for it")
+    code.wait_for_status("there is no program ~/nothing/here")
+    code.status.click()
+    code.rows.filter(has_text="The setting ~/nothing/here").wait_for()
+    code.press("Escape")
+    assert code.toasts.count() == 0
     code.change(serverPath=str(code.program))
     code.wait_for_status("ready")
     assert code.toasts.count() == 0

@@ -5,7 +5,7 @@ A stand-in for the Python extension is installed beside ours.
 
 import json
 
-import fake_python
+import fake_extension
 import pytest
 from code_window import tapped, wait_until
 from conftest import TOOLS, package, recorded
@@ -17,7 +17,7 @@ from wire import Wire
 @pytest.fixture(scope="module")
 def extensions(tmp_path_factory):
     place = tmp_path_factory.mktemp("with-python")
-    for extension in (package(), fake_python.packed(place)):
+    for extension in (package(), fake_extension.python(place)):
         install_extension(TOOLS, extension, place / "extensions")
     return place / "extensions"
 

@@ -1,6 +1,9 @@
 --- `:checkhealth lintseq`
 local health = vim.health
 
+--- Plug-ins with a menu of completions, by how they describe their mappings: these fall back to ours.
+local menus = { ['blink.cmp'] = 'blink.cmp', ['cmp.utils.keymap.set_map'] = 'nvim-cmp' }
+
 local M = {}
 
 function M.check()
@@ -74,7 +77,10 @@ function M.check()
         local map = key and vim.api.nvim_buf_call(buf, function()
           return vim.fn.maparg(key, 'i', false, true)
         end)
-        if map and map.desc ~= 'Accept what LintSeq shows' then
+        local menu = map and menus[map.desc]
+        if menu then
+          health.ok(('%s has %s, and hands it on when its menu is closed'):format(menu, key))
+        elseif map and map.desc ~= 'Accept what LintSeq shows' then
           health.warn(('another mapping of the buffer took %s (%s): %s'):format(key, use, map.desc or map.rhs or '?'), {
             "use another key: require('lintseq').setup({ keys = { accept = '<C-y>' } })",
           })
