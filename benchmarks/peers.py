@@ -186,8 +186,9 @@ def said(*command: str) -> str:
 
 
 WARNING = """
-**The machine was busy with other work** (see below). The processes that are measured ran at a higher priority
-than that work, one peer at a time. Times on an idle machine are not longer.
+**The machine was busy with other work** (see below). A higher priority, where the command was given one,
+does not reach our linter's process, which has a session of its own: our rows suffer more from that work than the others.
+Measure on an idle machine before anything is concluded from these times.
 """
 
 if __name__ == "__main__":
