@@ -187,8 +187,8 @@ def said(*command: str) -> str:
 
 WARNING = """
 **The machine was busy with other work** (see below). A higher priority, where the command was given one,
-does not reach our linter's process, which has a session of its own: our rows suffer more from that work than the others.
-Measure on an idle machine before anything is concluded from these times.
+does not reach our linter's process, which has a session of its own: our rows suffer more from that work than
+the others. Measure on an idle machine before anything is concluded from these times.
 """
 
 if __name__ == "__main__":

@@ -4,7 +4,9 @@ import hashlib
 import pickle
 import sqlite3
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from contextlib import closing
+from dataclasses import dataclass, field, replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -20,20 +22,38 @@ class Kept:
         self._file.execute("create table if not exists kept (key text primary key, value blob)")
 
     def get(self, key: str, make: Callable[[], Any]) -> Any:
-        row = self._file.execute("select value from kept where key = ?", (key,)).fetchone()
-        if row is not None:
-            return pickle.loads(row[0])
-        value = make()
-        with self._file:
-            self._file.execute("insert into kept values (?, ?)", (key, pickle.dumps(value)))
+        value = self.find(key)
+        if value is None:
+            value = make()
+            self.put(key, value)
         return value
+
+    def find(self, key: str) -> Any:
+        row = self._file.execute("select value from kept where key = ?", (key,)).fetchone()
+        return None if row is None else pickle.loads(row[0])
+
+    def put(self, key: str, value: Any) -> None:
+        with self._file:
+            self._file.execute("insert or replace into kept values (?, ?)", (key, pickle.dumps(value)))
 
     def close(self) -> None:
         self._file.close()
 
 
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What was read of an answer. `usage` is what the prompt cost, the first time."""
+
+    pieces: tuple[Piece, ...] = ()
+    is_all: bool = False
+    usage: Usage = field(default_factory=Usage)
+
+
 class KeptBackend:
-    """Writes the same answer to the same request without the model. Adds up what all of it cost."""
+    """Writes the same answer to the same request without the model. Adds up what is read of it.
+
+    Of an answer that is not read to its end, the rest is not written; who wants more has it written anew.
+    """
 
     def __init__(self, backend: Backend, kept: Kept, digest: str) -> None:
         self._backend, self._kept, self._digest = backend, kept, digest
@@ -48,14 +68,28 @@ class KeptBackend:
         return self._backend.count(text)
 
     def write(self, request: Request, cancelled: Callable[[], bool]) -> Iterator[Piece]:
-        def make() -> tuple[list[Piece], Usage]:
-            return list(self._backend.write(request, cancelled)), self._backend.usage
-
         said = repr(replace(request, stops=frozenset())) + repr(sorted(map(repr, request.stops)))
-        pieces, self.usage = self._kept.get(self._digest + hashlib.sha256(said.encode()).hexdigest(), make)
-        self.read += self.usage.read
-        self.written += max(self.usage.written // request.candidates, 1)
-        yield from pieces
+        key = self._digest + hashlib.sha256(said.encode()).hexdigest()
+        known = self._kept.find(key) or Answer()
+        pieces, is_all = list(known.pieces), known.is_all
+        written = [0] * request.candidates  # as one batch
+        try:
+            for piece in known.pieces:
+                written[piece.candidate] += piece.tokens
+                yield piece
+            if not is_all:
+                with closing(self._backend.write(request, cancelled)) as again:
+                    for piece in islice(again, len(known.pieces), None):
+                        pieces.append(piece)
+                        written[piece.candidate] += piece.tokens
+                        yield piece
+                    is_all = True
+        finally:
+            self.usage = known.usage if known.pieces else self._backend.usage
+            if len(pieces) > len(known.pieces) or is_all > known.is_all:
+                self._kept.put(key, Answer(tuple(pieces), is_all, self.usage))
+            self.read += self.usage.read
+            self.written += max(written)
 
     def close(self) -> None:
         self._backend.close()

@@ -46,6 +46,28 @@ def test_a_model_is_asked_once_and_another_one_anew(tmp_path: Path) -> None:
     file.close()
 
 
+def test_of_an_answer_only_what_was_read_is_kept_and_counted(tmp_path: Path) -> None:
+    file = kept.Kept(tmp_path / "kept.sqlite")
+    request = Request(("x = ",), frozenset({"\n"}))
+    model = ScriptedBackend(["abcdef\n"] * 2, piece=2)
+    backend = kept.KeptBackend(model, file, "one")
+
+    def read(count: int) -> str:
+        pieces = backend.write(request, lambda: False)
+        text = "".join(next(pieces).text for _ in range(count))
+        pieces.close()
+        return text
+
+    assert read(1) == "ab"
+    one = backend.written
+    assert read(1) == "ab"
+    assert (len(model.requests), backend.written) == (1, 2 * one)
+    assert "".join(piece.text for piece in backend.write(request, lambda: False)) == "abcdef"
+    assert "".join(piece.text for piece in backend.write(request, lambda: False)) == "abcdef"
+    assert len(model.requests) == 2, "asked again once, for the rest"
+    file.close()
+
+
 @pytest.mark.skipif(shutil.which("make") is None, reason="needs make")
 def test_the_evaluation_calls_its_scripts_by_options_that_they_have() -> None:
     command = ["make", "--no-print-directory", "--dry-run", "evaluation"]
