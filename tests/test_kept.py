@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 from importlib import import_module
+from itertools import islice
 from pathlib import Path
 
 import pytest
@@ -49,22 +50,20 @@ def test_a_model_is_asked_once_and_another_one_anew(tmp_path: Path) -> None:
 def test_of_an_answer_only_what_was_read_is_kept_and_counted(tmp_path: Path) -> None:
     file = kept.Kept(tmp_path / "kept.sqlite")
     request = Request(("x = ",), frozenset({"\n"}))
-    model = ScriptedBackend(["abcdef\n"] * 2, piece=2)
-    backend = kept.KeptBackend(model, file, "one")
+    asked = []
 
-    def read(count: int) -> str:
+    def read(count: int) -> tuple[str, int]:
+        """So many pieces of the answer, and how many tokens that counts."""
+        model = ScriptedBackend(["abcdef\n"], piece=2)
+        backend = kept.KeptBackend(model, file, "one")
         pieces = backend.write(request, lambda: False)
-        text = "".join(next(pieces).text for _ in range(count))
+        text = "".join(piece.text for piece in islice(pieces, count))
         pieces.close()
-        return text
+        asked.append(len(model.requests))
+        return text, backend.written
 
-    assert read(1) == "ab"
-    one = backend.written
-    assert read(1) == "ab"
-    assert (len(model.requests), backend.written) == (1, 2 * one)
-    assert "".join(piece.text for piece in backend.write(request, lambda: False)) == "abcdef"
-    assert "".join(piece.text for piece in backend.write(request, lambda: False)) == "abcdef"
-    assert len(model.requests) == 2, "asked again once, for the rest"
+    assert [read(1), read(1), read(9), read(9)] == [("ab", 1), ("ab", 1), ("abcdef", 3), ("abcdef", 3)]
+    assert asked == [1, 0, 1, 0], "once, and once more for the rest"
     file.close()
 
 
