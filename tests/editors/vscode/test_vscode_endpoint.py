@@ -31,7 +31,7 @@ def test_a_real_server_writes_and_its_end_loses_nothing(code, tmp_path, is_clean
         code.toasts.filter(has_text="the model's server gives no answers").wait_for()
         assert code.ghost.count() == 0
         assert code.is_believed(path)
-        code.command("LintSeq: Explain the Last Answer")
+        code.command("LintSeq: Why Nothing?")
         code.page.get_by_text(f"{server.url} ").first.wait_for()
         code.shot("server-away")
         assert code.toasts.count() == 1
