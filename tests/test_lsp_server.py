@@ -58,6 +58,7 @@ def test_nothing_heavy_is_imported_before_the_engine_is_opened(client):
 def test_the_exit_status_says_whether_there_was_a_shutdown():
     with Client(FAKE, cwd=ROOT) as client:
         client.initialize()
+        wait_for_log(client, "standard input")  # the last line of its opening
         assert client.shutdown() == 0
         assert "fake: close" in client.stderr.decode()
     with Client(FAKE, cwd=ROOT) as client:
