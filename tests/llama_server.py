@@ -9,6 +9,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 import httpx2
+import pytest
 from small_model import SMALL_MODEL
 
 from lintseq_lsp.backends.base import Piece, Request
@@ -18,6 +19,7 @@ from lintseq_lsp.weights.registry import embedded
 MODEL_THAT_SHIPS = embedded()[0].path
 NEAR = 0.05  # nats between two tokens, either of which another order of sums may make the greater
 EXECUTABLE = os.environ.get("LINTSEQ_LLAMA_SERVER", "")
+needed = pytest.mark.skipif(not EXECUTABLE, reason="there is no llama-server (LINTSEQ_LLAMA_SERVER)")
 
 
 class LlamaServer:

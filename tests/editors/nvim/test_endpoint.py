@@ -1,7 +1,7 @@
 """`lintseq.endpoint` in Neovim: a real llama-server with the model that ships, killed and started again."""
 
 import pytest
-from llama_server import MODEL_THAT_SHIPS, started
+from llama_server import MODEL_THAT_SHIPS, needed, started
 
 TEXT = "class Point:\n    def __init__(self, x, y, z):\n        self.x = x\n        self.y\n"
 ASKED = "textDocument/inlineCompletion"
@@ -28,6 +28,7 @@ def answered(editor, keys, line):
     return editor.wire.results(ASKED)[-1]["result"]["items"]
 
 
+@needed
 def test_a_real_server_writes_and_its_end_loses_nothing(start, server, is_clean):
     options = {"endpoint": server.url, "nextEdit": False, "gateTimeout": 60}
     editor = start(TEXT, None, options=options, setup="{ next_edit = false }")

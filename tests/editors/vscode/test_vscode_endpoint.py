@@ -3,11 +3,12 @@
 import json
 
 from code_window import wait_until
-from llama_server import MODEL_THAT_SHIPS, started
+from llama_server import MODEL_THAT_SHIPS, needed, started
 
 TEXT = "class Point:\n    def __init__(self, x, y, z):\n        self.x = x\n        self.y\n"
 
 
+@needed
 def test_a_real_server_writes_and_its_end_loses_nothing(code, tmp_path, is_clean):
     """Where it is, the machine's settings say; what a workspace says does not count."""
     workspace = code.project / ".vscode" / "settings.json"

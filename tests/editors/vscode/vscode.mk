@@ -10,7 +10,7 @@ IMAGES := vscode-extension/images
 
 test-vscode: $(VENV)/.editors
 	$(MAKE) -C vscode-extension check test wheel
-	@server='$(LINTSEQ_LLAMA_SERVER)'; test -n "$$server" && \
+	@server='$(LINTSEQ_LLAMA_SERVER)'; \
 	$(VSCODE) LINTSEQ_LLAMA_SERVER=$$server $(BIN)/python -m pytest tests/editors/vscode --timeout 900 $(ARGS)
 
 bench-vscode: $(READY)
