@@ -23,6 +23,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 from certainty import RememberedBackend
 from judge import SETTINGS, Judge
@@ -208,32 +209,14 @@ def matrix(found: Sequence[Seen], names: Sequence[str]) -> list[list[float]]:
     return [[each.features[name] for name in names] for each in found]
 
 
-@dataclass(frozen=True, slots=True)
-class Acceptance:
-    """A logistic regression."""
-
-    bias: float
-    weights: Mapping[str, float]
-
-    def probability(self, each: Seen) -> float:
-        odds = self.bias + sum(self.weights[name] * value for name, value in each.features.items())
-        return 1 / (1 + math.exp(-odds))
-
-
-def fitted(found: Sequence[Seen]) -> Acceptance:
+def fitted(found: Sequence[Seen], names: Sequence[str]) -> Any:
+    """A pipeline of scikit-learn."""
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
-    names = list(found[0].features)
     pipeline = make_pipeline(StandardScaler(), LogisticRegression(C=0.3, max_iter=2000))
-    pipeline.fit(matrix(found, names), [each.is_right for each in found])
-    scaler, regression = pipeline[0], pipeline[1]
-    scaled = regression.coef_[0] / scaler.scale_
-    bias = float(regression.intercept_[0] - (scaled * scaler.mean_).sum())
-    return Acceptance(
-        round(bias, 4), {name: round(float(w), 4) for name, w in zip(names, scaled, strict=True)}
-    )
+    return pipeline.fit(matrix(found, names), [each.is_right for each in found])
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,24 +247,22 @@ def curve(answers: Mapping[tuple[str, int], Sequence[tuple[float, Seen]]]) -> li
 
 def fit(arguments: argparse.Namespace, path: Path) -> None:
     found = [Seen(**record) for record in records(path)]
-    modules = sorted({each.module for each in found})
+    modules, names = sorted({each.module for each in found}), list(found[0].features)
     sure: dict[str, dict[tuple[str, int], list[tuple[float, Seen]]]] = {"model": {}, "filter": {}}
     for fold in range(FOLDS):
         held = set(modules[fold::FOLDS])
-        acceptance = fitted([each for each in found if each.module not in held])
-        for each in found:
-            if each.module in held:
-                place = each.passage, each.position
-                sure["model"].setdefault(place, []).append((each.features["probability"], each))
-                sure["filter"].setdefault(place, []).append((acceptance.probability(each), each))
+        pipeline = fitted([each for each in found if each.module not in held], names)
+        unseen = [each for each in found if each.module in held]
+        for each, (_, probability) in zip(unseen, pipeline.predict_proba(matrix(unseen, names)), strict=True):
+            place = each.passage, each.position
+            sure["model"].setdefault(place, []).append((each.features["probability"], each))
+            sure["filter"].setdefault(place, []).append((probability, each))
     print("| by | level | shown, % | right, % | characters right a position |")
     print("|---|---|---|---|---|")
     curves = {name: curve(answers) for name, answers in sure.items()}
     for name, points in curves.items():
         for p in points:
             print(f"| {name} | {p.level} | {100 * p.shown:.1f} | {100 * p.right:.1f} | {p.characters:.2f} |")
-    whole = fitted(found)
-    print(json.dumps({"acceptance": asdict(whole)}))
     if arguments.plot:
         plot(curves, arguments.plot)
 

@@ -1,16 +1,20 @@
 """What a script computed once, so that a run which was stopped goes on where it was."""
+# ruff: noqa: T201 - a script that speaks to a terminal
 
 import hashlib
 import pickle
 import sqlite3
-from collections.abc import Callable, Iterator
+import sys
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from lintseq_lsp.backends.base import Backend, Piece, Request, Special, Usage
+
+Value = TypeVar("Value")
 
 
 class Kept:
@@ -27,6 +31,16 @@ class Kept:
             value = make()
             self.put(key, value)
         return value
+
+    def of_each(self, label: str, passages: Sequence[Value], make: Callable[[Value], Any]) -> list[Any]:
+        """What `make` makes of each, computed once by that label. Shows how far it is."""
+        found = []
+        for number, passage in enumerate(passages, 1):
+            key = label + hashlib.sha256(repr(passage).encode()).hexdigest()
+            found.append(self.get(key, lambda passage=passage: make(passage)))
+            print(f"\r{number} of {len(passages)} passages", end="", file=sys.stderr, flush=True)
+        print(file=sys.stderr)
+        return found
 
     def find(self, key: str) -> Any:
         row = self._file.execute("select value from kept where key = ?", (key,)).fetchone()

@@ -31,8 +31,6 @@ a hundred keys. ± is a 95 % interval, by resampling modules.
 import argparse
 import hashlib
 import json
-import random
-import sys
 import time
 import warnings
 from collections.abc import Callable, Sequence
@@ -40,8 +38,8 @@ from concurrent.futures import Future
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
-from statistics import quantiles
 
+from intervals import half
 from judge import SETTINGS
 from kept import Kept, KeptBackend
 from positions import modules_of
@@ -61,7 +59,6 @@ from lintseq_lsp.weights.gguf_header import verify
 from lintseq_lsp.weights.registry import resolve_model
 
 ROWS = ("product", "no-gate", "syntax", "jedi")
-RESAMPLES = 1000
 RATES = (770.0, 180.0, 50.0)
 """Tokens read, tokens written, and checks a second."""
 
@@ -194,25 +191,19 @@ def measured(
     name: str, path: Path, wanted: Sequence[Passage], suggester: Callable[[], Suggester]
 ) -> list[Counts]:
     """Of each passage; those that are in the file of results already are not typed again."""
-    known = Kept(path)
-    found = []
-    with closing(known):
-        for number, passage in enumerate(wanted, 1):
-            key = name + hashlib.sha256(repr(passage).encode()).hexdigest()
-            found.append(known.get(key, lambda passage=passage: type_out(passage, suggester())))
-            print(f"\r{name}: {number} of {len(wanted)} passages", end="", file=sys.stderr, flush=True)
-    print(file=sys.stderr)
-    return found
+    with closing(Kept(path)) as known:
+        return known.of_each(name, wanted, lambda passage: type_out(passage, suggester()))
 
 
-FIGURES: dict[str, Callable[[Counts], float]] = {
-    "completed": lambda c: 100 * c.completed / c.keys_without,
-    "fewer keys": lambda c: 100 * (1 - c.keys / c.keys_without),
-    "shown": lambda c: 100 * c.shown / c.keys_without,
-    "accepted": lambda c: 100 * c.accepted / max(c.shown, 1),
-    "in part": lambda c: 100 * c.in_part / max(c.shown, 1),
-    "wrong": lambda c: 100 * (c.shown - c.accepted - c.in_part) / c.keys_without,
-}
+FIGURES: tuple[Callable[[Counts], float], ...] = (
+    lambda c: 100 * c.completed / c.keys_without,
+    lambda c: 100 * (1 - c.keys / c.keys_without),
+    lambda c: 100 * c.shown / c.keys_without,
+    lambda c: 100 * c.accepted / max(c.shown, 1),
+    lambda c: 100 * c.in_part / max(c.shown, 1),
+    lambda c: 100 * (c.shown - c.accepted - c.in_part) / c.keys_without,
+)
+"""In the order of HEAD: completed, fewer keys, shown, accepted, in part, wrong."""
 
 
 def together(counts: Sequence[Counts]) -> Counts:
@@ -222,25 +213,16 @@ def together(counts: Sequence[Counts]) -> Counts:
     return total
 
 
-def intervals(by_module: Sequence[Counts]) -> dict[str, float]:
-    """Half of the 95 % interval of each figure."""
-    rng = random.Random(0)
-    samples = [together(rng.choices(by_module, k=len(by_module))) for _ in range(RESAMPLES)]
-    half = {}
-    for name, figure in FIGURES.items():
-        cut = quantiles([figure(sample) for sample in samples], n=40)
-        half[name] = (cut[-1] - cut[0]) / 2
-    return half
-
-
 def row(title: str, wanted: Sequence[Passage], counts: Sequence[Counts]) -> str:
     by_module = [
         together([count for passage, count in zip(wanted, counts, strict=True) if passage.module == module])
         for module in dict.fromkeys(passage.module for passage in wanted)
     ]
-    total, half = together(counts), intervals(by_module)
+    total = together(counts)
     cells = [title, f"{total.keys_without}"]
-    cells += [f"{figure(total):.1f} ± {half[name]:.1f}" for name, figure in FIGURES.items()]
+    for figure in FIGURES:
+        interval = half(by_module, lambda sample, figure=figure: figure(together(sample)))
+        cells.append(f"{figure(total):.1f} ± {interval:.1f}")
     delays = sorted(total.delays) or [0.0]
     cells += [f"{1000 * delays[int(len(delays) * share)]:.0f}" for share in (0.5, 0.9)]
     cells.append(f"{100 * total.busy / total.keys_without:.1f}")

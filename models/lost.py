@@ -155,7 +155,6 @@ def main() -> None:
     prompt_format = FORMATS[arguments.format] if arguments.format else verify(arguments.model).prompt_format()
     label = json.dumps([digest, arguments.format, arguments.certainty, RATES])
     folder = arguments.data / "evaluation"
-    shown: list[Shown] = []
     with (
         closing(Kept(folder / "answers-keystrokes.sqlite")) as kept,
         closing(Kept(folder / "lost.sqlite")) as results,
@@ -180,11 +179,7 @@ def main() -> None:
             type_out(passage, watched)
             return watched.shown
 
-        for number, passage in enumerate(wanted, 1):
-            key = label + hashlib.sha256(repr(passage).encode()).hexdigest()
-            shown += results.get(key, lambda passage=passage: of(passage))
-            print(f"\r{number} of {len(wanted)} passages", end="", file=sys.stderr, flush=True)
-    print(file=sys.stderr)
+        shown = [each for found in results.of_each(label, wanted, of) for each in found]
     keys = sum(passage.keys for passage in wanted)
     lines = [f"`python {' '.join(sys.argv)}`", "", f"{keys} keys in {arguments.modules} modules.", ""]
     lines += [*table(shown), "", *listed(shown, arguments.count)]

@@ -29,12 +29,7 @@ def silence(cursor: Cursor, settings: Settings) -> Outcome | None:
 
 
 def complete(
-    job: Job,
-    cursor: Cursor,
-    known: Iterable[Suggestion],
-    *,
-    candidates: int,
-    floor: float,
+    job: Job, cursor: Cursor, known: Iterable[Suggestion], *, candidates: int, floor: float
 ) -> Outcome:
     """Alternatives, `known` ones (those that are on the screen) first.
 
