@@ -8,8 +8,11 @@ _V = TypeVar("_V")
 
 
 def put(entries: "OrderedDict[_K, _V]", key: _K, value: _V, most: int) -> None:
-    """Makes `value` the newest entry, and drops the oldest ones beyond `most`."""
+    """Makes `value` the newest entry, and drops the oldest ones beyond `most`.
+
+    Another thread may take the entry out meanwhile.
+    """
+    entries.pop(key, None)
     entries[key] = value
-    entries.move_to_end(key)
     while len(entries) > most:
         entries.popitem(last=False)
