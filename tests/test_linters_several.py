@@ -5,6 +5,7 @@ import os
 import shutil
 import stat
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError
@@ -41,6 +42,16 @@ def runner() -> Iterator[Runner]:
     runner = Runner(MEMORY)
     yield runner
     runner.close()
+
+
+@pytest.fixture(autouse=True)
+def no_thread_is_left() -> Iterator[None]:
+    """What is asked of a linter that is closed goes on for a moment, and would be told in the next test."""
+    yield
+    for thread in threading.enumerate():
+        if thread.name.startswith("lintseq-other-linter"):
+            thread.join(PATIENCE)
+            assert not thread.is_alive()
 
 
 class Other:

@@ -93,6 +93,7 @@ class Several:
         memory: int,
     ) -> None:
         self.absent: list[str] = []
+        self._lock = threading.Lock()
         self._first = first
         self._others = others
         self._folders = folders
@@ -136,9 +137,11 @@ class Several:
 
     def _miss(self, name: str) -> None:
         said = _missing(name)
-        if said not in self.absent:
+        with self._lock:  # the threads of two checks may miss it at once
+            if said in self.absent:
+                return
             self.absent.append(said)
-            _log.warning("%s", said)
+        _log.warning("%s", said)
 
 
 @dataclass
