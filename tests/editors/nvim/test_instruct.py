@@ -30,7 +30,7 @@ def test_the_steps_stream_into_a_preview(preview):
     ]
     assert [entry["value"]["step"] for entry in steps] == [1, 2]
     preview.wait(
-        "its evidence", lambda: "judged by pylint: findings 0 before, 0 after" in preview.screen.text
+        "its evidence", lambda: "checked by pylint: findings 0 before, 0 after" in preview.screen.text
     )
 
 
@@ -109,5 +109,5 @@ def test_health(editor):
     report = "\n".join(editor.nvim.current.buffer[:])
     assert "ERROR" not in report
     assert ("WARNING" in report) is IS_OLDER
-    assert ("ghost text came with Neovim 0.12" in report) is IS_OLDER
+    assert ("ghost text needs Neovim 0.12" in report) is IS_OLDER
     assert "enabled for: python" in report
