@@ -38,7 +38,7 @@ class SourceFile:
         try:
             _replace(self.path.resolve(), self.data, self.encoded(text))
         except FileNotFoundError:
-            raise LintSeqError(f"{self.path} is gone: nothing is written") from None
+            raise LintSeqError(f"{self.path} was deleted: nothing is written") from None
         except OSError as error:
             raise LintSeqError(f"{self.path} cannot be written: {error.strerror}") from error
 

@@ -45,7 +45,7 @@ def require_private(folder: str) -> None:
     status = os.lstat(folder)
     mine = not hasattr(os, "getuid") or (status.st_uid == os.getuid() and not status.st_mode & 0o077)
     if os.path.islink(folder) or not mine:
-        raise OSError(f"{folder} is not a folder for its owner alone")
+        raise OSError(f"{folder} is a folder that other users can enter")
 
 
 def connect(address: str) -> Socket | None:
@@ -81,7 +81,7 @@ def send_request(connection: Socket, request: bytes) -> None:
 
 
 def read_request(connection: Socket) -> bytes:
-    """Raises ConnectionError when the other side has closed."""
+    """Raises ConnectionError when the other side closed the connection."""
     return _read(connection, *_REQUEST.unpack(_read(connection, _REQUEST.size)))
 
 
@@ -91,7 +91,7 @@ def send_reply(connection: Socket, reply: Reply) -> None:
 
 
 def read_reply(connection: Socket) -> Reply:
-    """Raises ConnectionError when the other side has closed."""
+    """Raises ConnectionError when the other side closed the connection."""
     status, out, err = _REPLY.unpack(_read(connection, _REPLY.size))
     return status, _read(connection, out).decode(), _read(connection, err).decode()
 
@@ -101,7 +101,7 @@ def _read(connection: Socket, size: int) -> bytes:
     while size:
         part = connection.recv(min(size, 1 << 20))
         if not part:
-            raise ConnectionError("the other side has closed")
+            raise ConnectionError("the other side closed the connection")
         parts.append(part)
         size -= len(part)
     return b"".join(parts)

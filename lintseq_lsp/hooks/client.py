@@ -64,7 +64,7 @@ def _asked(request: bytes, address: str, options: tuple[str, ...]) -> Reply:
             continue
         finally:
             connection.close()
-    raise ConnectionError("the daemon ends before it answers")
+    raise ConnectionError("the daemon ended before it answered")
 
 
 def _started(address: str, options: tuple[str, ...]) -> Socket:

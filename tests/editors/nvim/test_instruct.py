@@ -69,7 +69,7 @@ def test_rejected_it_leaves_nothing_behind(preview):
 def test_a_file_that_changed_meanwhile_is_left_alone(preview):
     preview.nvim.api.buf_set_lines(1, 0, 0, True, ["# mine"])
     preview.type("<CR>")
-    preview.wait("a word about it", lambda: "has changed meanwhile" in preview.screen.text)
+    preview.wait("a word about it", lambda: "has changed in the meantime" in preview.screen.text)
     assert preview.nvim.api.buf_get_lines(1, 0, -1, True) == ["# mine", *TEXT.splitlines()]
 
 
