@@ -239,17 +239,21 @@ def test_a_pragma_elsewhere_does_not_silence_a_call_of_several_lines() -> None:
 # What an edit is compared with
 
 
+def stand_ins(document: Document, line: int | None) -> list[str]:
+    return [stand_in.text for stand_in in lint_base(document, line)]
+
+
 def test_the_line_that_is_being_typed_counts_as_pass() -> None:
     document = Document("def f():\r\n    retur\r\n")
-    assert lint_base(document, 1) == [
+    assert stand_ins(document, 1) == [
         "def f():\r\n    retur\r\n",
         "def f():\r\n    pass\r\n",
         "def f():\r\n\r\n",
     ]
-    assert lint_base(document, 2) == [document.text, document.text + "    pass"]
-    assert lint_base(document, 99) == [document.text]
-    assert lint_base(document, None) == [document.text]
-    assert lint_base(Document("f(a  # noqa\n"), 0)[1] == "pass  # noqa\n"
+    assert stand_ins(document, 2) == [document.text, document.text + "    pass"]
+    assert stand_ins(document, 99) == [document.text]
+    assert stand_ins(document, None) == [document.text]
+    assert stand_ins(Document("f(a  # noqa\n"), 0)[1] == "pass  # noqa\n"
 
 
 def test_the_baseline_of_a_half_typed_file_is_that_of_its_rest() -> None:
@@ -390,7 +394,7 @@ def test_a_failed_check_is_no_preparation() -> None:
 @pytest.mark.parametrize("blank", ["", "    "])
 def test_an_empty_body_is_no_reason_to_know_nothing(blank: str) -> None:
     document = Document(f"import nowhere\n\n\ndef f():\n{blank}\n")
-    assert check_syntax(lint_base(document, 4)[1]).parsed
+    assert check_syntax(stand_ins(document, 4)[1]).parsed
     gate = Gate(ImmediateLinter(lambda _: Report([finding("old")], Tier.PYLINT)), check_syntax)
     found = gate.against(document, 4)
     assert found.parsed
@@ -526,7 +530,7 @@ def test_what_the_line_gave_is_not_missing_before(pylint: Gate, kind: str) -> No
 
 def stood_in(gate: Gate, document: Document, line: int) -> list[str]:
     """All that the linter finds in the text which stands for the document."""
-    text = next(text for text in lint_base(document, line) if check_syntax(text).parsed)
+    text = next(text for text in stand_ins(document, line) if check_syntax(text).parsed)
     return [each.message for each in gate.check(text, "", Tier.PYLINT, 60.0).result(60.0).findings]
 
 

@@ -142,10 +142,19 @@ class _Found:
             candidate = document.with_text(apply(document.text, [replacement]))
             if self.job.memory.is_unwanted(document.path, candidate.text):
                 return Reason.REJECTED_BEFORE
-            verdict = self.job.judge(candidate)
+            verdict = self.job.judge(candidate, self._goes_on(replacement))
             if verdict.accepted:
                 evidence = self.job.evidence(verdict, number)
                 suggestion = Suggestion(document, (replacement,), evidence, answer.logprob)
                 return replace(suggestion, id=answer.id) if answer.id else suggestion
             reason = verdict.reason
         return reason
+
+    def _goes_on(self, replacement: Replacement) -> int | None:
+        """Where the user goes on to write behind a statement that may be unfinished.
+
+        That is one that the user has begun. Where the document parses and nothing is typed, it does so with
+        the suggestion, too.
+        """
+        begun = self.cursor.typed.strip() or self.job.bar.stand_in != self.job.document.text
+        return replacement.start + len(replacement.text) if begun else None
