@@ -23,34 +23,37 @@ _HANDLER = re.compile(r"\s*(?:except|finally)\b")
 _BODY = "raise NotImplementedError"
 """Means less than `pass`: whoever calls it gets no value that could be wrong, and no name is left unbound."""
 
-_FOR_WANT_OF_MORE = frozenset(
+FOR_WANT_OF_ARGUMENTS = frozenset(
     {
         "logging-too-few-args",
         "missing-format-string-key",
         "missing-kwoa",
         "no-value-for-parameter",
-        "super-init-not-called",
         "too-few-format-args",
     }
 )
-"""Findings that what is still to be written may take away."""
+FOR_WANT_OF_A_BODY = frozenset({"super-init-not-called"})
+"""Findings that what is still to be written, between the brackets or in the body, may take away."""
 
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """A document with an `ending` that was not written; `first` to `last` are the lines of its statement."""
+    """A document with an `ending` that was not written. `missing` are symbols of findings that may be for
+    want of the rest, on the lines `first` to `last` of the statement."""
 
     document: Document
     ending: str
+    missing: frozenset[str]
     first: int
     last: int
 
     def of_what_is_written(self, findings: Iterable[Finding]) -> Sequence[Finding]:
         """Those of the document's `findings` that are not for want of the rest."""
-        return [each for each in findings if not self._is_for_want_of_more(each)]
-
-    def _is_for_want_of_more(self, finding: Finding) -> bool:
-        return finding.symbol in _FOR_WANT_OF_MORE and self.first < finding.line <= self.last + 1
+        return [
+            each
+            for each in findings
+            if each.symbol not in self.missing or not self.first < each.line <= self.last + 1
+        ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +94,10 @@ def finished(document: Document, offset: int) -> Finished | None:
     ended = document.with_text(apply(document.text, _joined(added)))
     ending = "".join(text for _, text in added).strip()
     first = document.position(written.starts[-1])[0]
-    return Finished(ended, ending, first, line + tail.count(document.newline))
+    missing = FOR_WANT_OF_ARGUMENTS if written.open else frozenset[str]()
+    if tail.endswith(_BODY):
+        missing |= FOR_WANT_OF_A_BODY
+    return Finished(ended, ending, missing, first, line + tail.count(document.newline))
 
 
 def _code(text: str) -> str | None:

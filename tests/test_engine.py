@@ -338,7 +338,11 @@ def test_a_half_typed_line_is_no_obstacle() -> None:
 @pytest.mark.parametrize(
     ("text", "lines", "expected"),
     [
-        ("f = print\nf(\n    1,\n    |\n", ["    2,"], "f = print\nf(\n    1,\n    2,\n"),  # the file did not parse
+        (
+            "f = print\nf(\n    1,\n    |\n",
+            ["    2,"],
+            "f = print\nf(\n    1,\n    2,\n",
+        ),  # the file did not parse
         ("try:\n    x = ma|", ["    x = max(1, 2)"], "try:\n    x = max(1, 2)"),
         ("p|", ["print("], "print("),  # a statement that is begun
         ("|", ["print("], Reason.DOES_NOT_PARSE),

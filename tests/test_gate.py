@@ -511,6 +511,50 @@ def test_an_edit_is_indented_as_its_file_is(pylint: Gate, indent: str) -> None:
     assert pylint.against(typed, 7).submit(done).result(60.0).accepted
 
 
+UNFINISHED = """\
+import logging
+
+
+def f(a, *, b):
+    return a + b
+
+
+class A:
+    def __init__(self):
+        self.a = 1
+
+
+"""
+
+
+@pytest.mark.parametrize(
+    ("typed", "written", "new"),
+    [
+        ("x = ", "f(", []),
+        ("x = f(\n    ", "1,", []),
+        ("x = f(\n    ", "1, 2,", ["too-many-function-args"]),
+        ("x = f(\n    ", "c=1,", ["unexpected-keyword-arg"]),
+        ("x = f(\n    ", "A().gone,", ["no-member"]),
+        ("x = f(\n    ", "gone,", ["undefined-variable"]),
+        ("logging.info('%s', 1)\nlogging.in", "fo('%s',", []),
+        ("x = '%s %s' % (", "1,", []),
+        ("class B(A):\n    def __in", "it__(self, a):", []),
+        ("class B(A):\n    def m", "(a=1, b):", ["syntax-error"]),
+        ("try:\n    x = f", "(1, b=2)", []),
+        ("try:\n    x = f", "(1)", ["missing-kwoa"]),  # nothing is to come between its brackets
+        ("class B(A):\n    def __init__(self):\n        super", "().__init__(", []),
+    ],
+)
+def test_what_is_wrong_already_in_an_unfinished_statement(
+    pylint: Gate, typed: str, written: str, new: list[str]
+) -> None:
+    before = Document(UNFINISHED + typed, path="unfinished.py")
+    candidate = before.with_text(before.text + written)
+    bar = pylint.against(before, before.text.count("\n"))
+    verdict = bar.submit(candidate, goes_on=len(candidate.text)).result(60.0)
+    assert sorted({finding.symbol for finding in verdict.findings}) == new
+
+
 @pytest.mark.parametrize("kind", WHOLE)
 def test_what_the_line_gave_is_not_missing_before(pylint: Gate, kind: str) -> None:
     whole = WHOLE[kind].replace("|", "")

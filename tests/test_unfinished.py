@@ -22,7 +22,7 @@ def ended(source: str) -> Finished | None:
         ("f(|", "f(\n)"),
         ("x = f(\n    {'a': [1,|\n", "x = f(\n    {'a': [1,\n]})\n"),
         ("f(a,  # of (two\n  b|\n", "f(a,  # of (two\n  b\n)\n"),
-        ("f('(', \"\"\"[\n\"\"\"|)", None),  # nothing is open
+        ('f(\'(\', """[\n"""|)', None),  # nothing is open
         ("f(g(|)\nx = 1\n", "f(g()\n)\nx = 1\n"),
         ("a = b \\\n  + f(|", "a = b \\\n  + f(\n)"),
         ("def f(self|", "def f(self\n):\n    raise NotImplementedError"),
