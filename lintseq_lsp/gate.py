@@ -20,7 +20,7 @@ from lintseq_lsp.pragmas import silences_more
 from lintseq_lsp.reasons import Reason
 from lintseq_lsp.text import Document, indentation
 from lintseq_lsp.typed import comment_of, is_decided
-from lintseq_lsp.unfinished import Finished, finished
+from lintseq_lsp.unfinished import Finished, begin_of_statement, finished
 from lintseq_lsp.verdicts import Known, Verdict, judge, new_findings
 
 _T = TypeVar("_T")
@@ -53,11 +53,14 @@ class GatePolicy:
 class StandIn(NamedTuple):
     """A text that is linted in place of a document; its findings are on the lines of `own`.
 
-    `whole` says that a statement stands where the line is being typed.
+    `left_out` is what the document has and the text has not. `parsed` says that no more than the line that
+    is being typed is wrong with the document, `whole` that a statement stands there.
     """
 
     text: str
     own: Document
+    left_out: str = ""
+    parsed: bool = True
     whole: bool = True
 
 
@@ -65,38 +68,49 @@ def lint_base(document: Document, line: int | None) -> Iterator[StandIn]:
     """What may stand for the document before an edit at `line`, best first.
 
     While somebody types, the document itself seldom parses: then the line that is being typed counts
-    as `pass`, or as not there, or as `pass` with an ending (unfinished.py). Its comment may be a pragma, and
-    stays.
+    as `pass`, or as not there; or its statement counts as `pass`, with an ending (unfinished.py) if need be.
+    Its comment may be a pragma, and stays.
     """
     yield StandIn(document.text, document)
     if line is None or line >= len(document.lines):
         return
     start, typed = document.starts[line], document.lines[line]
     above, below = document.text[:start], document.text[start + len(typed) :]
-    comment = comment_of(typed)
-    code = _indentation_at(document, line) + "pass" + ("  " + comment if comment else "")
     # What `pass` has where the line is being typed, that line has: it keeps its own text.
-    yield StandIn(above + code + below, document)
+    code = _pass_at(document, line)
+    yield StandIn(above + code + below, document, typed)
     if typed.strip():
-        yield StandIn(above + below, document.with_text(above + below), whole=False)
-    ended = finished(document.with_text(above + code + below), start)
+        yield StandIn(above + below, document.with_text(above + below), typed, whole=False)
+    first = begin_of_statement(document, line)
+    if first < line:
+        start = document.starts[first]
+        typed = document.text[start : document.starts[line] + len(typed)]
+        above, code = document.text[:start], document.newline * (line - first) + _pass_at(document, first)
+        yield StandIn(above + code + below, document, typed, parsed=False)
+    ended = finished(document.with_text(above + code + below), len(above + code))
     if ended is not None:
         text = ended.document.text
-        yield StandIn(text, document.with_text(above + typed + text[len(above + code) :]))
+        own = document.with_text(above + typed + text[len(above + code) :])
+        yield StandIn(text, own, typed, parsed=False)
+
+
+def _pass_at(document: Document, line: int) -> str:
+    comment = comment_of(document.lines[line])
+    return _indentation_at(document, line) + "pass" + ("  " + comment if comment else "")
 
 
 _ELSEWHERE = frozenset({"bad-indentation", "import-error", "no-name-in-module"})
 """Findings about what is outside of the document, or inside of one line: no other line causes them."""
 
 
-def _there_before(damaged: Known, last: Known, line: str, *, decided: bool) -> Known:
-    """Those of the `damaged` text's findings that are not for want of `line`, the one being typed.
+def _there_before(damaged: Known, last: Known, typed: str, *, decided: bool) -> Known:
+    """Those of the `damaged` text's findings that are not for want of `typed`, which it has not.
 
     What `last`, the last text that parsed, had already is known to be there. Of the rest, that may be
-    so only where the line is `decided`, and says none of the names.
+    so only where what is typed is `decided`, and says none of the names.
     """
     missing = new_findings(last, damaged.document, damaged.findings)
-    names = set(re.findall(r"\w+", line))
+    names = set(re.findall(r"\w+", typed))
     caused = {
         id(finding)
         for finding in missing
@@ -205,7 +219,7 @@ class Gate:
         tier = self.policy.tier(len(document.lines))
         self.workspace.modules(document.path)  # what is known to be unchanged need not be linted again
         broken: Report | None = None
-        for text, own, is_whole in lint_base(document, line):
+        for text, own, left_out, is_parsed, is_whole in lint_base(document, line):
             quick = self.quick(text, tier)
             if quick is not None and not quick.parsed:
                 broken = broken or quick
@@ -218,11 +232,11 @@ class Gate:
                 if text == document.text:
                     lru.put(self._parsed, document.path, text, _MOST)
                 elif line is not None:
-                    typed = document.lines[line]
                     last = self._last_parsed(document, tier, wait)
                     # A line whose place no statement may have goes on with what is above.
-                    known = _there_before(known, last, typed, decided=is_whole and is_decided(typed))
-                return Bar(self, document, known, tier, quick.findings if quick else (), stand_in=text)
+                    known = _there_before(known, last, left_out, decided=is_whole and is_decided(left_out))
+                flaws = quick.findings if quick else ()
+                return Bar(self, document, known, tier, flaws, parsed=is_parsed, stand_in=text)
             broken = broken or report
         last = self._last_parsed(document, tier, wait)
         newer = broken.newer if broken else ""
@@ -322,8 +336,9 @@ class Bar:
     """What an edit of `document` is judged by: it may have no finding that is not `known`.
 
     `quick` are the findings at `Tier.SYNTAX`. With `failure` set nothing is known, and all is rejected.
-    `parsed` is false when the document does not parse; `newer` says then why it may be right all the
-    same, and `known` is what the last text that parsed has. `stand_in` is the text that was linted.
+    `parsed` is false when the document does not parse, whatever the line that is being typed becomes; `newer`
+    says then why it may be right all the same. `stand_in` is the text that was linted: where there is none
+    for the document, the last one that parsed.
     """
 
     gate: Gate = field(repr=False, compare=False)
@@ -362,15 +377,13 @@ class Bar:
         if self.failure:
             verdict.set_result(Verdict(Reason.LINTER_FAILED, detail=self.failure))
             return verdict
-        if not lenient and silences_more(before.text, candidate.text, self.stand_in):
+        judged, quick = self._looked_at(candidate, goes_on) if early else (_Candidate(candidate), None)
+        if not lenient and silences_more(before.text, judged.document.text, self.stand_in):
             verdict.set_result(Verdict(Reason.PRAGMA))
             return verdict
-        judged = _Candidate(candidate)
-        if early:
-            judged, quick = self._looked_at(candidate, goes_on)
-            if quick is not None and (broken := self._broken(judged, quick)) is not None:
-                verdict.set_result(broken)
-                return verdict
+        if quick is not None and (broken := self._broken(judged, quick)) is not None:
+            verdict.set_result(broken)
+            return verdict
         given = candidate if lenient else self.document
         doubtful = lenient or self.gate.is_withdrawn(candidate.path, candidate.text)
         self.check(judged.document, partial=early and not doubtful).add_done_callback(

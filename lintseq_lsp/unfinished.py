@@ -100,6 +100,13 @@ def finished(document: Document, offset: int) -> Finished | None:
     return Finished(ended, ending, missing, first, line + tail.count(document.newline))
 
 
+def begin_of_statement(document: Document, line: int) -> int:
+    """The line where the statement on `line` begins; `line` itself when that is not known."""
+    end = document.starts[line] + len(document.lines[line])
+    written = _statements(document.text[:end])
+    return line if written is None else document.position(written.starts[-1])[0]
+
+
 def _code(text: str) -> str | None:
     """The text with spaces for comments, and `_` for strings; None inside of a string."""
     parts, done = [], 0
@@ -144,7 +151,7 @@ def _tail(document: Document, written: _Statements) -> str:
     closing = "".join(_CLOSES[bracket] for bracket in reversed(written.open))
     tail = newline + closing if closing else ""  # on a line of its own, behind a comment
     if written.last.lstrip().startswith("@"):
-        return f"{tail}{newline}{indent}def _unfinished(*_): {_BODY}"
+        return f"{tail}{newline}{indent}def _unfinished(self, *_): {_BODY}"
     header = _HEADER.match(written.last)
     if header is None or (header["soft"] and written.colon is None):
         return tail

@@ -25,18 +25,22 @@ from pathlib import Path
 
 from intervals import share
 from judge import SETTINGS
-from kept import Kept, KeptBackend
+from kept import Kept, KeptBackend, code
 from keystrokes import RATES, CountingLinter, NoLinter, Server, finds_nothing
 from positions import modules_of
 from systems import opened
 from typist import Offer, Passage, Suggester, first_word, is_right, passages, type_out
 
+from lintseq_lsp.asking.complete import goes_on
+from lintseq_lsp.completion import cursor_at
+from lintseq_lsp.edits import Replacement, apply
 from lintseq_lsp.engine import Engine
 from lintseq_lsp.formats.table import FORMATS
-from lintseq_lsp.gate import Gate, GatePolicy
+from lintseq_lsp.gate import Bar, Gate, GatePolicy
 from lintseq_lsp.linters.syntax import check_syntax
 from lintseq_lsp.runtime import open_linter
 from lintseq_lsp.text import Document
+from lintseq_lsp.verdicts import Verdict
 from lintseq_lsp.weights.gguf_header import verify
 from lintseq_lsp.weights.registry import resolve_model
 
@@ -92,18 +96,21 @@ class Watched:
         self._suggester.changed(document, now)
 
     def _judged(self, document: Document, offset: int, text: str) -> Shown:
-        def candidate(part: str) -> Document:
-            return document.with_text(document.text[:offset] + part + document.text[offset:])
+        cursor = cursor_at(document, offset)
+
+        def judged(bar: Bar, part: str) -> Verdict:
+            change = Replacement(offset, offset, part)
+            candidate = document.with_text(apply(document.text, [change]))
+            return bar.judge(candidate, goes_on=goes_on(bar, cursor, change))
 
         left = self._passage.typed[offset - len(self._passage.above) :]
         outcome = RIGHT if is_right(text, left) else IN_PART if first_word(text, left) else WRONG
-        line = document.position(offset)[0]
-        parses = self._syntax.against(document, line).judge(candidate(text)).accepted
-        bar = self._pylint.against(document, line)
-        verdict = bar.judge(candidate(text))
+        parses = judged(self._syntax.against(document, cursor.line), text).accepted
+        bar = self._pylint.against(document, cursor.line)
+        verdict = judged(bar, text)
         written = text.split("\n")
         lines = len(written)
-        while lines and not (verdict if lines == len(written) else bar.judge(candidate(text))).accepted:
+        while lines and not (verdict if lines == len(written) else judged(bar, text)).accepted:
             lines -= 1
             text = "\n".join(written[:lines])
         findings = tuple(f"{each.name}: {each.message}" for each in verdict.findings)
@@ -153,7 +160,7 @@ def main() -> None:
     wanted = list(passages(modules, arguments.modules, arguments.keys, arguments.seed))
     digest = hashlib.sha256(arguments.model.read_bytes()).hexdigest()[:12]
     prompt_format = FORMATS[arguments.format] if arguments.format else verify(arguments.model).prompt_format()
-    label = json.dumps([digest, arguments.format, arguments.certainty, RATES])
+    label = json.dumps([digest, code(), arguments.format, arguments.certainty, RATES])
     folder = arguments.data / "evaluation"
     with (
         closing(Kept(folder / "answers-keystrokes.sqlite")) as kept,

@@ -351,6 +351,7 @@ def test_a_half_typed_line_is_no_obstacle() -> None:
         ("x = (\n\ny = 1\np|\n", ["print("], Reason.BASE_DOES_NOT_PARSE),  # broken elsewhere
         ("p|", ["print(]"], Reason.DOES_NOT_PARSE),
         ("p|", ["print(unknown,"], Reason.NEW_FINDINGS),
+        ("x = (\n    |", ["    (  # pylint: skip-file"], Reason.PRAGMA),
     ],
 )
 def test_a_statement_that_the_user_has_begun_may_stay_unfinished(

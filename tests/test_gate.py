@@ -256,6 +256,24 @@ def test_the_line_that_is_being_typed_counts_as_pass() -> None:
     assert stand_ins(Document("f(a  # noqa\n"), 0)[1] == "pass  # noqa\n"
 
 
+def test_the_statement_that_is_being_typed_counts_as_pass_with_an_ending() -> None:
+    document = Document("import gone\ntry:\n    f(\n        1,\n        2,\nx = 1\n")
+    assert stand_ins(document, 4)[-1] == "import gone\ntry:\n\n\n    pass\nfinally: pass\nx = 1\n"
+    assert [stand_in.left_out for stand_in in lint_base(document, 4)][-1] == "    f(\n        1,\n        2,"
+    own = list(lint_base(document, 4))[-1].own
+    assert own.text == document.text.replace("x = 1", "finally: pass\nx = 1")
+
+
+def test_what_a_file_has_is_there_before_when_it_is_opened_in_the_middle_of_a_statement() -> None:
+    gate = python_gate()
+    document = Document("print(gone)\ntry:\n    x = f(\n        1,\n        2", path="opened.py")
+    found = gate.against(document, 4)
+    assert messages(found) == ["Undefined variable 'gone'"]
+    candidate = document.with_text(document.text + ",")
+    verdict = found.submit(candidate, goes_on=len(candidate.text)).result(timeout=0)
+    assert [finding.message for finding in verdict.findings] == ["Undefined variable 'f'"]
+
+
 def test_the_baseline_of_a_half_typed_file_is_that_of_its_rest() -> None:
     gate = python_gate()
     found = gate.against(Document("undefined_name\nx = foo(\n"), 1)
@@ -397,7 +415,6 @@ def test_an_empty_body_is_no_reason_to_know_nothing(blank: str) -> None:
     assert check_syntax(stand_ins(document, 4)[1]).parsed
     gate = Gate(ImmediateLinter(lambda _: Report([finding("old")], Tier.PYLINT)), check_syntax)
     found = gate.against(document, 4)
-    assert found.parsed
     assert messages(found) == ["old"]
 
 
@@ -540,6 +557,8 @@ class A:
         ("x = '%s %s' % (", "1,", []),
         ("class B(A):\n    def __in", "it__(self, a):", []),
         ("class B(A):\n    def m", "(a=1, b):", ["syntax-error"]),
+        ("class B(A):\n    @", "property", []),
+        ("@", "gone", ["undefined-variable"]),
         ("try:\n    x = f", "(1, b=2)", []),
         ("try:\n    x = f", "(1)", ["missing-kwoa"]),  # nothing is to come between its brackets
         ("class B(A):\n    def __init__(self):\n        super", "().__init__(", []),

@@ -35,7 +35,7 @@ def ended(source: str) -> Finished | None:
         ("match x:|", "match x:\n    case _: raise NotImplementedError"),
         ("match x:\n    case 1|", "match x:\n    case 1"),  # of which nobody knows whether it is a header
         ("match = f(|", "match = f(\n)"),
-        ("@a(1|", "@a(1\n)\ndef _unfinished(*_): raise NotImplementedError"),
+        ("@a(1|", "@a(1\n)\ndef _unfinished(self, *_): raise NotImplementedError"),
         ("try:\r\n    f()|", "try:\r\n    f()\r\nfinally: pass"),
         ("try:|", "try:\n    raise NotImplementedError\nfinally: pass"),
         (

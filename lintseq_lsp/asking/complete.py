@@ -11,6 +11,7 @@ from lintseq_lsp.backends.base import CANDIDATES, Stop
 from lintseq_lsp.completion import Cursor
 from lintseq_lsp.edits import Replacement, apply
 from lintseq_lsp.formats.base import Malformed, Task, View
+from lintseq_lsp.gate import Bar
 from lintseq_lsp.generation import RESAMPLING
 from lintseq_lsp.proposals import Proposal, propose
 from lintseq_lsp.reasons import Reason
@@ -142,7 +143,7 @@ class _Found:
             candidate = document.with_text(apply(document.text, [replacement]))
             if self.job.memory.is_unwanted(document.path, candidate.text):
                 return Reason.REJECTED_BEFORE
-            verdict = self.job.judge(candidate, self._goes_on(replacement))
+            verdict = self.job.judge(candidate, goes_on(self.job.bar, self.cursor, replacement))
             if verdict.accepted:
                 evidence = self.job.evidence(verdict, number)
                 suggestion = Suggestion(document, (replacement,), evidence, answer.logprob)
@@ -150,11 +151,12 @@ class _Found:
             reason = verdict.reason
         return reason
 
-    def _goes_on(self, replacement: Replacement) -> int | None:
-        """Where the user goes on to write behind a statement that may be unfinished.
 
-        That is one that the user has begun. Where the document parses and nothing is typed, it does so with
-        the suggestion, too.
-        """
-        begun = self.cursor.typed.strip() or self.job.bar.stand_in != self.job.document.text
-        return replacement.start + len(replacement.text) if begun else None
+def goes_on(bar: Bar, cursor: Cursor, replacement: Replacement) -> int | None:
+    """Where the user goes on to write behind a statement that may be unfinished: an offset of the new text.
+
+    That is one that the user has begun. Where the document parses and nothing is typed, it does so with
+    the suggestion, too.
+    """
+    begun = cursor.typed.strip() or bar.stand_in != cursor.document.text
+    return replacement.start + len(replacement.text) if begun else None

@@ -117,9 +117,9 @@ def typing(random: Random, whole: str) -> Case:
         column = random.randint(len(indentation(real)), len(real))
         rest = real[column:] if random.random() < 0.1 else ""
     lines[at] = real[:column] + rest
+    answers = [answer(random, real, column, lines, at, names) for _ in range(random.randint(1, 6))]
     if random.random() < 0.25:  # all that is below is still to be written
         del lines[at + 1 :]
-    answers = [answer(random, real, column, lines, at, names) for _ in range(random.randint(1, 6))]
     where = {"text": "\n".join(lines), "line": at, "column": column}
     return {"kind": "ghost text", **where, "answers": answers}
 
@@ -310,7 +310,7 @@ def new_silence(state: Shown) -> Counter[tuple[str, str]]:
     """Comments that silence a linter and were neither there before nor typed by the user."""
     (one,) = state.case["tries"]
     typed = one["text"].split("\n")[one["line"]]
-    new = silences(state.after) - silences(state.before)
+    new = silences(state.judged) - silences(state.before)
     return Counter({("silenced", text): 1 for text in new if text not in typed})
 
 
@@ -379,7 +379,9 @@ def findings(texts: Texts) -> dict[tuple[str, str], Counter[tuple[str, str]]]:
             (Path(folder) / name).write_text(text, "utf-8")
         done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     for message in json.loads(done.stdout):
-        text = re.sub(r"\bline \d+", "line", message["message"]).replace(message["module"], "this module")
+        text = re.sub(r"\bline \d+|; maybe .*", "line", message["message"]).replace(
+            message["module"], "this module"
+        )
         found[names[Path(message["path"]).name]][message["symbol"], text] += 1
     return found
 
