@@ -129,6 +129,30 @@ def table(shown: Sequence[Shown]) -> Iterator[str]:
         yield f"| {' | '.join(cells)} |"
 
 
+def draw(shown: Sequence[Shown], path: Path) -> None:
+    """How many are shown, and rejected by which check, for each outcome."""
+    import matplotlib as mpl
+
+    mpl.use("Agg")
+    import matplotlib.pyplot as plt
+
+    figure, axes = plt.subplots(figsize=(6, 2.4), layout="constrained")
+    left = dict.fromkeys(OUTCOMES, 0)
+    parts = {
+        "shown": lambda each: not each.is_lost,
+        "rejected: does not parse, or an unknown name": lambda each: each.is_lost and not each.parses,
+        "rejected: another finding of pylint's": lambda each: each.is_lost and each.parses,
+    }
+    for label, belongs in parts.items():
+        counts = [sum(each.outcome == name and belongs(each) for each in shown) for name in OUTCOMES]
+        axes.barh(OUTCOMES, counts, left=list(left.values()), label=label)
+        left = {name: left[name] + count for name, count in zip(OUTCOMES, counts, strict=True)}
+    axes.invert_yaxis()
+    axes.set(xlabel="suggestions")
+    axes.legend(fontsize="small")
+    figure.savefig(path, dpi=100)
+
+
 def listed(shown: Sequence[Shown], count: int) -> Iterator[str]:
     """The first right suggestions of which the gate takes something: `▮` is the cursor."""
     lost = [each for each in shown if each.outcome == RIGHT and (each.is_lost or each.is_shortened)]
@@ -154,6 +178,7 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=10, help="of lost suggestions that are listed")
     parser.add_argument("--threads", type=int)
     parser.add_argument("--out", type=Path, help="a Markdown file")
+    parser.add_argument("--plot", type=Path, help="a PNG")
     arguments = parser.parse_args()
     warnings.simplefilter("ignore", SyntaxWarning)
     modules = modules_of(arguments.data / "corpus" / f"{arguments.split}.jsonl")
@@ -193,6 +218,8 @@ def main() -> None:
     print("\n".join(lines))
     if arguments.out:
         arguments.out.write_text("\n".join(lines))
+    if arguments.plot:
+        draw(shown, arguments.plot)
 
 
 if __name__ == "__main__":
