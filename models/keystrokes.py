@@ -41,7 +41,7 @@ from pathlib import Path
 
 from intervals import half
 from judge import SETTINGS
-from kept import Kept, KeptBackend
+from kept import Kept, KeptBackend, code
 from positions import modules_of
 from systems import opened
 from typist import PATH, Counts, Offer, Passage, Suggester, passages, type_out
@@ -295,7 +295,7 @@ def main() -> None:
 
                 title = name if name == "jedi" else f"{arguments.model.stem}, {name}"
                 title += "" if certainty < 0 or name == "jedi" else f", certainty {certainty}"
-                label = json.dumps([title, digest, arguments.format, arguments.rates])
+                label = json.dumps([title, digest, code(), arguments.format, arguments.rates])
                 counts = measured(label, results, wanted, suggester)
                 lines.append(row(title, wanted, counts))
                 print(lines[-1], flush=True)

@@ -25,18 +25,22 @@ from pathlib import Path
 
 from intervals import share
 from judge import SETTINGS
-from kept import Kept, KeptBackend
+from kept import Kept, KeptBackend, code
 from keystrokes import RATES, CountingLinter, NoLinter, Server, finds_nothing
 from positions import modules_of
 from systems import opened
 from typist import Offer, Passage, Suggester, first_word, is_right, passages, type_out
 
+from lintseq_lsp.asking.complete import goes_on
+from lintseq_lsp.completion import cursor_at
+from lintseq_lsp.edits import Replacement, apply
 from lintseq_lsp.engine import Engine
 from lintseq_lsp.formats.table import FORMATS
-from lintseq_lsp.gate import Gate, GatePolicy
+from lintseq_lsp.gate import Bar, Gate, GatePolicy
 from lintseq_lsp.linters.syntax import check_syntax
 from lintseq_lsp.runtime import open_linter
 from lintseq_lsp.text import Document
+from lintseq_lsp.verdicts import Verdict
 from lintseq_lsp.weights.gguf_header import verify
 from lintseq_lsp.weights.registry import resolve_model
 
@@ -92,18 +96,21 @@ class Watched:
         self._suggester.changed(document, now)
 
     def _judged(self, document: Document, offset: int, text: str) -> Shown:
-        def candidate(part: str) -> Document:
-            return document.with_text(document.text[:offset] + part + document.text[offset:])
+        cursor = cursor_at(document, offset)
+
+        def judged(bar: Bar, part: str) -> Verdict:
+            change = Replacement(offset, offset, part)
+            candidate = document.with_text(apply(document.text, [change]))
+            return bar.judge(candidate, goes_on=goes_on(bar, cursor, change))
 
         left = self._passage.typed[offset - len(self._passage.above) :]
         outcome = RIGHT if is_right(text, left) else IN_PART if first_word(text, left) else WRONG
-        line = document.position(offset)[0]
-        parses = self._syntax.against(document, line).judge(candidate(text)).accepted
-        bar = self._pylint.against(document, line)
-        verdict = bar.judge(candidate(text))
+        parses = judged(self._syntax.against(document, cursor.line), text).accepted
+        bar = self._pylint.against(document, cursor.line)
+        verdict = judged(bar, text)
         written = text.split("\n")
         lines = len(written)
-        while lines and not (verdict if lines == len(written) else bar.judge(candidate(text))).accepted:
+        while lines and not (verdict if lines == len(written) else judged(bar, text)).accepted:
             lines -= 1
             text = "\n".join(written[:lines])
         findings = tuple(f"{each.name}: {each.message}" for each in verdict.findings)
@@ -120,6 +127,30 @@ def table(shown: Sequence[Shown]) -> Iterator[str]:
         cells += [share([float(each.is_lost) for each in mine])]
         cells += [share([float(each.is_shortened) for each in mine])]
         yield f"| {' | '.join(cells)} |"
+
+
+def draw(shown: Sequence[Shown], path: Path) -> None:
+    """How many are shown, and rejected by which check, for each outcome."""
+    import matplotlib as mpl
+
+    mpl.use("Agg")
+    import matplotlib.pyplot as plt
+
+    figure, axes = plt.subplots(figsize=(6, 2.4), layout="constrained")
+    left = dict.fromkeys(OUTCOMES, 0)
+    parts = {
+        "shown": lambda each: not each.is_lost,
+        "rejected: does not parse, or an unknown name": lambda each: each.is_lost and not each.parses,
+        "rejected: another finding of pylint's": lambda each: each.is_lost and each.parses,
+    }
+    for label, belongs in parts.items():
+        counts = [sum(each.outcome == name and belongs(each) for each in shown) for name in OUTCOMES]
+        axes.barh(OUTCOMES, counts, left=list(left.values()), label=label)
+        left = {name: left[name] + count for name, count in zip(OUTCOMES, counts, strict=True)}
+    axes.invert_yaxis()
+    axes.set(xlabel="suggestions")
+    axes.legend(fontsize="small")
+    figure.savefig(path, dpi=100)
 
 
 def listed(shown: Sequence[Shown], count: int) -> Iterator[str]:
@@ -147,13 +178,14 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=10, help="of lost suggestions that are listed")
     parser.add_argument("--threads", type=int)
     parser.add_argument("--out", type=Path, help="a Markdown file")
+    parser.add_argument("--plot", type=Path, help="a PNG")
     arguments = parser.parse_args()
     warnings.simplefilter("ignore", SyntaxWarning)
     modules = modules_of(arguments.data / "corpus" / f"{arguments.split}.jsonl")
     wanted = list(passages(modules, arguments.modules, arguments.keys, arguments.seed))
     digest = hashlib.sha256(arguments.model.read_bytes()).hexdigest()[:12]
     prompt_format = FORMATS[arguments.format] if arguments.format else verify(arguments.model).prompt_format()
-    label = json.dumps([digest, arguments.format, arguments.certainty, RATES])
+    label = json.dumps([digest, code(), arguments.format, arguments.certainty, RATES])
     folder = arguments.data / "evaluation"
     with (
         closing(Kept(folder / "answers-keystrokes.sqlite")) as kept,
@@ -186,6 +218,8 @@ def main() -> None:
     print("\n".join(lines))
     if arguments.out:
         arguments.out.write_text("\n".join(lines))
+    if arguments.plot:
+        draw(shown, arguments.plot)
 
 
 if __name__ == "__main__":

@@ -59,6 +59,7 @@ CORE_LAYERS = {
         "hooks.policy",
         "lintseq",
         "pragmas",
+        "unfinished",
         "verdicts",
     ),
     "gate": ("gate",),
