@@ -228,7 +228,7 @@ def at_cursor(region: Region, edit: Edit) -> Edit:
     return Edit()
 
 
-_TAKES_BACK = "takes back what was just changed"
+_TAKES_BACK = "reverses a recent change"
 
 
 @dataclass(frozen=True, slots=True)
