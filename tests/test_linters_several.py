@@ -23,6 +23,7 @@ from lintseq_lsp.linters.overlay import Overlay
 from lintseq_lsp.linters.program import ProgramError, Runner, find_program
 from lintseq_lsp.linters.project import project_of
 from lintseq_lsp.linters.ruff import Ruff
+from lintseq_lsp.linters.same import told_once
 from lintseq_lsp.linters.several import Chosen, Several, choose, missing
 from lintseq_lsp.linters.syntax import check_syntax
 from lintseq_lsp.linters.ty import Ty
@@ -488,6 +489,31 @@ def test_nothing_of_the_workspace_is_run_or_waited_for(package: Path) -> None:
     by_ty(text, package / "a.py")
     assert time.monotonic() - start < PATIENCE / 2
     assert not (package / "ran").exists()
+
+
+@needs_ty
+def test_what_ty_and_pylint_say_of_one_fault_is_one() -> None:
+    text = "import nowhere\nfrom os import nope\n\n'a'.nope\nX = 1\nX()\nprint(undefined)\nlen(k=1)\n"
+    program, runner = find_program("ty", []), Runner(MEMORY)
+    assert program is not None
+    check = Check(text, "/w/a.py", timeout=PATIENCE)
+    found = Ty().findings(program, (), check, project_of("/w/a.py", text), runner)
+    pylints = [
+        Finding("import-error", "E0401", "Unable to import 'nowhere'", 1),
+        Finding("no-name-in-module", "E0611", "No name 'nope' in module 'os'", 2),
+        Finding("no-member", "E1101", "Instance of 'str' has no 'nope' member", 4),
+        Finding("not-callable", "E1102", "X is not callable", 6),
+        Finding("undefined-variable", "E0602", "Undefined variable 'undefined'", 7, 6),
+    ]
+    told = told_once([*pylints, *found])
+    assert [(finding.line, len(finding.same)) for finding in told[:5]] == [
+        (1, 1),
+        (2, 1),
+        (4, 1),
+        (6, 1),
+        (7, 1),
+    ]
+    assert {finding.line for finding in told[5:]} == {8}
 
 
 @needs_ty

@@ -1,5 +1,6 @@
 """What the gate asks of a linter."""
 
+import re
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
@@ -18,7 +19,10 @@ class Tier(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One message of a linter. `line` is one-based and belongs to the text that was checked."""
+    """One message of a linter. `line` is one-based and belongs to the text that was checked.
+
+    `same` are other linters' messages that mean the same.
+    """
 
     symbol: str  # "undefined-variable"
     code: str  # "E0602"; empty where the linter has none
@@ -26,12 +30,24 @@ class Finding:
     line: int
     column: int = 0
     linter: str = "pylint"
+    same: tuple["Finding", ...] = ()
 
     @property
     def name(self) -> str:
         """What people know it by, with the linter that says it where that is not pylint."""
         linter = "" if self.linter == "pylint" else self.linter
         return " ".join(filter(None, (linter, self.code, self.symbol)))
+
+    @property
+    def names(self) -> str:
+        """`name`, and those of the others that mean the same."""
+        return ", ".join(finding.name for finding in (self, *self.same))
+
+    @property
+    def quoted(self) -> set[str]:
+        """The names that the message is about."""
+        quoted = re.findall(r"'[^']*'|`[^`]*`", self.message)
+        return {name for text in quoted for name in re.findall(r"\w+", text)}
 
 
 Texts = Mapping[str, str | None]
