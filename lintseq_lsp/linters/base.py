@@ -80,7 +80,8 @@ class Check:
     that do not count as they are on disk. `indent` is what one level of blocks is indented by. `around`
     is what the path tells, where somebody has looked. `patience` is how many seconds it may wait behind
     one other check, None for `timeout`. `partial` says that a function which is as it was in the last text
-    of the path that was checked as a whole may be taken to have the findings that it had.
+    of the path that was checked as a whole may be taken to have the findings that it had. `reach` says that
+    the report depends on all modules that the text leads to: others read them.
     """
 
     text: str
@@ -92,6 +93,7 @@ class Check:
     around: Surroundings | None = None
     patience: float | None = None
     partial: bool = False
+    reach: bool = False
 
     @property
     def longest_wait(self) -> float:
