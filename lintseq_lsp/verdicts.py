@@ -25,7 +25,7 @@ class Verdict:
     known to be true. `also` names the linters beside pylint that have judged the text. `partial` says that
     functions which the edit seemed not to concern were not checked again. `text` is what was rejected, where
     somebody may want to see it: the whole document with the edit, or what the model wrote where that is no
-    edit.
+    edit. `ending` is what was put behind a statement that is not finished, so that it could be judged.
     """
 
     reason: Reason
@@ -40,6 +40,7 @@ class Verdict:
     also: Sequence[str] = ()
     partial: bool = False
     text: str = ""
+    ending: str = ""
 
     @property
     def accepted(self) -> bool:

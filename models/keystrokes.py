@@ -42,7 +42,7 @@ from pathlib import Path
 
 from intervals import half
 from judge import SETTINGS
-from kept import Kept, KeptBackend
+from kept import Kept, KeptBackend, code
 from positions import modules_of
 from systems import opened
 from typist import PATH, Counts, Offer, Passage, Suggester, passages, type_out
@@ -282,7 +282,7 @@ def rows(arguments: argparse.Namespace) -> Iterator[str]:
     wanted = typed(arguments)
     results = arguments.data / "evaluation" / "keystrokes.sqlite"
     if "jedi" in arguments.rows:
-        yield row("jedi", wanted, measured("jedi", results, wanted, Jedi))
+        yield row("jedi", wanted, measured(json.dumps(["jedi", code()]), results, wanted, Jedi))
     names = [name for name in arguments.rows if name != "jedi"]
     if not names:
         return
@@ -294,7 +294,7 @@ def rows(arguments: argparse.Namespace) -> Iterator[str]:
             for certainty in arguments.certainty:
                 title = f"{arguments.model.stem}, {name}"
                 title += "" if certainty < 0 else f", certainty {certainty}"
-                label = json.dumps([title, digest, arguments.format, arguments.rates])
+                label = json.dumps([title, digest, code(), arguments.format, arguments.rates])
                 make = partial(Server, engine(gate), backend, linter, certainty, arguments.rates)
                 yield row(title, wanted, measured(label, results, wanted, make))
             linter.close()

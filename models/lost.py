@@ -21,14 +21,18 @@ from dataclasses import dataclass
 
 from intervals import share
 from judge import SETTINGS
-from kept import Kept
+from kept import Kept, code
 from keystrokes import POLICY, RATES, CountingLinter, NoLinter, Server, asked, finds_nothing, options, typed
 from typist import Offer, Passage, Suggester, first_word, is_right, type_out
 
-from lintseq_lsp.gate import Gate
+from lintseq_lsp.asking.complete import goes_on
+from lintseq_lsp.completion import cursor_at
+from lintseq_lsp.edits import Replacement, apply
+from lintseq_lsp.gate import Bar, Gate
 from lintseq_lsp.linters.syntax import check_syntax
 from lintseq_lsp.runtime import open_linter
 from lintseq_lsp.text import Document
+from lintseq_lsp.verdicts import Verdict
 
 RIGHT, IN_PART, WRONG = OUTCOMES = ("right", "in part", "wrong")
 ABOVE = 3  # lines of context
@@ -81,18 +85,21 @@ class Watched:
         self._suggester.changed(document, now)
 
     def _judged(self, document: Document, offset: int, text: str) -> Shown:
-        def candidate(part: str) -> Document:
-            return document.with_text(document.text[:offset] + part + document.text[offset:])
+        cursor = cursor_at(document, offset)
+
+        def judged(bar: Bar, part: str) -> Verdict:
+            change = Replacement(offset, offset, part)
+            candidate = document.with_text(apply(document.text, [change]))
+            return bar.judge(candidate, goes_on=goes_on(bar, cursor, change))
 
         left = self._passage.typed[offset - len(self._passage.above) :]
         outcome = RIGHT if is_right(text, left) else IN_PART if first_word(text, left) else WRONG
-        line = document.position(offset)[0]
-        parses = self._syntax.against(document, line).judge(candidate(text)).accepted
-        bar = self._pylint.against(document, line)
-        verdict = bar.judge(candidate(text))
+        parses = judged(self._syntax.against(document, cursor.line), text).accepted
+        bar = self._pylint.against(document, cursor.line)
+        verdict = judged(bar, text)
         written = text.split("\n")
         lines = len(written)
-        while lines and not (verdict if lines == len(written) else bar.judge(candidate(text))).accepted:
+        while lines and not (verdict if lines == len(written) else judged(bar, text)).accepted:
             lines -= 1
             text = "\n".join(written[:lines])
         findings = tuple(f"{each.name}: {each.message}" for each in verdict.findings)
@@ -136,7 +143,7 @@ def main() -> None:
         pylint = Gate(linter, check_syntax, POLICY)
         counting = CountingLinter(NoLinter(finds_nothing))
         engine = engine_of(Gate(counting, finds_nothing, POLICY))
-        label = json.dumps([digest, arguments.format, arguments.certainty, RATES])
+        label = json.dumps([digest, code(), arguments.format, arguments.certainty, RATES])
 
         def of(passage: Passage) -> list[Shown]:
             server = Server(engine, backend, counting, arguments.certainty, RATES)

@@ -60,6 +60,7 @@ CORE_LAYERS = {
         "hooks.policy",
         "lintseq",
         "pragmas",
+        "unfinished",
         "verdicts",
     ),
     "gate": ("gate",),

@@ -11,6 +11,7 @@ from lintseq_lsp.backends.base import CANDIDATES, Stop
 from lintseq_lsp.completion import Cursor
 from lintseq_lsp.edits import Replacement, apply
 from lintseq_lsp.formats.base import Malformed, Task, View
+from lintseq_lsp.gate import Bar
 from lintseq_lsp.generation import RESAMPLING
 from lintseq_lsp.proposals import Proposal, propose
 from lintseq_lsp.reasons import Reason
@@ -142,10 +143,20 @@ class _Found:
             candidate = document.with_text(apply(document.text, [replacement]))
             if self.job.memory.is_unwanted(document.path, candidate.text):
                 return Reason.REJECTED_BEFORE
-            verdict = self.job.judge(candidate)
+            verdict = self.job.judge(candidate, goes_on(self.job.bar, self.cursor, replacement))
             if verdict.accepted:
                 evidence = self.job.evidence(verdict, number)
                 suggestion = Suggestion(document, (replacement,), evidence, answer.logprob)
                 return replace(suggestion, id=answer.id) if answer.id else suggestion
             reason = verdict.reason
         return reason
+
+
+def goes_on(bar: Bar, cursor: Cursor, replacement: Replacement) -> int | None:
+    """Where the user goes on to write behind a statement that may be unfinished: an offset of the new text.
+
+    That is one that the user has begun. Where the document parses and nothing is typed, it does so with
+    the suggestion, too.
+    """
+    begun = cursor.typed.strip() or bar.stand_in != cursor.document.text
+    return replacement.start + len(replacement.text) if begun else None
