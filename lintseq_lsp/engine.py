@@ -66,9 +66,17 @@ class Engine:
         """Raises `Pending` when a request for `document` would wait longer than that for the linter."""
         self.gate.prepare(document, line, patience=patience)
 
-    def read_ahead(self, document: Document, offset: int, *, cancelled: Cancelled = lambda: False) -> None:
+    def read_ahead(
+        self,
+        document: Document,
+        offset: int,
+        *,
+        recent: tuple[RecentEdit, ...] = (),
+        cancelled: Cancelled = lambda: False,
+    ) -> None:
         """Has the model read what it will probably be asked about next, while the cursor rests at `offset`.
 
+        `recent` is what the user changed lately, the newest last.
         Nothing is written or linted. Raises `Cancelled`, and `ModelError` when the model fails.
         """
         if Ability.AHEAD not in self.backend.abilities or Task.FILL not in self._format.tasks:
@@ -79,7 +87,7 @@ class Engine:
         for place, at in next_places(document, offset, shown):
             if silence(cursor_at(place, at), self.settings) is not None:
                 continue
-            view = View(place, at, others=others)
+            view = View(place, at, recent=recent, others=others)
             try:
                 question = asked(self._format, self.backend, view, Task.FILL, self.settings.max_lines)
             except PromptError:
@@ -96,6 +104,7 @@ class Engine:
         document: Document,
         offset: int,
         *,
+        recent: tuple[RecentEdit, ...] = (),
         candidates: int = 1,
         certainty: float = 0.0,
         cancelled: Cancelled = lambda: False,
@@ -103,7 +112,7 @@ class Engine:
         """Alternatives for the rest of the line at `offset`, and for the lines of its statement.
 
         Each suggestion is one replacement that begins at `offset`, and to the model at least as probable
-        as `certainty` says; -1 for what was measured for the model.
+        as `certainty` says; -1 for what was measured for the model. `recent` is as for `next_edit`.
         """
         cursor = cursor_at(document, offset)
         self.gate.workspace.modules(document.path)
@@ -122,7 +131,7 @@ class Engine:
             Task.FILL,
             cursor.line,
             cancelled,
-            lambda job: complete(job, cursor, known, candidates=candidates, floor=floor),
+            lambda job: complete(job, cursor, known, recent=recent, candidates=candidates, floor=floor),
         )
 
     def recall(self, document: Document, offset: int) -> Outcome | None:
