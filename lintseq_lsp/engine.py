@@ -30,7 +30,10 @@ from lintseq_lsp.text import Document
 
 
 class Engine:
-    """Answers requests on documents."""
+    """Answers requests on documents.
+
+    `certainty` is what was measured for the model; of one that may not be known yet, it is asked each time.
+    """
 
     def __init__(
         self,
@@ -39,7 +42,7 @@ class Engine:
         *,
         prompt_format: PromptFormat,
         settings: Settings,
-        certainty: Certainty = UNMEASURED,
+        certainty: Certainty | Callable[[], Certainty] = UNMEASURED,
         memory: Memory | None = None,
     ) -> None:
         self.backend = backend
@@ -47,7 +50,7 @@ class Engine:
         self.memory = memory or Memory()
         self.settings = settings
         self._format = prompt_format
-        self._certainty = certainty
+        self._certainty = certainty if callable(certainty) else lambda: certainty
 
     def close(self) -> None:
         self.gate.linter.close()
@@ -124,7 +127,8 @@ class Engine:
             return nothing
         known = recalled.suggestions if recalled else ()
         is_begun = bool(cursor.typed.strip())
-        measured = self._certainty.half_typed_line if is_begun else self._certainty.new_line
+        certainties = self._certainty()
+        measured = certainties.half_typed_line if is_begun else certainties.new_line
         floor = _floor(certainty, measured)
         return self._answer(
             document,
@@ -173,7 +177,7 @@ class Engine:
             return Outcome(reason=Reason.REJECTED_BEFORE)
         if known is not None and self.holds(known):
             return Outcome((known,), Reason.ACCEPTED, cached=True)
-        floor = _floor(certainty, self._certainty.next_edit)
+        floor = _floor(certainty, self._certainty().next_edit)
         return self._answer(
             document,
             Task.NEXT,

@@ -120,7 +120,7 @@ class RecordingEngine(Engine):
         *,
         prompt_format: PromptFormat,
         settings: Settings,
-        certainty: Certainty,
+        certainty: Certainty | Callable[[], Certainty],
         memory: Memory | None = None,
     ) -> None:
         self._recorder = RecordingBackend(backend)
@@ -227,7 +227,7 @@ class RecordingEngine(Engine):
                 lru.put(self._recordings, document.path, recording, _DOCUMENTS)
 
     def _as_set(self, options: Options) -> Options:
-        certainty = self._certainty
+        certainty = self._certainty()
         measured = (certainty.half_typed_line, certainty.new_line, certainty.next_edit)
         return replace(
             options,
