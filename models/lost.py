@@ -18,6 +18,8 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from pathlib import Path
+from pathlib import Path
 
 from intervals import share
 from judge import SETTINGS
