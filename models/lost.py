@@ -19,7 +19,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from pathlib import Path
 
 from intervals import share
 from judge import SETTINGS
