@@ -95,6 +95,7 @@ def finding_record(finding: Finding) -> dict[str, Any]:
         "message": finding.message,
         "line": finding.line,
         "column": finding.column,
+        "same": [same.name for same in finding.same],
     }
 
 
@@ -154,7 +155,7 @@ def show_outcome(document: Document, outcome: Outcome) -> None:
 
 def show_findings(verdict: Verdict) -> None:
     for finding in verdict.findings:
-        console.print(Text(f"  {finding.name}: {finding.message}", style="red"))
+        console.print(Text(f"  {finding.names}: {finding.message}", style="red"))
 
 
 def show_change(before: Document, after: Document) -> None:
