@@ -148,11 +148,13 @@ def _statements(text: str) -> _Statements | None:
 def _tail(document: Document, written: _Statements) -> str:
     """What the last statement itself needs."""
     newline, indent = document.newline, indentation(written.last)
+    header = _HEADER.match(written.last)
     closing = "".join(_CLOSES[bracket] for bracket in reversed(written.open))
+    if closing == ")" and header and header["word"] == "def":
+        closing = _parameters(written.last) + closing
     tail = newline + closing if closing else ""  # on a line of its own, behind a comment
     if written.last.lstrip().startswith("@"):
         return f"{tail}{newline}{indent}def _unfinished(self, *_): {_BODY}"
-    header = _HEADER.match(written.last)
     if header is None or (header["soft"] and written.colon is None):
         return tail
     if written.colon is None:
@@ -167,6 +169,16 @@ def _tail(document: Document, written: _Statements) -> str:
             return f"{tail}{inner}case _: {_BODY}"
         case _:
             return f"{tail}{inner}{_BODY}"
+
+
+def _parameters(header: str) -> str:
+    """Those that a function may still get: calls of it are not wrong for want of them."""
+    written = header.rstrip()
+    if written.endswith("("):
+        return "self, *_, **__"
+    if "**" in written:
+        return ""
+    return ("" if written.endswith(",") else ", ") + ("**_" if "*" in written else "*_, **__")
 
 
 def _tries_around(written: _Statements) -> Iterator[str]:

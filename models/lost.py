@@ -18,6 +18,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from pathlib import Path
 
 from intervals import share
 from judge import SETTINGS
@@ -118,6 +119,30 @@ def table(shown: Sequence[Shown]) -> Iterator[str]:
         yield f"| {' | '.join(cells)} |"
 
 
+def draw(shown: Sequence[Shown], path: Path) -> None:
+    """How many are shown, and rejected by which check, for each outcome."""
+    import matplotlib as mpl
+
+    mpl.use("Agg")
+    import matplotlib.pyplot as plt
+
+    figure, axes = plt.subplots(figsize=(6, 2.4), layout="constrained")
+    left = dict.fromkeys(OUTCOMES, 0)
+    parts = {
+        "shown": lambda each: not each.is_lost,
+        "rejected: does not parse, or an unknown name": lambda each: each.is_lost and not each.parses,
+        "rejected: another finding of pylint's": lambda each: each.is_lost and each.parses,
+    }
+    for label, belongs in parts.items():
+        counts = [sum(each.outcome == name and belongs(each) for each in shown) for name in OUTCOMES]
+        axes.barh(OUTCOMES, counts, left=list(left.values()), label=label)
+        left = {name: left[name] + count for name, count in zip(OUTCOMES, counts, strict=True)}
+    axes.invert_yaxis()
+    axes.set(xlabel="suggestions")
+    axes.legend(fontsize="small")
+    figure.savefig(path, dpi=100)
+
+
 def listed(shown: Sequence[Shown], count: int) -> Iterator[str]:
     """The first right suggestions of which the gate takes something: `▮` is the cursor."""
     lost = [each for each in shown if each.outcome == RIGHT and (each.is_lost or each.is_shortened)]
@@ -132,6 +157,7 @@ def main() -> None:
     parser = options(__doc__)
     parser.add_argument("--certainty", type=float, default=-1.0, help="default: the model's")
     parser.add_argument("--count", type=int, default=10, help="of lost suggestions that are listed")
+    parser.add_argument("--plot", type=Path, help="a PNG")
     arguments = parser.parse_args()
     wanted = typed(arguments)
     with (
@@ -158,6 +184,8 @@ def main() -> None:
     print("\n".join(lines))
     if arguments.out:
         arguments.out.write_text("\n".join(lines))
+    if arguments.plot:
+        draw(shown, arguments.plot)
 
 
 if __name__ == "__main__":

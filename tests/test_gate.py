@@ -558,6 +558,9 @@ class A:
         ("class B(A):\n    def __in", "it__(self, a):", []),
         ("class B(A):\n    def m", "(a=1, b):", ["syntax-error"]),
         ("class B(A):\n    @", "property", []),
+        ("class B:\n    def m", "(", []),
+        ("class B:\n    def m", "(a,", ["no-self-argument"]),
+        ("class B:\n    def n(self):\n        self.m(a=1)\n\n    def m(\n    ", "self,", []),
         ("@", "gone", ["undefined-variable"]),
         ("try:\n    x = f", "(1, b=2)", []),
         ("try:\n    x = f", "(1)", ["missing-kwoa"]),  # nothing is to come between its brackets

@@ -25,7 +25,12 @@ def ended(source: str) -> Finished | None:
         ('f(\'(\', """[\n"""|)', None),  # nothing is open
         ("f(g(|)\nx = 1\n", "f(g()\n)\nx = 1\n"),
         ("a = b \\\n  + f(|", "a = b \\\n  + f(\n)"),
-        ("def f(self|", "def f(self\n):\n    raise NotImplementedError"),
+        ("def f(self|", "def f(self\n, *_, **__):\n    raise NotImplementedError"),
+        ("def f(|", "def f(\nself, *_, **__):\n    raise NotImplementedError"),
+        ("def f(self,|", "def f(self,\n*_, **__):\n    raise NotImplementedError"),
+        ("def f(*, a|", "def f(*, a\n, **_):\n    raise NotImplementedError"),
+        ("def f(**a|", "def f(**a\n):\n    raise NotImplementedError"),
+        ("def f(a=g(|", "def f(a=g(\n)):\n    raise NotImplementedError"),
         ("def f(self):|", "def f(self):\n    raise NotImplementedError"),
         ("if x:\n  class A(B)|", "if x:\n  class A(B):\n    pass"),
         ("if x[1:2]|", "if x[1:2]:\n    raise NotImplementedError"),

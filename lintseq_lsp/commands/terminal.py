@@ -145,6 +145,8 @@ def show_outcome(document: Document, outcome: Outcome) -> None:
                 f"no new finding, {evidence.milliseconds:.0f} ms",
             )
         )
+        if evidence.ending:
+            console.print(Text(f"unfinished, checked as if this followed: {evidence.ending}", style="dim"))
         show_change(document, Document(suggestion.text))
     if not outcome.suggestions:
         reason = outcome.reason

@@ -33,7 +33,7 @@ from lintseq_lsp.backends.base import Backend
 from lintseq_lsp.backends.scripted import ScriptedBackend
 from lintseq_lsp.engine import Engine
 from lintseq_lsp.formats.lintseq import DIFF, Layout, LintSeq
-from lintseq_lsp.gate import Gate
+from lintseq_lsp.gate import Gate, lint_base
 from lintseq_lsp.generation import Step
 from lintseq_lsp.runtime import open_gate
 from lintseq_lsp.settings import Settings
@@ -88,7 +88,10 @@ def make(random: Random) -> Case:
     while True:
         file = random.choice(modules())
         whole = file.read_bytes().decode("utf-8", "replace")
-        if not 15 < whole.count("\n") < 150 or re.search(r"\r|\ufffd|from \.", whole) or not compiles(whole):
+        # Plain pylint wants four spaces, whatever a file is indented by.
+        if not 15 < whole.count("\n") < 150 or re.search(r"\r|\t|\ufffd|from \.", whole):
+            continue
+        if not compiles(whole):
             continue
         if random.random() < 0.35:  # with a finding of its own
             changed = renamed(random, whole, names_of(whole))
@@ -118,9 +121,10 @@ def typing(random: Random, whole: str) -> Case:
         rest = real[column:] if random.random() < 0.1 else ""
     lines[at] = real[:column] + rest
     answers = [answer(random, real, column, lines, at, names) for _ in range(random.randint(1, 6))]
-    if random.random() < 0.25:  # all that is below is still to be written
+    cut = random.random() < 0.25
+    if cut:  # all that is below is still to be written
         del lines[at + 1 :]
-    where = {"text": "\n".join(lines), "line": at, "column": column}
+    where = {"text": "\n".join(lines), "line": at, "column": column, "cut": cut}
     return {"kind": "ghost text", **where, "answers": answers}
 
 
@@ -231,11 +235,13 @@ def _is_read(text: str, flags: int) -> bool:
 class Shown:
     """One state. `case` has the one try that led to it, `before` is the text that it is compared with.
 
-    `judged` is `after`, with an ending where it is unfinished.
+    `judged` is `after`, with an ending where it is unfinished. Where the user has deleted what was below,
+    `cut` is what the gate lints in place of the rest: what is missing there, the user has taken out.
     """
 
     case: Case
     before: str
+    cut: str
     after: str
     judged: str
     unknown: Sequence[str]
@@ -264,18 +270,23 @@ def check(cases: Sequence[Case]) -> Result:
                 except Exception as error:  # noqa: BLE001 - whatever stands in a document, the engine answers
                     result.wrong.append((alone, f"{type(error).__name__}: {error}"))
                 else:
-                    states += [Shown(alone, before, text, *rest) for text, rest in texts.items()]
+                    cut = stand_in(one) if one.get("cut") else before
+                    states += [Shown(alone, before, cut, text, *rest) for text, rest in texts.items()]
     finally:
         gate.linter.close()
     result.count = len(states)
-    said = findings([(state.module, text) for state in states for text in (state.before, state.judged)])
+    said = findings(
+        [(state.module, text) for state in states for text in (state.before, state.cut, state.judged)]
+    )
     for state in states:
-        new = said[state.module, state.judged] - said[state.module, state.before]
+        was = said[state.module, state.before] | said[state.module, state.cut]
+        new = said[state.module, state.judged] - was
         if new:
             # An inference may depend on what the process inferred before: these two texts alone decide.
-            pairs = [(state.module, text) for text in (state.before, state.judged)]
-            before, after = (findings([pair])[pair] for pair in pairs)
-            new = Counter(each for each in (after - before).elements() if not state.says_unknown(each[1]))
+            pairs = [(state.module, text) for text in (state.before, state.cut, state.judged)]
+            before, cut, after = (findings([pair])[pair] for pair in pairs)
+            left = (after - (before | cut)).elements()
+            new = Counter(each for each in left if not state.says_unknown(each[1]))
         if state.judged != state.after:
             new = Counter(each for each in new.elements() if each[0] not in MAY_BE_MISSING)
         if compiles(state.before) and not compiles(state.judged):
@@ -299,6 +310,12 @@ def text_before(one: Case, whole: str) -> str:
     emptied = [*lines[: one["line"]], typed + "pass", *lines[one["line"] + 1 :]]
     texts = [one["text"], *([] if typed.strip() else ["\n".join(emptied)])]
     return next((text for text in texts if parses(text)), whole)
+
+
+def stand_in(one: Case) -> str:
+    """The first text that may stand for what was sent, and that can be parsed."""
+    texts = (each.text for each in lint_base(Document(one["text"]), one["line"]))
+    return next((text for text in texts if parses(text)), "")
 
 
 def is_begun(one: Case) -> bool:
