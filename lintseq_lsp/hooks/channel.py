@@ -17,8 +17,10 @@ _REPLY = struct.Struct(">III")
 Socket = _socket.socket
 """What the system has; the one of the module `socket` is one, too."""
 
-HAS_SOCKETS = os.name != "nt"
+HAS_SOCKETS = sys.platform != "win32"
 """That tell who is on the other side: those of Windows do not, and it has no user ids."""
+
+NO_SOCKETS = "this system has no sockets that tell who is on the other side"
 
 Reply = tuple[int, str, str]
 """Exit status, standard output, standard error."""
@@ -29,6 +31,8 @@ def place(python: str = "", linters: tuple[str, ...] = ()) -> str:
 
     Raises OSError.
     """
+    if sys.platform == "win32":
+        raise OSError(NO_SOCKETS)
     base = os.environ.get("XDG_RUNTIME_DIR") or ""
     if not os.path.isabs(base):
         base = os.environ.get("TMPDIR") or "/tmp"
@@ -50,6 +54,8 @@ def require_private(folder: str) -> None:
 
 def connect(address: str) -> Socket | None:
     """None when nobody listens there. Raises OSError when it is another user."""
+    if sys.platform == "win32":
+        raise OSError(NO_SOCKETS)
     connection = Socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
     try:
         connection.connect(address)
@@ -65,6 +71,8 @@ def connect(address: str) -> Socket | None:
 
 def require_own(connection: Socket) -> None:
     """Raises PermissionError when another user is on the other side."""
+    if sys.platform == "win32":
+        raise OSError(NO_SOCKETS)
     if hasattr(_socket, "SO_PEERCRED"):
         found = connection.getsockopt(_socket.SOL_SOCKET, _socket.SO_PEERCRED, 12)
         _, user, _ = struct.unpack("3i", found)
