@@ -63,7 +63,7 @@ def main() -> None:
 
 
 def record(code: Code) -> Recording:
-    code.start({"lintseq.nextEdit": False})
+    code.start({"lintseq.nextEdit": False, "lintseq.gateTimeout": 60})
     code.open("rectangle.py", TEXT)
     code.wait_for_status("ready")
     code.go_to(TEXT.count("\n"), 1)

@@ -45,13 +45,14 @@ def main(lines: int) -> None:
 
 
 def typed(code: Code, place: Place) -> Press | None:
-    """The press that brought ghost text."""
+    """The press that brought ghost text; None also where that came without a letter."""
     if code.page.locator(".tab.active").get_attribute("data-resource-name") != place.path.name:
         code.open(place.path.name)
     select(code, place)
     code.press("Delete")
     code.page.wait_for_timeout(REST * 1000 * place.rests)
-    press = next(filter(None, (pressed(code, place, count) for count in range(len(place.letters)))), None)
+    counts = range(0 if code.ghost_text() else len(place.letters))
+    press = next(filter(None, (pressed(code, place, count) for count in counts)), None)
     select(code, place)
     code.page.keyboard.insert_text(place.code)
     return press
