@@ -33,8 +33,6 @@ def main() -> None:
     parser.add_argument("editors", nargs="*", default=list(EDITORS), help=", ".join(EDITORS))
     options = parser.parse_args()
     sys.path[:0] = [str(HERE / "vscode"), str(HERE / "nvim"), str(HERE)]
-    if tools := os.environ.get("LINTSEQ_VSCODE"):
-        sys.path.insert(0, str(Path(tools) / "python"))
     with tempfile.TemporaryDirectory(prefix="lintseq-clean-") as name:
         place = Path(name)
         forget_everything(place)
@@ -92,14 +90,11 @@ def in_neovim(place: Path) -> None:
 
 def in_vs_code(place: Path) -> None:
     """The packaged extension, the example of its README, Tab."""
-    from code_window import Code, wait_until
-    from conftest import FLAGS, TOOLS, package
-    from install import chromium, install_extension
-    from playwright.sync_api import sync_playwright
+    from code_window import TOOLS, Code, launched, package, wait_until
+    from install import install_extension
 
     text, typed = example()
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium(), headless=True, args=FLAGS)
+    with launched() as browser:
         with timed("VS Code: install the extension"):
             install_extension(TOOLS, package(), place / "extensions")
         with timed("VS Code: start, type, take"):
@@ -118,7 +113,6 @@ def in_vs_code(place: Path) -> None:
                 assert code.toasts.count() == 0, "something popped up"
             finally:
                 code.close()
-        browser.close()
     judge(place, text, file.read_text("utf-8"))
 
 

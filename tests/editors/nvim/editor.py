@@ -107,7 +107,7 @@ class Screen:
         self.looks[number] = {"info": info}
 
     def _flush(self) -> None:
-        self.flushed_at = time.perf_counter()
+        self.flushed_at = time.time()
 
 
 class Editor:
