@@ -1,12 +1,13 @@
 """The benchmark of the gate: what it adds to a sequence, and what one check costs."""
 
+import random
 import time
 from collections import Counter
 from collections.abc import Iterable
 from concurrent.futures import Future
 
 from lintseq_lsp.bench.llama import RecordedLlama
-from lintseq_lsp.bench.texts import texts
+from lintseq_lsp.bench.texts import statements, texts
 from lintseq_lsp.bench.values import Plan, Result, Results, Target
 from lintseq_lsp.errors import LintSeqError
 from lintseq_lsp.formats.base import Question, Room, Task, View
@@ -16,7 +17,7 @@ from lintseq_lsp.generation import Limits, Step, generate
 from lintseq_lsp.linters.base import Check, Linter, Report, Tier
 from lintseq_lsp.runtime import open_gate, open_linter
 from lintseq_lsp.settings import Settings
-from lintseq_lsp.text import Document
+from lintseq_lsp.text import Document, indentation
 from lintseq_lsp.weights.random_model import random_model
 
 _NEW_LINES = (
@@ -132,17 +133,41 @@ def check(plan: Plan) -> Results:
             notes += [f"{count} times: {failure}" for failure, count in failures.items()]
             name, note = f"one warm check, {lines:,} lines", "; ".join(notes)
             yield Result(name, "ms", _milliseconds(reports), targets, note)
+        for lines in (200, 2000):
+            yield from _edits(linter, lines, plan.times(6, 2))
     finally:
         linter.close()
 
 
+def _edits(linter: Linter, lines: int, repetitions: int) -> Results:
+    """One line is put into a function, somewhere in a file: what that costs where all of the file was checked
+    before, by the check of what the edit concerns, and by the check of all."""
+    choice = random.Random(0)
+    parts, wholes = [], []
+    for document in texts(lines):
+        places = statements(document)
+        for line in choice.sample(places, min(len(places), repetitions)):
+            start = document.starts[line]
+            new = f"{indentation(document.lines[line])}print({line})\n"
+            edited = document.text[:start] + new + document.text[start:]
+            _checked(linter, document.text, document.path)
+            parts.append(_checked(linter, edited, document.path, partial=True))
+            wholes.append(_checked(linter, edited, document.path))
+    followed = [report for report in parts if report.partial]
+    targets = (Target("p50", 120),) if lines == 2000 else ()
+    note = f"{len(parts)} edits, of {len(parts) - len(followed)} all was checked"
+    yield Result(f"an edit in a function, {lines:,} lines", "ms", _milliseconds(parts), targets, note)
+    yield Result(f"an edit in a function, {lines:,} lines, all checked", "ms", _milliseconds(wholes))
+
+
 def _checks(linter: Linter, document: Document, repetitions: int) -> list[Report]:
     """The first check is left out: it meets imports that were never resolved."""
-    reports = []
-    for number in range(repetitions + 1):
-        text = f"{document.text}\nadded_{number} = {number}\n"
-        reports.append(linter.submit(Check(text, document.path, Tier.PYLINT, timeout=10.0)).result())
-    return reports[1:]
+    texts = [f"{document.text}\nadded_{number} = {number}\n" for number in range(repetitions + 1)]
+    return [_checked(linter, text, document.path) for text in texts][1:]
+
+
+def _checked(linter: Linter, text: str, path: str, *, partial: bool = False) -> Report:
+    return linter.submit(Check(text, path, Tier.PYLINT, timeout=10.0, partial=partial)).result()
 
 
 def _milliseconds(reports: Iterable[Report]) -> tuple[float, ...]:
