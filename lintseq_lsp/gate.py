@@ -114,16 +114,10 @@ def _there_before(damaged: Known, last: Known, typed: str, *, decided: bool) -> 
     caused = {
         id(finding)
         for finding in missing
-        if finding.symbol not in _ELSEWHERE and not (decided and names.isdisjoint(_quoted(finding.message)))
+        if finding.symbol not in _ELSEWHERE and not (decided and names.isdisjoint(finding.quoted))
     }
     left = [finding for finding in damaged.findings if id(finding) not in caused]
     return replace(damaged, findings=left, unknown=())
-
-
-def _quoted(message: str) -> set[str]:
-    """The names that a message is about."""
-    quoted = re.findall(r"'[^']*'|`[^`]*`", message)
-    return {name for text in quoted for name in re.findall(r"\w+", text)}
 
 
 def _indentation_at(document: Document, line: int) -> str:

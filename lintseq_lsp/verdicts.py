@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from lintseq_lsp.alignment import origins
 from lintseq_lsp.formats.base import Malformed
 from lintseq_lsp.linters.base import Dependencies, Doubted, Finding, Report, Tier
+from lintseq_lsp.linters.same import told_once
 from lintseq_lsp.reasons import Reason
 from lintseq_lsp.text import Document
 
@@ -137,7 +138,7 @@ def brought_in(
     if doubtful := unfounded(report.unknown, before or known.document, candidate):
         maybe = (*known.findings, *(doubt.finding for doubt in known.unknown))
         new += new_findings(replace(known, findings=maybe), candidate, doubtful)
-    return new
+    return told_once(new)
 
 
 def judge(known: Known, candidate: Document, report: Report, before: Document | None = None) -> Verdict:

@@ -65,7 +65,14 @@ class FakeEngine:
             threading.Thread(target=finish, args=(files, report), daemon=True).start()
             raise Pending(report)
 
-    def read_ahead(self, document: Document, offset: int, *, cancelled: Callable[[], bool]) -> None:
+    def read_ahead(
+        self,
+        document: Document,
+        offset: int,
+        *,
+        recent: tuple[RecentEdit, ...],  # noqa: ARG002
+        cancelled: Callable[[], bool],
+    ) -> None:
         log(f"read ahead {document.path} {document.position(offset)}")
         self._obey(document, cancelled)
 
@@ -83,11 +90,14 @@ class FakeEngine:
         document: Document,
         offset: int,
         *,
+        recent: tuple[RecentEdit, ...],
         candidates: int,
         certainty: float,
         cancelled: Callable[[], bool],
     ) -> Outcome:
         log(f"complete {document.path} {candidates} {self.settings.max_lines} {certainty}")
+        for edit in recent:
+            log(f"told {edit.path} {edit.above} {edit.old} {edit.new}")
         self._obey(document, cancelled)
         line = document.position(offset)[0]
         end = document.starts[line] + len(document.lines[line])

@@ -43,6 +43,7 @@ CORE_LAYERS = {
         "hooks.events",
         "indenting",
         "linters.base",
+        "linters.same",
         "lru",
         "reasons",
         "recent",

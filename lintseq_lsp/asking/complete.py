@@ -15,6 +15,7 @@ from lintseq_lsp.gate import Bar
 from lintseq_lsp.generation import RESAMPLING
 from lintseq_lsp.proposals import Proposal, propose
 from lintseq_lsp.reasons import Reason
+from lintseq_lsp.recent import RecentEdit
 from lintseq_lsp.settings import Settings
 from lintseq_lsp.suggestions import Outcome, Suggestion
 from lintseq_lsp.verdicts import malformed
@@ -30,13 +31,21 @@ def silence(cursor: Cursor, settings: Settings) -> Outcome | None:
 
 
 def complete(
-    job: Job, cursor: Cursor, known: Iterable[Suggestion], *, candidates: int, floor: float
+    job: Job,
+    cursor: Cursor,
+    known: Iterable[Suggestion],
+    *,
+    recent: tuple[RecentEdit, ...] = (),
+    candidates: int,
+    floor: float,
 ) -> Outcome:
     """Alternatives, `known` ones (those that are on the screen) first.
 
-    The log-probability of none that the model is asked for is below `floor`.
+    `recent` is what the user changed lately. The log-probability of none that the model is asked for is below
+    `floor`.
     """
-    question = job.ask(View(job.document, cursor.offset), Task.FILL, job.settings.max_lines)
+    view = View(job.document, cursor.offset, recent=recent)
+    question = job.ask(view, Task.FILL, job.settings.max_lines)
     if question is None:
         return job.unasked(Task.FILL, job.settings.max_lines)
     # What ends an answer early: in a region, lines above the cursor do not count.

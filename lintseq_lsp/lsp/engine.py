@@ -30,7 +30,9 @@ class Engine(Protocol):
 
     def lint(self, document: Document, line: int | None, *, patience: float) -> None: ...
 
-    def read_ahead(self, document: Document, offset: int, *, cancelled: IsCancelled) -> None: ...
+    def read_ahead(
+        self, document: Document, offset: int, *, recent: tuple[RecentEdit, ...], cancelled: IsCancelled
+    ) -> None: ...
 
     def recall(self, document: Document, offset: int) -> Outcome | None: ...
 
@@ -39,7 +41,14 @@ class Engine(Protocol):
     def holds(self, suggestion: Suggestion) -> bool: ...
 
     def complete(
-        self, document: Document, offset: int, *, candidates: int, certainty: float, cancelled: IsCancelled
+        self,
+        document: Document,
+        offset: int,
+        *,
+        recent: tuple[RecentEdit, ...],
+        candidates: int,
+        certainty: float,
+        cancelled: IsCancelled,
     ) -> Outcome: ...
 
     def next_edit(
