@@ -162,7 +162,7 @@ def test_json_is_one_object(monkeypatch: pytest.MonkeyPatch) -> None:
         "an edit in a function, 2,000 lines, all checked",
     ]
     assert all(set(result) == FIELDS and result["n"] == 2 for result in report["results"])
-    assert report["results"][3]["note"] == "2 edits, of 0 all was checked"
+    assert report["results"][3]["note"] == "0 of 2 edits had all checked"
     assert report["results"][1]["target"] == "p50 ≤ 100"
 
 
