@@ -156,8 +156,13 @@ def test_json_is_one_object(monkeypatch: pytest.MonkeyPatch) -> None:
         "one warm check, 20 lines",
         "one warm check, 200 lines",
         "one warm check, 2,000 lines",
+        "an edit in a function, 200 lines",
+        "an edit in a function, 200 lines, all checked",
+        "an edit in a function, 2,000 lines",
+        "an edit in a function, 2,000 lines, all checked",
     ]
     assert all(set(result) == FIELDS and result["n"] == 2 for result in report["results"])
+    assert report["results"][3]["note"] == "0 of 2 edits had all checked"
     assert report["results"][1]["target"] == "p50 ≤ 100"
 
 
