@@ -4,7 +4,7 @@
 
 What is clean: a new home without caches or settings, a PATH with the system's programs alone, and a Python
 environment made for this, into which pip installs from the folder of wheels, without a network. Then come
-the README's lines for Neovim as they are, and the packaged extension for VS Code; both find the server on
+the README's lines for Neovim, and the packaged extension for VS Code; both find the server on
 the PATH. `LINTSEQ_NVIM` and `LINTSEQ_VSCODE` name the editors, which are there already. Each suggestion
 that was taken is judged by `lintseq-lsp check`. What is not clean: the file system's cache in memory.
 """
@@ -63,10 +63,10 @@ def install(wheels: Path, folder: Path) -> None:
 
 def in_neovim(place: Path) -> None:
     """The README's lines in init.lua, the example of the extension's README, Tab."""
-    from editor import Editor
+    from editor import Editor, readme_lua
     from wire import Wire
 
-    (block,) = re.findall(r"```lua\n(.*?)```", (ROOT / "README.md").read_text("utf-8"), re.DOTALL)
+    block = readme_lua(ROOT)
     colours = "vim.api.nvim_set_hl(0, 'ComplHint', { fg = '#808080' })\n"  # so that the screen tells it apart
     init = place / "init.lua"
     init.write_text(block + colours, "utf-8")

@@ -21,7 +21,7 @@ export async function install(
   const wheel = await bundledWheel(context);
   if (!wheel) {
     void vscode.window.showErrorMessage(
-      "LintSeq: this build of the extension has no server in it. Install lintseq-lsp with pip, and choose it.",
+      "LintSeq: this build of the extension does not include the server. Install lintseq-lsp with pip, then choose it.",
     );
     return false;
   }

@@ -121,7 +121,7 @@ test("an explanation names the findings that stood against an answer", () => {
   });
   assert.match(text, /line 4: Undefined variable 'x' \(undefined-variable, E0602\)/);
   assert.match(text, /12\.5 ms, checked by pylint/);
-  assert.match(report("a.py", null), /Nothing was asked/);
+  assert.match(report("a.py", null), /There was no request/);
   assert.match(text, /^Nothing clean\. \(new-findings\)$/m);
   assert.match(text, /^ {2}It has a finding\.$/m);
 });
