@@ -828,7 +828,7 @@ def test_a_worker_that_is_killed(start: Start) -> None:
 
 def test_a_check_can_be_cancelled_until_it_begins(start: Start) -> None:
     pool = start()
-    running = pool.submit(Check("x = 1\n", timeout=PATIENCE))
+    running = pool.submit(Check(SLOW[:40_000], timeout=PATIENCE))
     await_running(running)
     waiting = pool.submit(Check("missing\n", timeout=PATIENCE))
     last = pool.submit(Check("missing\n", timeout=PATIENCE))

@@ -45,6 +45,7 @@ _CONTEXT = 4096  # most that is reserved, whatever a model was trained for
 _EXTRA_CELLS = 128  # for each candidate but the first, behind the shared prompt
 _BATCH = 512  # longest piece of a prompt
 _FEWEST = 8  # tokens in a piece of a prompt: the first one, and on a slow machine
+_STEP = 16  # tokens that llama.cpp multiplies at a time: 16 take as long as 11, 32 as long as 24
 _PIECE_SECONDS = 0.025  # aim for one piece of a prompt, so that a cancellation is seen within 50 ms
 _SMALL = 32 << 20  # bytes of weights, below which a second thread costs more than it gives
 _FAR = 128  # tokens of a prompt, from which on it is worth a copy that may not be needed
@@ -318,7 +319,7 @@ class LlamaBackend:
             self.usage = replace(self.usage, read=self.usage.read + len(piece))
             if len(piece) >= _FEWEST:
                 wanted = int(len(piece) * _PIECE_SECONDS / seconds)
-                self._piece = max(_FEWEST, min(wanted, 2 * self._piece, _BATCH))
+                self._piece = max(_FEWEST, min(wanted, 2 * self._piece, _BATCH) // _STEP * _STEP)
             self._prompt = len(held)
 
     def _decode(

@@ -1,0 +1,75 @@
+"""What the linter's process does while nothing is asked: it collects its garbage, and reads ahead.
+
+What was read of modules is most of the memory, and stays. To look through it takes up to 0.2 s, as long as
+a check of a thousand lines; so it is left out (frozen) as soon as there is a pause.
+"""
+
+import gc
+from collections.abc import Callable
+
+PRELOADED = (
+    *("abc", "enum", "typing", "dataclasses", "os", "sys", "re", "json", "pathlib"),
+    *("collections", "collections.abc", "functools", "itertools", "time", "math", "random", "logging"),
+    *("datetime", "contextlib", "argparse", "subprocess", "threading", "io", "string", "copy", "shutil"),
+    *("tempfile", "inspect", "warnings", "unittest", "asyncio"),
+)
+"""Read ahead, so that the first check of a file that imports them is not the slow one."""
+
+_PAUSE = 0.1  # seconds without a check
+_QUIET = 1.0  # the same: after a start the model reads its first prompt, and is three times as slow beside us
+_MOST = 100_000  # containers more than there were: 5 checks of 2,000 lines, 40 MB
+_IN_A_CHECK = 300_000  # of which a check by itself may make that many before it is looked at
+_MOST_DROPPED = 10  # modules that may stay in memory though nothing needs them
+
+
+class Pauses:
+    """Made once, by the process: it changes when Python itself collects.
+
+    `preload` reads a module. `dropped` counts the modules that were let go, ever.
+    """
+
+    def __init__(self, preload: Callable[[str], object], dropped: Callable[[], int]) -> None:
+        gc.set_threshold(_IN_A_CHECK, 5, 5)
+        self._preload = preload
+        self._count = dropped
+        self._ahead = list(reversed(PRELOADED))
+        self._is_quiet = False
+        self._some = False
+        self._dropped = 0
+
+    def keep(self) -> None:
+        """Has what is there stay: what the start and modules leave has next to no garbage in it."""
+        gc.freeze()
+
+    @property
+    def patience(self) -> float | None:
+        """Seconds without a check after which to `use` the pause; None when there is nothing to do."""
+        if self._some:
+            return _PAUSE
+        if self._ahead:
+            return 0.0 if self._is_quiet else _QUIET
+        return None
+
+    def end(self) -> None:
+        """A check was made. Where they come without a pause, this one has to collect."""
+        self._some, self._is_quiet = True, False
+        if gc.get_count()[0] > _MOST:
+            gc.collect()
+
+    def use(self) -> None:
+        """Does one of the things that there are to do."""
+        if self._some:
+            self._collect()
+        elif self._ahead:
+            self._is_quiet = True
+            self._preload(self._ahead.pop())
+            self.keep()
+
+    def _collect(self) -> None:
+        """Has what is left stay from now on."""
+        if self._count() > self._dropped + _MOST_DROPPED:
+            self._dropped = self._count()
+            gc.unfreeze()
+        gc.collect()
+        gc.freeze()
+        self._some = False
