@@ -16,7 +16,7 @@ from small_model import SMALL_MODEL, SMALL_MODEL_CONTEXT
 from tiny_model import write_model
 
 from lintseq_lsp.backends.base import CANDIDATES, Piece, Prompt, Request, Sampling, Special, Stop, length
-from lintseq_lsp.backends.llama import LlamaBackend, threads_for
+from lintseq_lsp.backends.llama import LlamaBackend, next_piece, threads_for
 from lintseq_lsp.diffs import header
 from lintseq_lsp.errors import Cancelled, ModelError, ModelFileError, TokenizerError
 from lintseq_lsp.formats.lintseq import DIFF, END, Layout, as_diffs, next_headers
@@ -564,9 +564,28 @@ def test_the_end_is_held_against_all_that_can_be_inserted(model: LlamaBackend) -
 
 @pytest.mark.parametrize(
     ("wanted", "processors", "threads"),
-    [(None, 1, 1), (None, 2, 2), (None, 8, 4), (None, 64, 4), (3, 8, 3), (10_000, 2, 2)],
+    [(None, 1, 1), (None, 2, 1), (None, 4, 2), (None, 64, 4), (3, 8, 3), (10_000, 2, 2)],
 )
 def test_there_are_never_more_threads_than_processors(
     wanted: int | None, processors: int, threads: int
 ) -> None:
     assert threads_for(wanted, processors) == threads
+
+
+@pytest.mark.parametrize(
+    ("size", "milliseconds", "following"),
+    [
+        (8, 12, 16),
+        (16, 18, 16),
+        (16, 14, 32),
+        (32, 33, 32),
+        (8, 30, 8),
+        (16, 60, 8),
+        (8, 0.1, 16),
+        (512, 10, 512),
+    ],
+)
+def test_a_piece_of_a_prompt_is_no_odd_number_of_tokens_and_none_takes_long(
+    size: int, milliseconds: float, following: int
+) -> None:
+    assert next_piece(size, milliseconds / 1000) == following
