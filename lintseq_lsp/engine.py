@@ -66,17 +66,25 @@ class Engine:
         """Raises `Pending` when a request for `document` would wait longer than that for the linter."""
         self.gate.prepare(document, line, patience=patience)
 
-    def read_ahead(self, document: Document, offset: int, *, cancelled: Cancelled = lambda: False) -> None:
+    def read_ahead(
+        self,
+        document: Document,
+        offset: int,
+        *,
+        below: bool = True,
+        cancelled: Cancelled = lambda: False,
+    ) -> None:
         """Has the model read what it will probably be asked about next, while the cursor rests at `offset`.
 
-        Nothing is written or linted. Raises `Cancelled`, and `ModelError` when the model fails.
+        That is there, and with `below` also behind an Enter. Nothing is written or linted. Raises
+        `Cancelled`, and `ModelError` when the model fails.
         """
         if Ability.AHEAD not in self.backend.abilities or Task.FILL not in self._format.tasks:
             return
         recalled = self.recall(document, offset)
         shown = recalled.suggestions[0] if recalled else None
         others = self._others(document.path)
-        for place, at in next_places(document, offset, shown):
+        for place, at in next_places(document, offset, shown) if below else [(document, offset)]:
             if silence(cursor_at(place, at), self.settings) is not None:
                 continue
             view = View(place, at, others=others)

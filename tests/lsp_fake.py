@@ -65,8 +65,10 @@ class FakeEngine:
             threading.Thread(target=finish, args=(files, report), daemon=True).start()
             raise Pending(report)
 
-    def read_ahead(self, document: Document, offset: int, *, cancelled: Callable[[], bool]) -> None:
-        log(f"read ahead {document.path} {document.position(offset)}")
+    def read_ahead(
+        self, document: Document, offset: int, *, below: bool, cancelled: Callable[[], bool]
+    ) -> None:
+        log(f"read ahead {document.path} {document.position(offset)}{'' if below else ' alone'}")
         self._obey(document, cancelled)
 
     def recall(self, document: Document, offset: int) -> Outcome | None:

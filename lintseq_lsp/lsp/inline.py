@@ -159,7 +159,7 @@ async def _complete(session: Session, uri: str, place: Place, *, manual: bool) -
         return outcome
 
     def read_ahead(engine: Engine, cancelled: IsCancelled) -> None:
-        engine.read_ahead(place.document, place.cursor, cancelled=cancelled)
+        engine.read_ahead(place.document, place.cursor, below=False, cancelled=cancelled)
 
     delay = 0.0 if manual else session.pauses.rest(uri, session.settings.debounce / 1000)
     linted = place.document, place.document.position(place.cursor)[0]

@@ -170,7 +170,7 @@ class Session:
                 return cancelled() or self.worker.is_wanted or time.monotonic() > until
 
             if not stop():
-                engine.read_ahead(document, end, cancelled=stop)
+                engine.read_ahead(document, end, below=True, cancelled=stop)
 
         await self.worker.run(Priority.IDLE, work)
 
