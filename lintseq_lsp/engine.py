@@ -30,7 +30,10 @@ from lintseq_lsp.text import Document
 
 
 class Engine:
-    """Answers requests on documents."""
+    """Answers requests on documents.
+
+    `certainty` is what was measured for the model; of one that may not be known yet, it is asked each time.
+    """
 
     def __init__(
         self,
@@ -39,7 +42,7 @@ class Engine:
         *,
         prompt_format: PromptFormat,
         settings: Settings,
-        certainty: Certainty = UNMEASURED,
+        certainty: Certainty | Callable[[], Certainty] = UNMEASURED,
         memory: Memory | None = None,
     ) -> None:
         self.backend = backend
@@ -47,7 +50,7 @@ class Engine:
         self.memory = memory or Memory()
         self.settings = settings
         self._format = prompt_format
-        self._certainty = certainty
+        self._certainty = certainty if callable(certainty) else lambda: certainty
 
     def close(self) -> None:
         self.gate.linter.close()
@@ -71,13 +74,14 @@ class Engine:
         document: Document,
         offset: int,
         *,
+        recent: tuple[RecentEdit, ...] = (),
         below: bool = True,
         cancelled: Cancelled = lambda: False,
     ) -> None:
         """Has the model read what it will probably be asked about next, while the cursor rests at `offset`.
 
-        That is there, and with `below` also behind an Enter. Nothing is written or linted. Raises
-        `Cancelled`, and `ModelError` when the model fails.
+        That is there, and with `below` also behind an Enter. `recent` is what the user changed lately, the
+        newest last. Nothing is written or linted. Raises `Cancelled`, and `ModelError` when the model fails.
         """
         if Ability.AHEAD not in self.backend.abilities or Task.FILL not in self._format.tasks:
             return
@@ -87,7 +91,7 @@ class Engine:
         for place, at in next_places(document, offset, shown) if below else [(document, offset)]:
             if silence(cursor_at(place, at), self.settings) is not None:
                 continue
-            view = View(place, at, others=others)
+            view = View(place, at, recent=recent, others=others)
             try:
                 question = asked(self._format, self.backend, view, Task.FILL, self.settings.max_lines)
             except PromptError:
@@ -104,6 +108,7 @@ class Engine:
         document: Document,
         offset: int,
         *,
+        recent: tuple[RecentEdit, ...] = (),
         candidates: int = 1,
         certainty: float = 0.0,
         cancelled: Cancelled = lambda: False,
@@ -111,7 +116,7 @@ class Engine:
         """Alternatives for the rest of the line at `offset`, and for the lines of its statement.
 
         Each suggestion is one replacement that begins at `offset`, and to the model at least as probable
-        as `certainty` says; -1 for what was measured for the model.
+        as `certainty` says; -1 for what was measured for the model. `recent` is as for `next_edit`.
         """
         cursor = cursor_at(document, offset)
         self.gate.workspace.modules(document.path)
@@ -123,14 +128,15 @@ class Engine:
             return nothing
         known = recalled.suggestions if recalled else ()
         is_begun = bool(cursor.typed.strip())
-        measured = self._certainty.half_typed_line if is_begun else self._certainty.new_line
+        certainties = self._certainty()
+        measured = certainties.half_typed_line if is_begun else certainties.new_line
         floor = _floor(certainty, measured)
         return self._answer(
             document,
             Task.FILL,
             cursor.line,
             cancelled,
-            lambda job: complete(job, cursor, known, candidates=candidates, floor=floor),
+            lambda job: complete(job, cursor, known, recent=recent, candidates=candidates, floor=floor),
         )
 
     def recall(self, document: Document, offset: int) -> Outcome | None:
@@ -172,7 +178,7 @@ class Engine:
             return Outcome(reason=Reason.REJECTED_BEFORE)
         if known is not None and self.holds(known):
             return Outcome((known,), Reason.ACCEPTED, cached=True)
-        floor = _floor(certainty, self._certainty.next_edit)
+        floor = _floor(certainty, self._certainty().next_edit)
         return self._answer(
             document,
             Task.NEXT,

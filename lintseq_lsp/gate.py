@@ -8,10 +8,10 @@ one new (verdicts.py), and what silences them (pragmas.py).
 import re
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import CancelledError, Future
 from dataclasses import dataclass, field, replace
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from lintseq_lsp import lru
 from lintseq_lsp.errors import Cancelled, Pending
@@ -20,6 +20,7 @@ from lintseq_lsp.pragmas import silences_more
 from lintseq_lsp.reasons import Reason
 from lintseq_lsp.text import Document, indentation
 from lintseq_lsp.typed import comment_of, is_decided
+from lintseq_lsp.unfinished import Finished, begin_of_statement, finished
 from lintseq_lsp.verdicts import Known, Verdict, judge, new_findings
 
 _T = TypeVar("_T")
@@ -49,49 +50,74 @@ class GatePolicy:
         return Tier.NAMES if lines <= self.names_lines else Tier.SYNTAX
 
 
-def lint_base(document: Document, line: int | None) -> list[str]:
-    """The texts that may stand for the document before an edit at `line`, best first.
+class StandIn(NamedTuple):
+    """A text that is linted in place of a document; its findings are on the lines of `own`.
+
+    `left_out` is what the document has and the text has not. `parsed` says that no more than the line that
+    is being typed is wrong with the document, `whole` that a statement stands there.
+    """
+
+    text: str
+    own: Document
+    left_out: str = ""
+    parsed: bool = True
+    whole: bool = True
+
+
+def lint_base(document: Document, line: int | None) -> Iterator[StandIn]:
+    """What may stand for the document before an edit at `line`, best first.
 
     While somebody types, the document itself seldom parses: then the line that is being typed counts
-    as `pass`, or as not there. Its comment may be a pragma, and stays.
+    as `pass`, or as not there; or its statement counts as `pass`, with an ending (unfinished.py) if need be.
+    Its comment may be a pragma, and stays.
     """
-    texts = [document.text]
-    if line is not None and line < len(document.lines):
-        start = document.starts[line]
-        end = start + len(document.lines[line])
-        comment = comment_of(document.lines[line])
-        code = _indentation_at(document, line) + "pass" + ("  " + comment if comment else "")
-        texts.append(document.text[:start] + code + document.text[end:])
-        if document.lines[line].strip():
-            texts.append(document.text[:start] + document.text[end:])
-    return texts
+    yield StandIn(document.text, document)
+    if line is None or line >= len(document.lines):
+        return
+    start, typed = document.starts[line], document.lines[line]
+    above, below = document.text[:start], document.text[start + len(typed) :]
+    # What `pass` has where the line is being typed, that line has: it keeps its own text.
+    code = _pass_at(document, line)
+    yield StandIn(above + code + below, document, typed)
+    if typed.strip():
+        yield StandIn(above + below, document.with_text(above + below), typed, whole=False)
+    first = begin_of_statement(document, line)
+    if first < line:
+        start = document.starts[first]
+        typed = document.text[start : document.starts[line] + len(typed)]
+        above, code = document.text[:start], document.newline * (line - first) + _pass_at(document, first)
+        yield StandIn(above + code + below, document, typed, parsed=False)
+    ended = finished(document.with_text(above + code + below), len(above + code))
+    if ended is not None:
+        text = ended.document.text
+        own = document.with_text(above + typed + text[len(above + code) :])
+        yield StandIn(text, own, typed, parsed=False)
+
+
+def _pass_at(document: Document, line: int) -> str:
+    comment = comment_of(document.lines[line])
+    return _indentation_at(document, line) + "pass" + ("  " + comment if comment else "")
 
 
 _ELSEWHERE = frozenset({"bad-indentation", "import-error", "no-name-in-module"})
 """Findings about what is outside of the document, or inside of one line: no other line causes them."""
 
 
-def _there_before(damaged: Known, last: Known, line: str, *, decided: bool) -> Known:
-    """Those of the `damaged` text's findings that are not for want of `line`, the one being typed.
+def _there_before(damaged: Known, last: Known, typed: str, *, decided: bool) -> Known:
+    """Those of the `damaged` text's findings that are not for want of `typed`, which it has not.
 
     What `last`, the last text that parsed, had already is known to be there. Of the rest, that may be
-    so only where the line is `decided`, and says none of the names.
+    so only where what is typed is `decided`, and says none of the names.
     """
     missing = new_findings(last, damaged.document, damaged.findings)
-    names = set(re.findall(r"\w+", line))
+    names = set(re.findall(r"\w+", typed))
     caused = {
         id(finding)
         for finding in missing
-        if finding.symbol not in _ELSEWHERE and not (decided and names.isdisjoint(_quoted(finding.message)))
+        if finding.symbol not in _ELSEWHERE and not (decided and names.isdisjoint(finding.quoted))
     }
     left = [finding for finding in damaged.findings if id(finding) not in caused]
     return replace(damaged, findings=left, unknown=())
-
-
-def _quoted(message: str) -> set[str]:
-    """The names that a message is about."""
-    quoted = re.findall(r"'[^']*'|`[^`]*`", message)
-    return {name for text in quoted for name in re.findall(r"\w+", text)}
 
 
 def _indentation_at(document: Document, line: int) -> str:
@@ -126,7 +152,9 @@ class Gate:
     _reports: OrderedDict[tuple[str, str, Tier, str], Future[Report]] = field(default_factory=OrderedDict)
     _parsed: OrderedDict[str, str] = field(default_factory=OrderedDict)
     _failed: OrderedDict[str, "_Failed"] = field(default_factory=OrderedDict)
-    _unconfirmed: OrderedDict[tuple[str, str], "Bar"] = field(default_factory=OrderedDict)
+    _unconfirmed: OrderedDict[tuple[str, str], tuple["Bar", "_Candidate"]] = field(
+        default_factory=OrderedDict
+    )
     _withdrawn: OrderedDict[tuple[str, str], None] = field(default_factory=OrderedDict)
 
     def against(
@@ -166,26 +194,26 @@ class Gate:
 
     def _confirm(self, path: str, wait: "_Wait") -> None:
         """Has all of the texts checked that a partial check has accepted, the newest first."""
-        for key, bar in reversed(list(self._unconfirmed.items())):
+        for key, (bar, candidate) in reversed(list(self._unconfirmed.items())):
             if key[0] != path:
                 continue
-            candidate = bar.document.with_text(key[1])
-            report = self._report(candidate.text, candidate, bar.tier, wait, whole=True)
+            text = candidate.document.text
+            report = self._report(text, candidate.document, bar.tier, wait, whole=True)
             if report.failure:
                 return
             self._unconfirmed.pop(key, None)
-            if not judge(bar.known, candidate, report, bar.document).accepted:
+            if not candidate.judge(bar.known, report, bar.document).accepted:
                 lru.put(self._withdrawn, key, None, _MOST)
 
-    def accepted(self, bar: "Bar", candidate: Document) -> None:
-        """Notes what a partial check has accepted."""
-        lru.put(self._unconfirmed, (candidate.path, candidate.text), bar, _MOST_UNCONFIRMED)
+    def accepted(self, bar: "Bar", text: str, candidate: "_Candidate") -> None:
+        """Notes what a partial check has accepted: `text`, which was judged as `candidate`."""
+        lru.put(self._unconfirmed, (candidate.document.path, text), (bar, candidate), _MOST_UNCONFIRMED)
 
     def _against(self, document: Document, line: int | None, wait: "_Wait", *, whole: bool = False) -> "Bar":
         tier = self.policy.tier(len(document.lines))
         self.workspace.modules(document.path)  # what is known to be unchanged need not be linted again
         broken: Report | None = None
-        for number, text in enumerate(lint_base(document, line)):
+        for text, own, left_out, is_parsed, is_whole in lint_base(document, line):
             quick = self.quick(text, tier)
             if quick is not None and not quick.parsed:
                 broken = broken or quick
@@ -194,17 +222,15 @@ class Gate:
             if report.failure:
                 return Bar(self, document, Known(), report.tier, failure=report.failure)
             if report.parsed:
-                # What `pass` has where the line is being typed, that line has: it keeps its own text.
-                own = document.with_text(text) if number == 2 else document
                 known = Known(own, report.findings, report.dependencies, report.unknown)
-                if number == 0:
+                if text == document.text:
                     lru.put(self._parsed, document.path, text, _MOST)
                 elif line is not None:
-                    typed = document.lines[line]
                     last = self._last_parsed(document, tier, wait)
                     # A line whose place no statement may have goes on with what is above.
-                    known = _there_before(known, last, typed, decided=number == 1 and is_decided(typed))
-                return Bar(self, document, known, tier, quick.findings if quick else (), stand_in=text)
+                    known = _there_before(known, last, left_out, decided=is_whole and is_decided(left_out))
+                flaws = quick.findings if quick else ()
+                return Bar(self, document, known, tier, flaws, parsed=is_parsed, stand_in=text)
             broken = broken or report
         last = self._last_parsed(document, tier, wait)
         newer = broken.newer if broken else ""
@@ -304,8 +330,9 @@ class Bar:
     """What an edit of `document` is judged by: it may have no finding that is not `known`.
 
     `quick` are the findings at `Tier.SYNTAX`. With `failure` set nothing is known, and all is rejected.
-    `parsed` is false when the document does not parse; `newer` says then why it may be right all the
-    same, and `known` is what the last text that parsed has. `stand_in` is the text that was linted.
+    `parsed` is false when the document does not parse, whatever the line that is being typed becomes; `newer`
+    says then why it may be right all the same. `stand_in` is the text that was linted: where there is none
+    for the document, the last one that parsed.
     """
 
     gate: Gate = field(repr=False, compare=False)
@@ -324,32 +351,49 @@ class Bar:
         """The bar for edits of `state`, which came about by edits of the document."""
         return replace(self, before=state)
 
-    def submit(self, candidate: Document, *, early: bool = True, lenient: bool = False) -> Future[Verdict]:
+    def submit(
+        self,
+        candidate: Document,
+        *,
+        early: bool = True,
+        lenient: bool = False,
+        goes_on: int | None = None,
+    ) -> Future[Verdict]:
         """Judges `candidate` while the caller goes on.
 
         `early` lets the syntax check reject; without it a rejection lists all that the linter finds.
         `lenient` lets the candidate silence linters and be the reason for doubts itself, which is for
-        people to decide.
+        people to decide. With `goes_on`, the offset in the candidate where the user goes on to write, the
+        statement there may be unfinished: it is judged with the shortest ending (`Verdict.ending`).
         """
         verdict: Future[Verdict] = Future()
         before = self.before or self.document
         if self.failure:
             verdict.set_result(Verdict(Reason.LINTER_FAILED, detail=self.failure))
-        elif not lenient and silences_more(before.text, candidate.text, self.stand_in):
+            return verdict
+        judged, quick = self._looked_at(candidate, goes_on) if early else (_Candidate(candidate), None)
+        if not lenient and silences_more(before.text, judged.document.text, self.stand_in):
             verdict.set_result(Verdict(Reason.PRAGMA))
-        elif early and (broken := self._broken(candidate)) is not None:
+            return verdict
+        if quick is not None and (broken := self._broken(judged, quick)) is not None:
             verdict.set_result(broken)
-        else:
-            given = candidate if lenient else self.document
-            doubtful = lenient or self.gate.is_withdrawn(candidate.path, candidate.text)
-            self.check(candidate, partial=early and not doubtful).add_done_callback(
-                lambda done: self._settle(verdict, candidate, given, done)
-            )
+            return verdict
+        given = candidate if lenient else self.document
+        doubtful = lenient or self.gate.is_withdrawn(candidate.path, candidate.text)
+        self.check(judged.document, partial=early and not doubtful).add_done_callback(
+            lambda done: self._settle(verdict, candidate, judged, given, done)
+        )
         return verdict
 
-    def judge(self, candidate: Document, cancelled: _Cancelled = lambda: False) -> Verdict:
+    def judge(
+        self,
+        candidate: Document,
+        cancelled: _Cancelled = lambda: False,
+        *,
+        goes_on: int | None = None,
+    ) -> Verdict:
         """The verdict on `candidate`, waited for. Raises `Cancelled`."""
-        return wait(self.submit(candidate), cancelled)
+        return wait(self.submit(candidate, goes_on=goes_on), cancelled)
 
     def check(self, candidate: Document, *, partial: bool = False) -> Future[Report]:
         """All that the linter finds in `candidate`, known or not."""
@@ -363,16 +407,30 @@ class Bar:
             partial=partial,
         )
 
-    def _broken(self, candidate: Document) -> Verdict | None:
+    def _looked_at(self, candidate: Document, goes_on: int | None) -> tuple["_Candidate", Report | None]:
+        """What is to be judged for `candidate`, and the check of it that needs no linter."""
+        quick = self.gate.quick(candidate.text, self.tier)
+        if quick is not None and not quick.parsed and goes_on is not None:
+            ended = finished(candidate, goes_on)
+            again = None if ended is None else self.gate.quick(ended.document.text, self.tier)
+            if ended is not None and again is not None and again.parsed:
+                return _Candidate(ended.document, ended), again
+        return _Candidate(candidate), quick
+
+    def _broken(self, candidate: "_Candidate", quick: Report) -> Verdict | None:
         """The rejection that needs no linter."""
-        report = self.gate.quick(candidate.text, self.tier)
-        if report is None or (report.parsed and not self.parsed):
+        if quick.parsed and not self.parsed:
             return None
-        verdict = judge(replace(self.known, findings=self.quick), candidate, report)
+        verdict = candidate.judge(replace(self.known, findings=self.quick), quick)
         return None if verdict.accepted else verdict
 
     def _settle(
-        self, verdict: Future[Verdict], candidate: Document, given: Document, done: Future[Report]
+        self,
+        verdict: Future[Verdict],
+        candidate: Document,
+        linted: "_Candidate",
+        given: Document,
+        done: Future[Report],
     ) -> None:
         """`given` is the text whose lines are reasons for doubts."""
         if done.cancelled():
@@ -380,10 +438,26 @@ class Bar:
         elif error := done.exception():  # against the protocol; a verdict that never comes would be a hang
             verdict.set_result(Verdict(Reason.LINTER_FAILED, detail=f"{type(error).__name__}: {error}"))
         else:
-            judged = judge(self.known, candidate, done.result(), given)
+            judged = linted.judge(self.known, done.result(), given)
             if judged.accepted and judged.partial:
-                self.gate.accepted(self, candidate)
+                self.gate.accepted(self, candidate.text, linted)
             verdict.set_result(judged)
+
+
+@dataclass(frozen=True, slots=True)
+class _Candidate:
+    """What is linted for a candidate: itself, or with an ending where it is `unfinished`."""
+
+    document: Document
+    unfinished: Finished | None = None
+
+    def judge(self, known: Known, report: Report, before: Document | None = None) -> Verdict:
+        """As `verdicts.judge`."""
+        if self.unfinished is None:
+            return judge(known, self.document, report, before)
+        written = self.unfinished.of_what_is_written(report.findings)
+        verdict = judge(known, self.document, replace(report, findings=written), before)
+        return replace(verdict, ending=self.unfinished.ending)
 
 
 _Wait = Callable[[Future[Report]], Report]

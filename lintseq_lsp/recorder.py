@@ -120,7 +120,7 @@ class RecordingEngine(Engine):
         *,
         prompt_format: PromptFormat,
         settings: Settings,
-        certainty: Certainty,
+        certainty: Certainty | Callable[[], Certainty],
         memory: Memory | None = None,
     ) -> None:
         self._recorder = RecordingBackend(backend)
@@ -144,14 +144,20 @@ class RecordingEngine(Engine):
         document: Document,
         offset: int,
         *,
+        recent: tuple[RecentEdit, ...] = (),
         candidates: int = 1,
         certainty: float = 0.0,
         cancelled: Callable[[], bool] = lambda: False,
     ) -> Outcome:
-        options = Options(candidates=candidates, certainty=certainty)
+        options = Options(candidates=candidates, certainty=certainty, recent=_own(document, recent))
         with self._recording(document, "complete", (offset,), options) as recording:
             recording.result = outcome = super().complete(
-                document, offset, candidates=candidates, certainty=certainty, cancelled=cancelled
+                document,
+                offset,
+                recent=recent,
+                candidates=candidates,
+                certainty=certainty,
+                cancelled=cancelled,
             )
         return outcome
 
@@ -171,9 +177,7 @@ class RecordingEngine(Engine):
             recording.result, recording.judged = outcome, next(accepted) + len(outcome.rejected)
             on_clean(outcome, state)
 
-        # What depends on time and on other documents is not asked again by a case.
-        own = tuple(replace(edit, path="", time=0.0) for edit in recent if edit.path == document.path)
-        options = Options(certainty=certainty, recent=own)
+        options = Options(certainty=certainty, recent=_own(document, recent))
         with self._recording(document, "next-edit", (offset,), options) as recording:
             recording.result = outcome = super().next_edit(
                 document, offset, recent=recent, certainty=certainty, on_clean=note, cancelled=cancelled
@@ -223,7 +227,7 @@ class RecordingEngine(Engine):
                 lru.put(self._recordings, document.path, recording, _DOCUMENTS)
 
     def _as_set(self, options: Options) -> Options:
-        certainty = self._certainty
+        certainty = self._certainty()
         measured = (certainty.half_typed_line, certainty.new_line, certainty.next_edit)
         return replace(
             options,
@@ -256,6 +260,11 @@ class RecordingEngine(Engine):
             f"Python {sys.version_info.major}.{sys.version_info.minor}.\n"
             "It holds the text of the document: read it before you send it to anybody.",
         )
+
+
+def _own(document: Document, recent: tuple[RecentEdit, ...]) -> tuple[RecentEdit, ...]:
+    """Without what depends on time and on other documents, which is not asked again by a case."""
+    return tuple(replace(edit, path="", time=0.0) for edit in recent if edit.path == document.path)
 
 
 def _places(document: Document, first: int, last: int) -> tuple[int, ...]:

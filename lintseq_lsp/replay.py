@@ -56,7 +56,11 @@ def _asked(engine: Engine, case: Case, document: Document) -> Outcome | list[Ste
     match case.way:
         case "complete":
             return engine.complete(
-                document, places[0], candidates=options.candidates, certainty=options.certainty
+                document,
+                places[0],
+                recent=options.recent,
+                candidates=options.candidates,
+                certainty=options.certainty,
             )
         case "next-edit":
             return engine.next_edit(document, places[0], recent=options.recent, certainty=options.certainty)

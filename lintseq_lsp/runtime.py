@@ -120,7 +120,9 @@ def open_linter(settings: Settings, folders: Folders = tuple, first: str = "") -
     return Several(router, others, folders, settings.python, memory=settings.linter_memory * 1024 * 1024)
 
 
-def open_backend(settings: Settings, folder: Path | None = None) -> tuple[Backend, PromptFormat, Certainty]:
+def open_backend(
+    settings: Settings, folder: Path | None = None
+) -> tuple[Backend, PromptFormat, Certainty | Callable[[], Certainty]]:
     """The model that the setting names, and how to use it; `scripted:FILE` replays a recording instead.
 
     A relative path begins at `folder`, else where this process was started. A server at an endpoint need
@@ -161,23 +163,32 @@ def open_backend(settings: Settings, folder: Path | None = None) -> tuple[Backen
 
 def open_endpoint(
     settings: Settings, *, patience: float = 2.0
-) -> tuple["RemoteBackend", PromptFormat, Certainty]:
+) -> tuple["RemoteBackend", PromptFormat, Callable[[], Certainty]]:
     """The model of a server. Nothing is sent to it before something is asked.
 
-    It has `patience` seconds to say what it is.
+    It has `patience` seconds to say what it is. If it names a model that ships, it is taken to have that one.
     """
     from lintseq_lsp.backends.remote import RemoteBackend
     from lintseq_lsp.formats.late import LateFormat
     from lintseq_lsp.formats.table import detect, named
-    from lintseq_lsp.weights.registry import embedded
+    from lintseq_lsp.weights.registry import ModelFile, embedded
 
     remote = RemoteBackend(settings.endpoint, model=settings.model, patience=patience)
 
+    @lru_cache(1)
+    def shipped(names: frozenset[str]) -> ModelFile | None:
+        known = ((model, {model.name, model.path.name, model.path.stem}) for model in embedded())
+        return next((model for model, called in known if not names.isdisjoint(called)), None)
+
     def find(name: str) -> PromptFormat:
-        shipped = {model.path.name: model.prompt_format.name for model in embedded()}
-        wanted = settings.prompt_format or shipped.get(name, "")
+        ours = shipped(remote.names)
+        wanted = settings.prompt_format or (ours.prompt_format.name if ours else "")
         if wanted or Ability.VOCABULARY in remote.abilities:
             return detect(remote.has, name, wanted)
         return named(name)
 
-    return remote, LateFormat(lambda: remote.name, find), UNMEASURED
+    def certainty() -> Certainty:
+        ours = shipped(remote.names)
+        return ours.certainty if ours else UNMEASURED
+
+    return remote, LateFormat(lambda: remote.name, find), certainty

@@ -26,8 +26,8 @@ class Evidence:
 
     `before` and `after` count the findings of the text before, and of the one that is offered. `unknown` has
     what of the latter would be findings if that were known to be true; `also` names the linters beside
-    pylint that judged it; `partial` is the verdict's. All of it is true while nothing of `dependencies`
-    changes, and a partial one until a check of all of the text says otherwise.
+    pylint that judged it; `partial` and `ending` are the verdict's. All of it is true while nothing of
+    `dependencies` changes, and a partial one until a check of all of the text says otherwise.
     """
 
     states: int
@@ -40,6 +40,7 @@ class Evidence:
     unknown: Sequence[str] = ()
     also: Sequence[str] = ()
     partial: bool = False
+    ending: str = ""
 
     @classmethod
     def of(cls, verdict: Verdict, states: int, milliseconds: float) -> "Evidence":
@@ -56,6 +57,7 @@ class Evidence:
             verdict.unknown,
             verdict.also,
             verdict.partial,
+            verdict.ending,
         )
 
     def record(self) -> dict[str, Any]:
@@ -68,6 +70,7 @@ class Evidence:
             "tier": self.tier.name.lower(),
             "also": list(self.also),
             "partial": self.partial,
+            "ending": self.ending,
             "milliseconds": round(self.milliseconds, 1),
             "unknown": list(self.unknown),
         }

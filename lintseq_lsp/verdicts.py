@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from lintseq_lsp.alignment import origins
 from lintseq_lsp.formats.base import Malformed
 from lintseq_lsp.linters.base import Dependencies, Doubted, Finding, Report, Tier
+from lintseq_lsp.linters.same import told_once
 from lintseq_lsp.reasons import Reason
 from lintseq_lsp.text import Document
 
@@ -24,7 +25,7 @@ class Verdict:
     known to be true. `also` names the linters beside pylint that have judged the text. `partial` says that
     functions which the edit seemed not to concern were not checked again. `text` is what was rejected, where
     somebody may want to see it: the whole document with the edit, or what the model wrote where that is no
-    edit.
+    edit. `ending` is what was put behind a statement that is not finished, so that it could be judged.
     """
 
     reason: Reason
@@ -39,6 +40,7 @@ class Verdict:
     also: Sequence[str] = ()
     partial: bool = False
     text: str = ""
+    ending: str = ""
 
     @property
     def accepted(self) -> bool:
@@ -136,7 +138,7 @@ def brought_in(
     if doubtful := unfounded(report.unknown, before or known.document, candidate):
         maybe = (*known.findings, *(doubt.finding for doubt in known.unknown))
         new += new_findings(replace(known, findings=maybe), candidate, doubtful)
-    return new
+    return told_once(new)
 
 
 def judge(known: Known, candidate: Document, report: Report, before: Document | None = None) -> Verdict:

@@ -15,7 +15,7 @@ however busy, and nothing of how a slow one would do. Jedi's is its own time of 
 
 Rows: `product` is the server; `no-gate` shows what the model writes; `syntax` rejects only what does not
 parse or has undefined names; `jedi` is what editors have without a model (needs `pip install jedi`): the
-right name among the first five, one key down for each above it.
+right name among the first five, one key down for each above it. For that row no model is opened.
 
 Every answer of the model is kept in DATA/evaluation/, so that a run which was stopped goes on where it was,
 and another row asks for little that is new.
@@ -33,15 +33,16 @@ import hashlib
 import json
 import time
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from intervals import half
 from judge import SETTINGS
-from kept import Kept, KeptBackend
+from kept import Kept, KeptBackend, code
 from positions import modules_of
 from systems import opened
 from typist import PATH, Counts, Offer, Passage, Suggester, passages, type_out
@@ -61,6 +62,7 @@ from lintseq_lsp.weights.registry import resolve_model
 ROWS = ("product", "no-gate", "syntax", "jedi")
 RATES = (770.0, 180.0, 50.0)
 """Tokens read, tokens written, and checks a second."""
+POLICY = GatePolicy(timeout=60.0, baseline_timeout=60.0)
 
 
 class CountingLinter:
@@ -234,9 +236,10 @@ HEAD = """\
 |---|---|---|---|---|---|---|---|---|---|---|"""
 
 
-def main() -> None:
+def options(description: str | None) -> argparse.ArgumentParser:
+    """Those of whatever has the simulated user type."""
     parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("model", type=Path)
     parser.add_argument("--data", type=Path, default=Path(".work"), help="holds corpus/")
@@ -244,10 +247,63 @@ def main() -> None:
     parser.add_argument("--modules", type=int, default=21)
     parser.add_argument("--keys", type=int, default=1100, help="of each module")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--rows", nargs="+", choices=ROWS, default=["product"])
-    parser.add_argument("--certainty", nargs="+", type=float, default=[-1.0])
     parser.add_argument("--format", choices=FORMATS, help="of prompts; default: the model's")
     parser.add_argument("--threads", type=int)
+    parser.add_argument("--out", type=Path, help="the tables as Markdown")
+    return parser
+
+
+def typed(arguments: argparse.Namespace) -> list[Passage]:
+    """What the user types."""
+    warnings.simplefilter("ignore", SyntaxWarning)
+    modules = modules_of(arguments.data / "corpus" / f"{arguments.split}.jsonl")
+    return list(passages(modules, arguments.modules, arguments.keys, arguments.seed))
+
+
+@contextmanager
+def asked(arguments: argparse.Namespace) -> Iterator[tuple[str, KeptBackend, Callable[[Gate], Engine]]]:
+    """The model: what tells it from others, the backend, and what makes an engine of it with a gate."""
+    path = arguments.model
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()[:12]
+    prompt_format = FORMATS[arguments.format] if arguments.format else verify(path).prompt_format()
+    certainty = resolve_model(str(path)).certainty
+    kept = Kept(arguments.data / "evaluation" / "answers-keystrokes.sqlite")
+    with closing(kept), closing(opened(path, arguments.threads)) as model:
+        backend = KeptBackend(model, kept, digest)
+
+        def engine(gate: Gate) -> Engine:
+            return Engine(backend, gate, prompt_format=prompt_format, settings=SETTINGS, certainty=certainty)
+
+        yield digest, backend, engine
+
+
+def rows(arguments: argparse.Namespace) -> Iterator[str]:
+    """Lines of the table. Jedi's is the first, and needs no model."""
+    wanted = typed(arguments)
+    results = arguments.data / "evaluation" / "keystrokes.sqlite"
+    if "jedi" in arguments.rows:
+        yield row("jedi", wanted, measured(json.dumps(["jedi", code()]), results, wanted, Jedi))
+    names = [name for name in arguments.rows if name != "jedi"]
+    if not names:
+        return
+    with asked(arguments) as (digest, backend, engine):
+        for name in names:
+            check = finds_nothing if name == "no-gate" else check_syntax
+            linter = CountingLinter(open_linter(SETTINGS) if name == "product" else NoLinter(check))
+            gate = Gate(linter, check, POLICY)
+            for certainty in arguments.certainty:
+                title = f"{arguments.model.stem}, {name}"
+                title += "" if certainty < 0 else f", certainty {certainty}"
+                label = json.dumps([title, digest, code(), arguments.format, arguments.rates])
+                make = partial(Server, engine(gate), backend, linter, certainty, arguments.rates)
+                yield row(title, wanted, measured(label, results, wanted, make))
+            linter.close()
+
+
+def main() -> None:
+    parser = options(__doc__)
+    parser.add_argument("--rows", nargs="+", choices=ROWS, default=["product"])
+    parser.add_argument("--certainty", nargs="+", type=float, default=[-1.0])
     parser.add_argument(
         "--rates",
         nargs=3,
@@ -256,50 +312,11 @@ def main() -> None:
         metavar=("READ", "WRITTEN", "CHECKED"),
         help="tokens read, tokens written, and checks a second; default: %(default)s",
     )
-    parser.add_argument("--out", type=Path, help="adds the rows to this Markdown file")
     arguments = parser.parse_args()
-    warnings.simplefilter("ignore", SyntaxWarning)
-    modules = modules_of(arguments.data / "corpus" / f"{arguments.split}.jsonl")
-    wanted = list(passages(modules, arguments.modules, arguments.keys, arguments.seed))
-    digest = hashlib.sha256(arguments.model.read_bytes()).hexdigest()[:12]
-    entry = verify(arguments.model)
-    prompt_format = FORMATS[arguments.format] if arguments.format else entry.prompt_format()
-    kept = Kept(arguments.data / "evaluation" / "answers-keystrokes.sqlite")
-    results = arguments.data / "evaluation" / "keystrokes.sqlite"
     lines = []
-    with closing(kept), closing(opened(arguments.model, arguments.threads)) as model:
-        backend = KeptBackend(model, kept, digest)
-        for name in arguments.rows:
-            check = finds_nothing if name == "no-gate" else check_syntax
-            real = open_linter(SETTINGS) if name == "product" else NoLinter(check)
-            linter = CountingLinter(real)
-            gate = Gate(linter, check, GatePolicy(timeout=60.0, baseline_timeout=60.0))
-            for certainty in arguments.certainty:
-                engine = Engine(
-                    backend,
-                    gate,
-                    prompt_format=prompt_format,
-                    settings=SETTINGS,
-                    certainty=resolve_model(str(arguments.model)).certainty,
-                )
-
-                def suggester(
-                    name: str = name,
-                    engine: Engine = engine,
-                    linter: CountingLinter = linter,
-                    certainty: float = certainty,
-                ) -> Suggester:
-                    if name == "jedi":
-                        return Jedi()
-                    return Server(engine, backend, linter, certainty, arguments.rates)
-
-                title = name if name == "jedi" else f"{arguments.model.stem}, {name}"
-                title += "" if certainty < 0 or name == "jedi" else f", certainty {certainty}"
-                label = json.dumps([title, digest, arguments.format, arguments.rates])
-                counts = measured(label, results, wanted, suggester)
-                lines.append(row(title, wanted, counts))
-                print(lines[-1], flush=True)
-            linter.close()
+    for line in rows(arguments):
+        print(line, flush=True)
+        lines.append(line)
     if arguments.out:
         before = arguments.out.read_text() if arguments.out.exists() else HEAD + "\n"
         arguments.out.write_text(before + "\n".join(lines) + "\n")

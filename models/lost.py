@@ -13,11 +13,8 @@ interval, by resampling suggestions.
 """
 # ruff: noqa: T201 - a script that speaks to a terminal
 
-import argparse
-import hashlib
 import json
 import sys
-import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -25,23 +22,20 @@ from pathlib import Path
 
 from intervals import share
 from judge import SETTINGS
-from kept import Kept, KeptBackend
-from keystrokes import RATES, CountingLinter, NoLinter, Server, finds_nothing
-from positions import modules_of
-from systems import opened
-from typist import Offer, Passage, Suggester, first_word, is_right, passages, type_out
+from kept import Kept, code
+from keystrokes import POLICY, RATES, CountingLinter, NoLinter, Server, asked, finds_nothing, options, typed
+from typist import Offer, Passage, Suggester, first_word, is_right, type_out
 
-from lintseq_lsp.engine import Engine
-from lintseq_lsp.formats.table import FORMATS
-from lintseq_lsp.gate import Gate, GatePolicy
+from lintseq_lsp.asking.complete import goes_on
+from lintseq_lsp.completion import cursor_at
+from lintseq_lsp.edits import Replacement, apply
+from lintseq_lsp.gate import Bar, Gate
 from lintseq_lsp.linters.syntax import check_syntax
 from lintseq_lsp.runtime import open_linter
 from lintseq_lsp.text import Document
-from lintseq_lsp.weights.gguf_header import verify
-from lintseq_lsp.weights.registry import resolve_model
+from lintseq_lsp.verdicts import Verdict
 
 RIGHT, IN_PART, WRONG = OUTCOMES = ("right", "in part", "wrong")
-POLICY = GatePolicy(timeout=60.0, baseline_timeout=60.0)
 ABOVE = 3  # lines of context
 
 
@@ -92,18 +86,21 @@ class Watched:
         self._suggester.changed(document, now)
 
     def _judged(self, document: Document, offset: int, text: str) -> Shown:
-        def candidate(part: str) -> Document:
-            return document.with_text(document.text[:offset] + part + document.text[offset:])
+        cursor = cursor_at(document, offset)
+
+        def judged(bar: Bar, part: str) -> Verdict:
+            change = Replacement(offset, offset, part)
+            candidate = document.with_text(apply(document.text, [change]))
+            return bar.judge(candidate, goes_on=goes_on(bar, cursor, change))
 
         left = self._passage.typed[offset - len(self._passage.above) :]
         outcome = RIGHT if is_right(text, left) else IN_PART if first_word(text, left) else WRONG
-        line = document.position(offset)[0]
-        parses = self._syntax.against(document, line).judge(candidate(text)).accepted
-        bar = self._pylint.against(document, line)
-        verdict = bar.judge(candidate(text))
+        parses = judged(self._syntax.against(document, cursor.line), text).accepted
+        bar = self._pylint.against(document, cursor.line)
+        verdict = judged(bar, text)
         written = text.split("\n")
         lines = len(written)
-        while lines and not (verdict if lines == len(written) else bar.judge(candidate(text))).accepted:
+        while lines and not (verdict if lines == len(written) else judged(bar, text)).accepted:
             lines -= 1
             text = "\n".join(written[:lines])
         findings = tuple(f"{each.name}: {each.message}" for each in verdict.findings)
@@ -122,6 +119,30 @@ def table(shown: Sequence[Shown]) -> Iterator[str]:
         yield f"| {' | '.join(cells)} |"
 
 
+def draw(shown: Sequence[Shown], path: Path) -> None:
+    """How many are shown, and rejected by which check, for each outcome."""
+    import matplotlib as mpl
+
+    mpl.use("Agg")
+    import matplotlib.pyplot as plt
+
+    figure, axes = plt.subplots(figsize=(6, 2.4), layout="constrained")
+    left = dict.fromkeys(OUTCOMES, 0)
+    parts = {
+        "shown": lambda each: not each.is_lost,
+        "rejected: does not parse, or an unknown name": lambda each: each.is_lost and not each.parses,
+        "rejected: another finding of pylint's": lambda each: each.is_lost and each.parses,
+    }
+    for label, belongs in parts.items():
+        counts = [sum(each.outcome == name and belongs(each) for each in shown) for name in OUTCOMES]
+        axes.barh(OUTCOMES, counts, left=list(left.values()), label=label)
+        left = {name: left[name] + count for name, count in zip(OUTCOMES, counts, strict=True)}
+    axes.invert_yaxis()
+    axes.set(xlabel="suggestions")
+    axes.legend(fontsize="small")
+    figure.savefig(path, dpi=100)
+
+
 def listed(shown: Sequence[Shown], count: int) -> Iterator[str]:
     """The first right suggestions of which the gate takes something: `▮` is the cursor."""
     lost = [each for each in shown if each.outcome == RIGHT and (each.is_lost or each.is_shortened)]
@@ -133,45 +154,22 @@ def listed(shown: Sequence[Shown], count: int) -> Iterator[str]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("model", type=Path)
-    parser.add_argument("--data", type=Path, default=Path(".work"), help="holds corpus/")
-    parser.add_argument("--split", default="held_out")
-    parser.add_argument("--modules", type=int, default=21)
-    parser.add_argument("--keys", type=int, default=1100, help="of each module")
-    parser.add_argument("--seed", type=int, default=0)
+    parser = options(__doc__)
     parser.add_argument("--certainty", type=float, default=-1.0, help="default: the model's")
-    parser.add_argument("--format", choices=FORMATS, help="of prompts; default: the model's")
     parser.add_argument("--count", type=int, default=10, help="of lost suggestions that are listed")
-    parser.add_argument("--threads", type=int)
-    parser.add_argument("--out", type=Path, help="a Markdown file")
+    parser.add_argument("--plot", type=Path, help="a PNG")
     arguments = parser.parse_args()
-    warnings.simplefilter("ignore", SyntaxWarning)
-    modules = modules_of(arguments.data / "corpus" / f"{arguments.split}.jsonl")
-    wanted = list(passages(modules, arguments.modules, arguments.keys, arguments.seed))
-    digest = hashlib.sha256(arguments.model.read_bytes()).hexdigest()[:12]
-    prompt_format = FORMATS[arguments.format] if arguments.format else verify(arguments.model).prompt_format()
-    label = json.dumps([digest, arguments.format, arguments.certainty, RATES])
-    folder = arguments.data / "evaluation"
+    wanted = typed(arguments)
     with (
-        closing(Kept(folder / "answers-keystrokes.sqlite")) as kept,
-        closing(Kept(folder / "lost.sqlite")) as results,
-        closing(opened(arguments.model, arguments.threads)) as model,
+        asked(arguments) as (digest, backend, engine_of),
+        closing(Kept(arguments.data / "evaluation" / "lost.sqlite")) as results,
         closing(open_linter(SETTINGS)) as linter,
     ):
-        backend = KeptBackend(model, kept, digest)
         syntax = Gate(NoLinter(check_syntax), check_syntax, POLICY)
         pylint = Gate(linter, check_syntax, POLICY)
         counting = CountingLinter(NoLinter(finds_nothing))
-        engine = Engine(
-            backend,
-            Gate(counting, finds_nothing, POLICY),
-            prompt_format=prompt_format,
-            settings=SETTINGS,
-            certainty=resolve_model(str(arguments.model)).certainty,
-        )
+        engine = engine_of(Gate(counting, finds_nothing, POLICY))
+        label = json.dumps([digest, code(), arguments.format, arguments.certainty, RATES])
 
         def of(passage: Passage) -> list[Shown]:
             server = Server(engine, backend, counting, arguments.certainty, RATES)
@@ -186,6 +184,8 @@ def main() -> None:
     print("\n".join(lines))
     if arguments.out:
         arguments.out.write_text("\n".join(lines))
+    if arguments.plot:
+        draw(shown, arguments.plot)
 
 
 if __name__ == "__main__":

@@ -66,7 +66,13 @@ class FakeEngine:
             raise Pending(report)
 
     def read_ahead(
-        self, document: Document, offset: int, *, below: bool, cancelled: Callable[[], bool]
+        self,
+        document: Document,
+        offset: int,
+        *,
+        recent: tuple[RecentEdit, ...],  # noqa: ARG002
+        below: bool,
+        cancelled: Callable[[], bool],
     ) -> None:
         log(f"read ahead {document.path} {document.position(offset)}{'' if below else ' alone'}")
         self._obey(document, cancelled)
@@ -85,11 +91,14 @@ class FakeEngine:
         document: Document,
         offset: int,
         *,
+        recent: tuple[RecentEdit, ...],
         candidates: int,
         certainty: float,
         cancelled: Callable[[], bool],
     ) -> Outcome:
         log(f"complete {document.path} {candidates} {self.settings.max_lines} {certainty}")
+        for edit in recent:
+            log(f"told {edit.path} {edit.above} {edit.old} {edit.new}")
         self._obey(document, cancelled)
         line = document.position(offset)[0]
         end = document.starts[line] + len(document.lines[line])

@@ -257,6 +257,18 @@ def test_complete_says_what_and_why(tmp_path: Path) -> None:
     assert item["evidence"]["tier"] == "pylint"
 
 
+def test_complete_says_what_an_unfinished_statement_was_checked_with(tmp_path: Path) -> None:
+    recording = tmp_path / "stream.txt"
+    recording.write_text("nt(\n<|diff|>")
+    file = tmp_path / "open.py"
+    file.write_text("pri")
+    code, output = run(
+        "complete", str(file), "--line", "0", "--column", "3", "--model", f"scripted:{recording}"
+    )
+    assert code == 0
+    assert "unfinished, checked as if this followed: )" in output
+
+
 def test_complete_is_quiet_with_a_reason(tmp_path: Path, model: str) -> None:
     file = tmp_path / "open.py"
     file.write_text("# a comment\n")

@@ -335,6 +335,38 @@ def test_a_half_typed_line_is_no_obstacle() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("text", "lines", "expected"),
+    [
+        (
+            "f = print\nf(\n    1,\n    |\n",
+            ["    2,"],
+            "f = print\nf(\n    1,\n    2,\n",
+        ),  # the file did not parse
+        ("try:\n    x = ma|", ["    x = max(1, 2)"], "try:\n    x = max(1, 2)"),
+        ("p|", ["print("], "print("),  # a statement that is begun
+        ("|", ["print("], Reason.DOES_NOT_PARSE),
+        ("|", ["try:", "    x = 1"], Reason.DOES_NOT_PARSE),
+        ("p|\n)\n", ["print("], "print(\n)\n"),
+        ("x = (\n\ny = 1\np|\n", ["print("], Reason.BASE_DOES_NOT_PARSE),  # broken elsewhere
+        ("p|", ["print(]"], Reason.DOES_NOT_PARSE),
+        ("p|", ["print(unknown,"], Reason.NEW_FINDINGS),
+        ("x = (\n    |", ["    (  # pylint: skip-file"], Reason.PRAGMA),
+    ],
+)
+def test_a_statement_that_the_user_has_begun_may_stay_unfinished(
+    text: str, lines: Sequence[str], expected: str | Reason
+) -> None:
+    assert answer(text, *lines, gate=python_gate()) == expected
+
+
+def test_what_was_judged_with_an_ending_says_so() -> None:
+    outcome = complete(engine_of(LineModel(["print("]), python_gate()), "p|")
+    assert outcome.suggestions[0].evidence.ending == ")"
+    outcome = complete(engine_of(LineModel(["print()"]), python_gate()), "p|")
+    assert outcome.suggestions[0].evidence.ending == ""
+
+
 def test_cancelling() -> None:
     backend = LineModel(["x = 1"])
     engine = engine_of(backend)

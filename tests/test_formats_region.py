@@ -899,3 +899,47 @@ def test_recent_edits_reach_the_prompt() -> None:
     texts_after(NOW, engine, recent=edits(BEFORE, NOW))
     (request, *_) = engine.backend.requests  # type: ignore[attr-defined]
     assert "updated:\ndef area(size):" in shown(request.prompt)
+
+
+@pytest.mark.parametrize("name", ["sweep-2", "sweep-1", "zeta-1", "zeta-2", "zeta-2.1"])
+def test_ghost_text_and_what_is_read_ahead_for_it_are_told_the_recent_edits(name: str) -> None:
+    document, recent = Document(NOW, None, PATH), edits(BEFORE, NOW)
+    offset = document.offset(4, len(document.lines[4]))
+
+    def prompts(told: Sequence[RecentEdit]) -> list[str]:
+        engine = engine_of(name)
+        engine.read_ahead(document, offset, recent=tuple(told))
+        first = len(engine.backend.requests)  # type: ignore[attr-defined]
+        engine.complete(document, offset, recent=tuple(told))
+        requests = engine.backend.requests  # type: ignore[attr-defined]
+        return [shown(requests[0].prompt), shown(requests[first].prompt)]
+
+    told = prompts(recent)
+    assert (
+        told
+        == [
+            shown(
+                FORMATS[name]
+                .ask(View(document, offset, recent=recent), Task.FILL, COUNT, Room(20_000, 8, 192))
+                .request.prompt
+            )
+        ]
+        * 2
+    )
+    assert prompts(()) != told
+
+
+def test_recorded_ghost_text_means_the_same_with_the_recent_edits() -> None:
+    document, recent = Document(NOW, None, PATH), edits(BEFORE, NOW)
+    back = ScriptedBackend([Answer(BEFORE, SWEEP, 30)], context=20_000)
+    engine = RecordingEngine(
+        back, python_gate(), prompt_format=FORMATS["sweep-2"], settings=Settings(), certainty=Certainty()
+    )
+    outcome = engine.complete(document, document.offset(4, 0), recent=recent)
+    assert outcome.rejected
+    case = engine.recorded(PATH)
+    assert case is not None
+    again, _ = replay(read_case(write_case(case)), python_gate())
+    assert isinstance(again, Outcome)
+    assert [each.detail for each in again.rejected] == [each.detail for each in outcome.rejected]
+    assert len(case.options.recent) == len(recent)

@@ -239,17 +239,39 @@ def test_a_pragma_elsewhere_does_not_silence_a_call_of_several_lines() -> None:
 # What an edit is compared with
 
 
+def stand_ins(document: Document, line: int | None) -> list[str]:
+    return [stand_in.text for stand_in in lint_base(document, line)]
+
+
 def test_the_line_that_is_being_typed_counts_as_pass() -> None:
     document = Document("def f():\r\n    retur\r\n")
-    assert lint_base(document, 1) == [
+    assert stand_ins(document, 1) == [
         "def f():\r\n    retur\r\n",
         "def f():\r\n    pass\r\n",
         "def f():\r\n\r\n",
     ]
-    assert lint_base(document, 2) == [document.text, document.text + "    pass"]
-    assert lint_base(document, 99) == [document.text]
-    assert lint_base(document, None) == [document.text]
-    assert lint_base(Document("f(a  # noqa\n"), 0)[1] == "pass  # noqa\n"
+    assert stand_ins(document, 2) == [document.text, document.text + "    pass"]
+    assert stand_ins(document, 99) == [document.text]
+    assert stand_ins(document, None) == [document.text]
+    assert stand_ins(Document("f(a  # noqa\n"), 0)[1] == "pass  # noqa\n"
+
+
+def test_the_statement_that_is_being_typed_counts_as_pass_with_an_ending() -> None:
+    document = Document("import gone\ntry:\n    f(\n        1,\n        2,\nx = 1\n")
+    assert stand_ins(document, 4)[-1] == "import gone\ntry:\n\n\n    pass\nfinally: pass\nx = 1\n"
+    assert [stand_in.left_out for stand_in in lint_base(document, 4)][-1] == "    f(\n        1,\n        2,"
+    own = list(lint_base(document, 4))[-1].own
+    assert own.text == document.text.replace("x = 1", "finally: pass\nx = 1")
+
+
+def test_what_a_file_has_is_there_before_when_it_is_opened_in_the_middle_of_a_statement() -> None:
+    gate = python_gate()
+    document = Document("print(gone)\ntry:\n    x = f(\n        1,\n        2", path="opened.py")
+    found = gate.against(document, 4)
+    assert messages(found) == ["Undefined variable 'gone'"]
+    candidate = document.with_text(document.text + ",")
+    verdict = found.submit(candidate, goes_on=len(candidate.text)).result(timeout=0)
+    assert [finding.message for finding in verdict.findings] == ["Undefined variable 'f'"]
 
 
 def test_the_baseline_of_a_half_typed_file_is_that_of_its_rest() -> None:
@@ -390,10 +412,9 @@ def test_a_failed_check_is_no_preparation() -> None:
 @pytest.mark.parametrize("blank", ["", "    "])
 def test_an_empty_body_is_no_reason_to_know_nothing(blank: str) -> None:
     document = Document(f"import nowhere\n\n\ndef f():\n{blank}\n")
-    assert check_syntax(lint_base(document, 4)[1]).parsed
+    assert check_syntax(stand_ins(document, 4)[1]).parsed
     gate = Gate(ImmediateLinter(lambda _: Report([finding("old")], Tier.PYLINT)), check_syntax)
     found = gate.against(document, 4)
-    assert found.parsed
     assert messages(found) == ["old"]
 
 
@@ -507,6 +528,55 @@ def test_an_edit_is_indented_as_its_file_is(pylint: Gate, indent: str) -> None:
     assert pylint.against(typed, 7).submit(done).result(60.0).accepted
 
 
+UNFINISHED = """\
+import logging
+
+
+def f(a, *, b):
+    return a + b
+
+
+class A:
+    def __init__(self):
+        self.a = 1
+
+
+"""
+
+
+@pytest.mark.parametrize(
+    ("typed", "written", "new"),
+    [
+        ("x = ", "f(", []),
+        ("x = f(\n    ", "1,", []),
+        ("x = f(\n    ", "1, 2,", ["too-many-function-args"]),
+        ("x = f(\n    ", "c=1,", ["unexpected-keyword-arg"]),
+        ("x = f(\n    ", "A().gone,", ["no-member"]),
+        ("x = f(\n    ", "gone,", ["undefined-variable"]),
+        ("logging.info('%s', 1)\nlogging.in", "fo('%s',", []),
+        ("x = '%s %s' % (", "1,", []),
+        ("class B(A):\n    def __in", "it__(self, a):", []),
+        ("class B(A):\n    def m", "(a=1, b):", ["syntax-error"]),
+        ("class B(A):\n    @", "property", []),
+        ("class B:\n    def m", "(", []),
+        ("class B:\n    def m", "(a,", ["no-self-argument"]),
+        ("class B:\n    def n(self):\n        self.m(a=1)\n\n    def m(\n    ", "self,", []),
+        ("@", "gone", ["undefined-variable"]),
+        ("try:\n    x = f", "(1, b=2)", []),
+        ("try:\n    x = f", "(1)", ["missing-kwoa"]),  # nothing is to come between its brackets
+        ("class B(A):\n    def __init__(self):\n        super", "().__init__(", []),
+    ],
+)
+def test_what_is_wrong_already_in_an_unfinished_statement(
+    pylint: Gate, typed: str, written: str, new: list[str]
+) -> None:
+    before = Document(UNFINISHED + typed, path="unfinished.py")
+    candidate = before.with_text(before.text + written)
+    bar = pylint.against(before, before.text.count("\n"))
+    verdict = bar.submit(candidate, goes_on=len(candidate.text)).result(60.0)
+    assert sorted({finding.symbol for finding in verdict.findings}) == new
+
+
 @pytest.mark.parametrize("kind", WHOLE)
 def test_what_the_line_gave_is_not_missing_before(pylint: Gate, kind: str) -> None:
     whole = WHOLE[kind].replace("|", "")
@@ -526,7 +596,7 @@ def test_what_the_line_gave_is_not_missing_before(pylint: Gate, kind: str) -> No
 
 def stood_in(gate: Gate, document: Document, line: int) -> list[str]:
     """All that the linter finds in the text which stands for the document."""
-    text = next(text for text in lint_base(document, line) if check_syntax(text).parsed)
+    text = next(text for text in stand_ins(document, line) if check_syntax(text).parsed)
     return [each.message for each in gate.check(text, "", Tier.PYLINT, 60.0).result(60.0).findings]
 
 

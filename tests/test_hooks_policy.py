@@ -1,5 +1,7 @@
 """What an agent is told at once, what waits for its turn's end, and how often it is told."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -60,6 +62,13 @@ def test_a_definite_error_counts_on_written_lines_alone() -> None:
 @pytest.mark.parametrize("symbol", ["no-member", "import-error", "no-value-for-parameter", "bad-indentation"])
 def test_what_another_edit_may_make_right_waits(symbol: str) -> None:
     assert symbols(at_once(new("x\n", "y\n", Finding(symbol, "E0000", "m", 1)))) == []
+
+
+def test_what_one_of_several_says_at_once_is_told_at_once() -> None:
+    other = Finding("is-literal", "F632", "m", 1, 0, "ruff")
+    assert symbols(at_once(new("x\n", "y\n", replace(UNDEFINED, line=1, same=(other,))))) == [
+        UNDEFINED.symbol
+    ]
 
 
 def test_the_symbols_are_errors_of_pylint() -> None:

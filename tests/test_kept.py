@@ -1,6 +1,8 @@
 """An evaluation that was stopped goes on where it was. No model."""
 
-import re
+import argparse
+import runpy
+import shlex
 import shutil
 import subprocess
 import sys
@@ -68,14 +70,26 @@ def test_of_an_answer_only_what_was_read_is_kept_and_counted(tmp_path: Path) -> 
 
 
 @pytest.mark.skipif(shutil.which("make") is None, reason="needs make")
-def test_the_evaluation_calls_its_scripts_by_options_that_they_have() -> None:
+def test_the_evaluation_calls_its_scripts_by_options_that_they_have(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     command = ["make", "--no-print-directory", "--dry-run", "evaluation"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     lines = done.stdout.replace("\\\n", " ").splitlines()
-    calls = [line for line in lines if "/python models/" in line]
+    calls = [line.partition(" > ")[0] for line in lines if "/python models/" in line]
     assert len(calls) == 7
-    for line in calls:
-        [script] = re.findall(r"models/\w+\.py", line)
-        text = (ROOT / script).read_text("utf-8")
-        for option in re.findall(r" (--[a-z-]+)", line):
-            assert f'add_argument("{option}"' in text, f"{script} {option}"
+    monkeypatch.syspath_prepend(ROOT / "models")
+    parse = argparse.ArgumentParser.parse_args
+
+    def stop(parser: argparse.ArgumentParser) -> None:
+        parse(parser)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(argparse.ArgumentParser, "parse_args", stop)
+    for call in calls:
+        monkeypatch.setattr(sys, "argv", shlex.split(call)[1:])
+        try:
+            with pytest.raises(KeyboardInterrupt):
+                runpy.run_path(str(ROOT / sys.argv[0]), run_name="__main__")
+        except SystemExit:
+            pytest.fail(f"{call}: {capsys.readouterr().err}")

@@ -1,5 +1,6 @@
 """The simulated user, and what is measured of what it types. No model."""
 
+import json
 import sys
 from importlib import import_module
 from pathlib import Path
@@ -154,3 +155,15 @@ def test_a_row_has_intervals_over_modules() -> None:
     cells = keystrokes.row("nothing", wanted, counts).split(" | ")
     assert cells[1:4] == [str(sum(passage.keys for passage in wanted)), "0.0 ± 0.0", "0.0 ± 0.0"]
     assert len(cells) == keystrokes.HEAD.splitlines()[0].count("|") - 1
+
+
+def test_jedi_needs_no_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("jedi")
+    monkeypatch.setattr(keystrokes, "asked", lambda _: pytest.fail("a model is opened"))
+    (tmp_path / "corpus").mkdir()
+    (tmp_path / "corpus" / "held_out.jsonl").write_text(json.dumps({"text": MODULE}) + "\n")
+    parser = keystrokes.options("")
+    parser.set_defaults(rows=["jedi"])
+    arguments = parser.parse_args(["none.gguf", "--data", str(tmp_path), "--modules", "1", "--keys", "20"])
+    (line,) = keystrokes.rows(arguments)
+    assert line.startswith("| jedi | ")

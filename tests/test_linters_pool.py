@@ -458,6 +458,42 @@ def test_what_a_report_depends_on(workspace: Path, start: Start) -> None:
     assert not [file for file in alone.files if file.endswith(".py")]
 
 
+def test_a_report_may_depend_on_all_that_its_text_leads_to(workspace: Path, start: Start) -> None:
+    """Another linter reads modules that pylint has no reason to look at."""
+    pool = start(find_environment(workspace, environ={}))
+    package, given = workspace / "src" / "pkg", workspace / "src" / "pkg" / "given.py"
+    texts = {
+        package / "deep.py": "from .inner import (\n    far,\n)\n",
+        package / "inner" / "__init__.py": "",
+        package / "inner" / "far.py": "from .. import given, deep\nimport userlib, nowhere\n",
+        package / "stub.pyi": "import alone\n",
+        package / "stub.py": "x = (\n",
+        workspace / "alone.py": "def f():\n    import pkg.deep\n",
+        workspace / "other.py": "",
+    }
+    for file, text in texts.items():
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(text)
+    text = "from pkg import stub\nfrom . import b\nprint(stub, b)\n"
+
+    def depends(*, reach: bool = True, path: Path = package / "a.py") -> Dependencies:
+        modules = {str(given): "import alone\n"}
+        check = Check(text, str(path), Tier.PYLINT, PATIENCE, modules, reach=reach)
+        return pool.submit(check).result(PATIENCE).dependencies
+
+    led_to = {str(file) for file in texts if file.name != "other.py"}
+    for _ in range(2):  # the second time nothing is read anew
+        found = depends()
+        assert {file for file in found.files if file in map(str, texts)} == led_to
+        assert {str(file.parent): stamp(str(file.parent)) for file in texts}.items() <= found.files.items()
+        assert found.texts == {str(given): "import alone\n"}
+        assert not [file for file in found.files if file.endswith(".py") and "userlib" in file]
+    assert not {str(package / "deep.py"), str(workspace / "alone.py")} & depends(reach=False).files.keys()
+    (package / "stub.pyi").write_text("")
+    assert str(workspace / "alone.py") not in depends().files
+    assert str(package / "deep.py") not in depends(path=package / "deep.py").files
+
+
 def test_a_module_that_stays_as_it_is_need_not_be_read_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -23,10 +23,14 @@ from lintseq_lsp.linters.overlay import Overlay
 from lintseq_lsp.linters.program import ProgramError, Runner, find_program
 from lintseq_lsp.linters.project import project_of
 from lintseq_lsp.linters.ruff import Ruff
+from lintseq_lsp.linters.same import told_once
 from lintseq_lsp.linters.several import Chosen, Several, choose, missing
 from lintseq_lsp.linters.syntax import check_syntax
 from lintseq_lsp.linters.ty import Ty
+from lintseq_lsp.linters.workspace import EditorWorkspace
 from lintseq_lsp.reasons import Reason
+from lintseq_lsp.runtime import open_gate
+from lintseq_lsp.settings import Settings
 from lintseq_lsp.text import Document
 
 MEMORY = 400 * 1024 * 1024
@@ -56,6 +60,8 @@ def no_thread_is_left() -> Iterator[None]:
 
 class Other:
     """An adapter that says what it is told to say."""
+
+    reads_modules = False
 
     def __init__(self, answer: Callable[[Check], list[Finding]], name: str = "other") -> None:
         self.name = name
@@ -98,6 +104,40 @@ def test_the_findings_of_all_count_and_say_whose_they_are() -> None:
     assert (list(report.findings), report.also) == ([KNOWN, OF_OTHER], ("other",))
     assert [finding.name for finding in report.findings] == ["E1101 no-member", "other X1 some-rule"]
     linter.close()
+
+
+@pytest.mark.parametrize("reads", [False, True])
+@pytest.mark.usefixtures("installed")
+def test_with_one_that_reads_modules_a_report_depends_on_all_of_them(*, reads: bool) -> None:
+    other = Other(lambda _: [])
+    other.reads_modules = reads
+    first = ImmediateLinter(lambda _: Report([KNOWN], Tier.PYLINT))
+    linter = Several(first, [Chosen(other)], memory=MEMORY)
+    ask(linter)
+    assert [check.reach for check in first.checks] == [reads]
+    linter.close()
+
+
+@needs_ty
+def test_a_verdict_lapses_when_a_module_changes_that_ty_has_read(tmp_path: Path) -> None:
+    """Pylint has no reason to: the name is in an annotation."""
+    (tmp_path / "far.py").write_text("class Base:\n    value: int = 1\n")
+    (tmp_path / "near.py").write_text("from far import Base\n\n\nclass Near:\n    base: Base\n")
+    gate = open_gate(Settings(linters=("ty",), gate_timeout=PATIENCE), lambda: (tmp_path,), str(tmp_path))
+    gate.workspace = EditorWorkspace(dict)
+    path = str(tmp_path / "a.py")
+    bar = gate.against(Document("import near\n", None, path))
+    candidate = Document("import near\n\nA: int = near.Near().base.value\n", None, path)
+    verdict = bar.judge(candidate)
+    try:
+        assert verdict.accepted
+        assert gate.holds(path, verdict.dependencies)
+        (tmp_path / "far.py").write_text("class Base:\n    value: str = 'a'\n")
+        assert not gate.holds(path, verdict.dependencies)
+        again = gate.against(Document("import near\n", None, path)).judge(candidate)
+        assert [finding.linter for finding in again.findings] == ["ty"]
+    finally:
+        gate.linter.close()
 
 
 @pytest.mark.usefixtures("installed")
@@ -488,6 +528,31 @@ def test_nothing_of_the_workspace_is_run_or_waited_for(package: Path) -> None:
     by_ty(text, package / "a.py")
     assert time.monotonic() - start < PATIENCE / 2
     assert not (package / "ran").exists()
+
+
+@needs_ty
+def test_what_ty_and_pylint_say_of_one_fault_is_one() -> None:
+    text = "import nowhere\nfrom os import nope\n\n'a'.nope\nX = 1\nX()\nprint(undefined)\nlen(k=1)\n"
+    program, runner = find_program("ty", []), Runner(MEMORY)
+    assert program is not None
+    check = Check(text, "/w/a.py", timeout=PATIENCE)
+    found = Ty().findings(program, (), check, project_of("/w/a.py", text), runner)
+    pylints = [
+        Finding("import-error", "E0401", "Unable to import 'nowhere'", 1),
+        Finding("no-name-in-module", "E0611", "No name 'nope' in module 'os'", 2),
+        Finding("no-member", "E1101", "Instance of 'str' has no 'nope' member", 4),
+        Finding("not-callable", "E1102", "X is not callable", 6),
+        Finding("undefined-variable", "E0602", "Undefined variable 'undefined'", 7, 6),
+    ]
+    told = told_once([*pylints, *found])
+    assert [(finding.line, len(finding.same)) for finding in told[:5]] == [
+        (1, 1),
+        (2, 1),
+        (4, 1),
+        (6, 1),
+        (7, 1),
+    ]
+    assert {finding.line for finding in told[5:]} == {8}
 
 
 @needs_ty

@@ -286,6 +286,8 @@ NOT_KNOWN = {
     "__all__ in several parts": "from sums import *\nprint(a, b)\n",
     "what an enumeration is given": "from pure import Colour\nprint(Colour._member_map_)\n",
     "what a data class is given": "from pure import Point\nprint(Point.__dataclass_fields__)\n",
+    "a decorator that makes a data class": "from dataclasses import dataclass, field\n\n\ndef light(cls):\n"
+    "    return dataclass(cls)\n\n\n@light\nclass Row:\n    a: list = field(default_factory=list)\n",
     "a dynamic class that is used": "from orm import Row\nfor each in Row():\n    print(each)\n"
     "Row()[0]()\nwith Row():\n    pass\n",
     "a module of an extension module": "import tree.leaves\nprint(tree)\n",

@@ -66,7 +66,7 @@ def test_what_the_server_would_shorten_is_not_lost() -> None:
 def test_what_is_wrong_counts_apart() -> None:
     assert shown("return os.listdir()").outcome == lost.IN_PART
     assert shown("raise OSError").outcome == lost.WRONG
-    broken = shown("raise y(")
+    broken = shown("raise y(]")
     assert (broken.outcome, broken.parses, broken.is_lost) == (lost.WRONG, False, True)
     assert broken.reason == "does-not-parse"
 

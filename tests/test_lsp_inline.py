@@ -514,3 +514,13 @@ def test_a_next_edit_is_made_with_what_the_user_changed_lately(client):
     next_edits(client, URI, 0, textDocument={"uri": URI, "version": 4})
     wait_for_log(client, "recent /project/a.py 0 ('x = 1',) ('x = 9100',)")
     assert client.stderr.decode().count("recent /project/b.py") == 1
+
+
+def test_ghost_text_is_made_with_what_the_user_changed_lately(client):
+    client.open(URI, "x = 1\ny = 2\n")
+    client.open(OTHER, "a = 1\n")
+    client.change(OTHER, 2, insert(0, 5, "0"))
+    client.change(URI, 2, insert(0, 5, "0"))
+    ask_inline(client, URI, 0, 6)
+    wait_for_log(client, "told /project/a.py 0 ('x = 1',) ('x = 10',)")
+    assert b"told /project/b.py 0 ('a = 1',) ('a = 10',)" in client.stderr

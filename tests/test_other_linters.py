@@ -64,6 +64,93 @@ def test_a_comment_for_it_is_no_way_out(gate: Gate) -> None:
         assert bar.judge(Document(f"X = 1\nX is 1  # {comment}\n")).reason is Reason.PRAGMA
 
 
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("def f():\n    return a\n", ["E0602 undefined-variable, ruff F821 undefined-name"]),
+        ("def f():\n    return a + b\n", ["E0602 undefined-variable, ruff F821 undefined-name"] * 2),
+        ("def f():\n    return a + a\n", ["E0602 undefined-variable, ruff F821 undefined-name"] * 2),
+        ("__all__ = ['a']\n", ["E0603 undefined-all-variable, ruff F822 undefined-export"]),
+        (
+            "X = 1\n\n\ndef f():\n    print(X)\n    X = 2\n    return X\n",
+            ["E0601 used-before-assignment, ruff F823 undefined-local"],
+        ),
+        (
+            "class A:\n    pass\n\n\nclass A:\n    pass\n",
+            ["E0102 function-redefined, ruff F811 redefined-while-unused"],
+        ),
+        ("X = '%(a' % {}\n", ["E1301 truncated-format-string, ruff F501 percent-format-invalid-format"]),
+        ("X = '%(a)s' % (1,)\n", ["E1303 format-needs-mapping, ruff F502 percent-format-expected-mapping"]),
+        (
+            "X = '%(a)s%(b)s' % {}\n",
+            [
+                "E1304 missing-format-string-key, ruff F505 percent-format-missing-argument",
+                "E1304 missing-format-string-key",
+            ],
+        ),
+        (
+            "X = '%s %s' % (1,)\n",
+            ["E1306 too-few-format-args, ruff F507 percent-format-positional-count-mismatch"],
+        ),
+        (
+            "X = '%s' % (1, 2)\n",
+            ["E1305 too-many-format-args, ruff F507 percent-format-positional-count-mismatch"],
+        ),
+        (
+            "X = '{} {}'.format(1)\n",
+            ["E1306 too-few-format-args, ruff F524 string-dot-format-missing-arguments"],
+        ),
+        (
+            "X = '%y' % 1\n",
+            ["E1300 bad-format-character, ruff F509 percent-format-unsupported-format-character"],
+        ),
+    ],
+)
+def test_one_fault_is_told_once(gate: Gate, text: str, told: list[str]) -> None:
+    bar = gate.against(Document("", None, "/w/a.py"))
+    verdict = bar.submit(Document(text, None, "/w/a.py"), early=False).result()
+    assert [finding.names for finding in verdict.findings] == told
+    assert not verdict.accepted
+
+
+def test_ruffs_own_names_for_pylints_rules_are_known() -> None:
+    gate = open_gate(Settings(linters=("ruff=PLE",), gate_timeout=60.0))
+    try:
+        bar = gate.against(Document("import logging\n"))
+        verdict = bar.judge(Document("import logging\n\nlogging.error('%s', 1, 2)\n"))
+    finally:
+        gate.linter.close()
+    assert [finding.names for finding in verdict.findings] == [
+        "E1205 logging-too-many-args, ruff PLE1205 logging-too-many-args"
+    ]
+
+
+def test_what_is_new_to_one_of_them_is_new(gate: Gate) -> None:
+    """The other one had said it before."""
+    bar = gate.against(Document("print(a)  # noqa: F821\n"))
+    (finding,) = bar.judge(Document("print(a)\n")).findings
+    assert finding.names == "ruff F821 undefined-name"
+
+
+def test_check_names_all_who_say_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("a.py").write_text("print(a)\n")
+    names = "E0602 undefined-variable, ruff F821 undefined-name"
+
+    def check(*arguments: str) -> str:
+        command = ["check", "a.py", "--linter", "ruff", *arguments]
+        return CliRunner().invoke(app, command, catch_exceptions=False).stdout
+
+    assert check() == f"a.py:1:6: {names}: Undefined variable 'a'\n"
+    (found,) = json.loads(check("--json"))["findings"]
+    assert (found["symbol"], found["same"]) == ("undefined-variable", ["ruff F821 undefined-name"])
+    assert check("--format", "github").count(f"title={names.replace(',', '%2C')}::") == 1
+    (issue,) = json.loads(check("--format", "gitlab"))
+    assert issue["description"] == "E0602 Undefined variable 'a' (ruff F821 undefined-name)"
+    (run,) = json.loads(check("--format", "sarif"))["runs"]
+    assert [result["ruleId"] for result in run["results"]] == ["undefined-variable"]
+
+
 def test_check_names_who_says_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     Path("a.py").write_text(OLD)
@@ -126,6 +213,19 @@ def test_an_agent_is_told(state: Path) -> None:
         assert answer(handler, edited(state / "a.py", f"X = 1\n{OLD}")) == {}
     finally:
         handler.close()
+
+
+def test_an_agent_is_told_once_what_two_say(state: Path) -> None:
+    handler = open_handler("", ("ruff",))
+    try:
+        (state / "a.py").write_text("import os\n\nprint(os.name)\n")
+        reason = answer(handler, edited(state / "a.py", "\nprint(os.name)\n"))["reason"]
+    finally:
+        handler.close()
+    (told,) = reason.splitlines()[1:]
+    assert told.endswith(
+        "a.py:2: E0602 undefined-variable, ruff F821 undefined-name: Undefined variable 'os'"
+    )
 
 
 def test_people_are_told_once_of_one_that_is_not_there(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,6 +11,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from fakes import python_gate
 from hypothesis import given
 from hypothesis import strategies as st
 from model_server import PROPS, Handler, ModelServer, Route, answers, serving, streams, writes
@@ -21,12 +22,14 @@ from lintseq_lsp.backends.http import base_url
 from lintseq_lsp.backends.llama_server import grammar
 from lintseq_lsp.backends.pretokens import last_word
 from lintseq_lsp.backends.remote import KEY, RemoteBackend
+from lintseq_lsp.engine import Engine
 from lintseq_lsp.errors import Cancelled, ModelError, PromptError, ServerError
 from lintseq_lsp.formats.base import Room, Task, View
 from lintseq_lsp.formats.late import LateFormat
-from lintseq_lsp.formats.table import detect
+from lintseq_lsp.formats.table import FORMATS, detect
+from lintseq_lsp.reasons import Reason
 from lintseq_lsp.runtime import open_endpoint
-from lintseq_lsp.settings import Settings
+from lintseq_lsp.settings import UNMEASURED, Settings
 from lintseq_lsp.text import Document
 from lintseq_lsp.weights.registry import embedded
 
@@ -367,14 +370,54 @@ def test_a_model_is_asked_as_its_name_or_the_setting_says(
     assert body["prompt"] == prompt
 
 
-def test_the_model_that_ships_is_known_by_the_name_of_its_file(server: ModelServer) -> None:
+SHIPPED = embedded()[0]
+LIKELY = {"logprob": -2.0, "bytes": [49], "top_logprobs": []}
+
+
+@pytest.mark.parametrize(
+    "props",
+    [
+        {"model_alias": SHIPPED.path.name},
+        {"model_alias": SHIPPED.name},
+        {"model_alias": SHIPPED.path.stem, "model_path": "/other.gguf"},
+        {"model_alias": "mine", "model_path": f"C:\\models\\{SHIPPED.path.name}"},
+    ],
+)
+def test_the_model_that_ships_is_known_by_its_name_and_its_files(
+    server: ModelServer, props: dict[str, str]
+) -> None:
     """A llama-server does not say which of LintSeq's layouts a model was trained for."""
-    shipped = embedded()[0]
     server.as_llama(streams())
-    server.routes["/props"] = answers(PROPS | {"model_alias": shipped.path.name})
-    backend, prompt_format, _ = open_endpoint(Settings(endpoint=server.url), patience=60.0)
+    server.routes["/props"] = answers(PROPS | props)
+    backend, prompt_format, certainty = open_endpoint(Settings(endpoint=server.url), patience=60.0)
     with closing(backend):
-        assert prompt_format.name == shipped.prompt_format.name != "paper-1"
+        assert server.connections == 0, "nothing is sent before something is asked"
+        assert prompt_format.name == SHIPPED.prompt_format.name != "paper-1"
+        assert certainty() == SHIPPED.certainty != UNMEASURED
+
+
+def test_of_other_models_nothing_was_measured(server: ModelServer) -> None:
+    server.as_llama(streams())
+    server.routes["/props"] = answers(PROPS | {"model_path": f"/{SHIPPED.path.name}/other.gguf"})
+    backend, prompt_format, certainty = open_endpoint(Settings(endpoint=server.url), patience=60.0)
+    with closing(backend):
+        assert (prompt_format.name, certainty()) == ("paper-1", UNMEASURED)
+
+
+@pytest.mark.parametrize(
+    ("alias", "reason"), [("other.gguf", Reason.ACCEPTED), (SHIPPED.name, Reason.UNSURE)]
+)
+def test_what_was_measured_counts_behind_a_server(server: ModelServer, alias: str, reason: Reason) -> None:
+    unsure = [{**event, "completion_probabilities": [LIKELY]} for event in writes(" 1", "\n")]
+    server.as_llama(streams(*unsure))
+    server.routes["/props"] = answers(PROPS | {"model_alias": alias})
+    backend, _, certainty = open_endpoint(Settings(endpoint=server.url), patience=60.0)
+    engine = Engine(
+        backend, python_gate(), prompt_format=FORMATS["plain"], settings=Settings(), certainty=certainty
+    )
+    with closing(engine):
+        outcome = engine.complete(Document("x = "), 4, certainty=-1.0)
+    assert outcome.reason is reason
 
 
 # What a server may do

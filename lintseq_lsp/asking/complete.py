@@ -11,9 +11,11 @@ from lintseq_lsp.backends.base import CANDIDATES, Stop
 from lintseq_lsp.completion import Cursor
 from lintseq_lsp.edits import Replacement, apply
 from lintseq_lsp.formats.base import Malformed, Task, View
+from lintseq_lsp.gate import Bar
 from lintseq_lsp.generation import RESAMPLING
 from lintseq_lsp.proposals import Proposal, propose
 from lintseq_lsp.reasons import Reason
+from lintseq_lsp.recent import RecentEdit
 from lintseq_lsp.settings import Settings
 from lintseq_lsp.suggestions import Outcome, Suggestion
 from lintseq_lsp.verdicts import malformed
@@ -29,13 +31,21 @@ def silence(cursor: Cursor, settings: Settings) -> Outcome | None:
 
 
 def complete(
-    job: Job, cursor: Cursor, known: Iterable[Suggestion], *, candidates: int, floor: float
+    job: Job,
+    cursor: Cursor,
+    known: Iterable[Suggestion],
+    *,
+    recent: tuple[RecentEdit, ...] = (),
+    candidates: int,
+    floor: float,
 ) -> Outcome:
     """Alternatives, `known` ones (those that are on the screen) first.
 
-    The log-probability of none that the model is asked for is below `floor`.
+    `recent` is what the user changed lately. The log-probability of none that the model is asked for is below
+    `floor`.
     """
-    question = job.ask(View(job.document, cursor.offset), Task.FILL, job.settings.max_lines)
+    view = View(job.document, cursor.offset, recent=recent)
+    question = job.ask(view, Task.FILL, job.settings.max_lines)
     if question is None:
         return job.unasked(Task.FILL, job.settings.max_lines)
     # What ends an answer early: in a region, lines above the cursor do not count.
@@ -142,10 +152,20 @@ class _Found:
             candidate = document.with_text(apply(document.text, [replacement]))
             if self.job.memory.is_unwanted(document.path, candidate.text):
                 return Reason.REJECTED_BEFORE
-            verdict = self.job.judge(candidate)
+            verdict = self.job.judge(candidate, goes_on(self.job.bar, self.cursor, replacement))
             if verdict.accepted:
                 evidence = self.job.evidence(verdict, number)
                 suggestion = Suggestion(document, (replacement,), evidence, answer.logprob)
                 return replace(suggestion, id=answer.id) if answer.id else suggestion
             reason = verdict.reason
         return reason
+
+
+def goes_on(bar: Bar, cursor: Cursor, replacement: Replacement) -> int | None:
+    """Where the user goes on to write behind a statement that may be unfinished: an offset of the new text.
+
+    That is one that the user has begun. Where the document parses and nothing is typed, it does so with
+    the suggestion, too.
+    """
+    begun = cursor.typed.strip() or bar.stand_in != cursor.document.text
+    return replacement.start + len(replacement.text) if begun else None

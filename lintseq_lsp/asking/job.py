@@ -51,11 +51,11 @@ class Job:
     states: int = 0
     _verdicts: dict[str, Verdict] = field(default_factory=dict)
 
-    def judge(self, candidate: Document) -> Verdict:
-        """The verdict on an edit of the document. The same text is judged once."""
+    def judge(self, candidate: Document, goes_on: int | None = None) -> Verdict:
+        """The verdict on an edit of the document; `goes_on` as for `Bar.submit`. A text is judged once."""
         verdict = self._verdicts.get(candidate.text)
         if verdict is None:
-            verdict = self.bar.judge(candidate, self.cancelled)
+            verdict = self.bar.judge(candidate, self.cancelled, goes_on=goes_on)
             self.note(candidate.text, verdict)
         return verdict
 

@@ -42,7 +42,7 @@ def never() -> bool:
 
 
 class LlamaServer:
-    """One server as `props` describe it; see `base.Backend`.
+    """One server as `props` describe it, with what it calls its model; see `base.Backend`.
 
     Log-probabilities are the model's own. Those of tokens that write what is typed are estimates, since the
     server tells of the likeliest alone. Of a token that it holds back, since a character is not complete,
@@ -52,8 +52,9 @@ class LlamaServer:
     kind = "llama-server"
     abilities = EVERYTHING
 
-    def __init__(self, http: Http, name: str, props: Body) -> None:
-        self.name = name
+    def __init__(self, http: Http, names: Sequence[str], props: Body) -> None:
+        self.name = names[0] if names else "model"
+        self.names = frozenset(names)
         self.usage = Usage()
         settings = props.get("default_generation_settings")
         context = settings.get("n_ctx") if isinstance(settings, dict) else None

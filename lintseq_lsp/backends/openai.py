@@ -29,6 +29,7 @@ class OpenAIServer:
 
     def __init__(self, http: Http, name: str, entry: Body) -> None:
         self.name = name
+        self.names = frozenset({name})
         self.usage = Usage()
         context = entry.get("max_model_len")
         self.context = context if type(context) is int and context > 0 else _CONTEXT

@@ -64,6 +64,11 @@ class RemoteBackend:
         return self._known().name
 
     @property
+    def names(self) -> frozenset[str]:
+        """All that the server calls the model."""
+        return self._known().names
+
+    @property
     def context(self) -> int:
         return self._known().context
 
@@ -149,7 +154,7 @@ class RemoteBackend:
                 raise
             props = {}
         if "default_generation_settings" in props:
-            return LlamaServer(self._http, _file_name(props), props)
+            return LlamaServer(self._http, _names(props), props)
         models = self._http.object(await self._http.json("/v1/models")).get("data")
         entries = [entry for entry in models if isinstance(entry, dict)] if isinstance(models, list) else []
         names = [name for entry in entries if isinstance(name := entry.get("id"), str)]
@@ -176,8 +181,7 @@ def api_key(url: str) -> str:
         return ""
 
 
-def _file_name(props: Body) -> str:
-    """The model's, by what the server calls it."""
+def _names(props: Body) -> list[str]:
+    """The model's, as its user calls it, and its file's."""
     named = [props.get("model_alias"), props.get("model_path")]
-    name = next((name for name in named if isinstance(name, str) and name), "model")
-    return re.split(r"[/\\]", name)[-1] or "model"
+    return [re.split(r"[/\\]", name)[-1] or "model" for name in named if isinstance(name, str) and name]

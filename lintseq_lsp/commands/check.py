@@ -201,7 +201,7 @@ def _show(entry: Entry) -> None:
     verdict = entry.verdict
     for finding in () if entry.is_newer else verdict.findings:
         console.print(
-            f"{entry.path}:{finding.line}:{finding.column}: {finding.name}: {finding.message}",
+            f"{entry.path}:{finding.line}:{finding.column}: {finding.names}: {finding.message}",
             markup=False,
             soft_wrap=True,
         )

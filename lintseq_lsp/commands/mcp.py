@@ -47,6 +47,7 @@ class FoundLine:
     code: str
     symbol: str
     message: str
+    same: list[str]
 
 
 @dataclass(frozen=True)

@@ -116,7 +116,7 @@ def github(found: Sequence[Problem]) -> str:
             "file": PurePath(problem.path).as_posix(),
             "line": finding.line,
             "col": finding.column + 1,
-            "title": finding.name,
+            "title": finding.names,
         }
         told = ",".join(f"{name}={_escaped(str(value), ':,')}" for name, value in properties.items())
         kind = "error" if problem.is_error else "warning"
@@ -194,7 +194,8 @@ def sarif(found: Sequence[Problem], entries: Sequence[Entry]) -> str:
 
 
 def _described(finding: Finding) -> str:
-    return f"{finding.name.removesuffix(finding.symbol)}{finding.message}"
+    others = f" ({', '.join(same.name for same in finding.same)})" if finding.same else ""
+    return f"{finding.name.removesuffix(finding.symbol)}{finding.message}{others}"
 
 
 def _rule(finding: Finding) -> str:

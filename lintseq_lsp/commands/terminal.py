@@ -95,6 +95,7 @@ def finding_record(finding: Finding) -> dict[str, Any]:
         "message": finding.message,
         "line": finding.line,
         "column": finding.column,
+        "same": [same.name for same in finding.same],
     }
 
 
@@ -144,6 +145,8 @@ def show_outcome(document: Document, outcome: Outcome) -> None:
                 f"no new finding, {evidence.milliseconds:.0f} ms",
             )
         )
+        if evidence.ending:
+            console.print(Text(f"unfinished, checked as if this followed: {evidence.ending}", style="dim"))
         show_change(document, Document(suggestion.text))
     if not outcome.suggestions:
         reason = outcome.reason
@@ -152,7 +155,7 @@ def show_outcome(document: Document, outcome: Outcome) -> None:
 
 def show_findings(verdict: Verdict) -> None:
     for finding in verdict.findings:
-        console.print(Text(f"  {finding.name}: {finding.message}", style="red"))
+        console.print(Text(f"  {finding.names}: {finding.message}", style="red"))
 
 
 def show_change(before: Document, after: Document) -> None:

@@ -139,8 +139,10 @@ def at_once(new: New) -> New:
         finding
         for finding in new.findings
         if finding.symbol == "syntax-error"
-        or finding.symbol
-        in (NAMES if stood[index_of(finding, new.after)] else DEFINITE).get(finding.linter, ())
+        or any(
+            each.symbol in (NAMES if stood[index_of(finding, new.after)] else DEFINITE).get(each.linter, ())
+            for each in (finding, *finding.same)
+        )
     ]
     return replace(new, findings=told)
 
@@ -166,7 +168,7 @@ def still_to_tell(new: New, told: Told) -> tuple[New, Told]:
 def message(news: Sequence[New], *, turn: bool, called: Callable[[str], str]) -> str:
     """For the agent; "" when there is nothing to tell. A file at a path is `called` so."""
     lines = [
-        f"{called(new.path)}:{finding.line}: {finding.name}: {_plain(finding.message)}"
+        f"{called(new.path)}:{finding.line}: {finding.names}: {_plain(finding.message)}"
         for new in news
         for finding in sorted(new.findings, key=_line)
     ]

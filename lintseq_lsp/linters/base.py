@@ -1,5 +1,6 @@
 """What the gate asks of a linter."""
 
+import re
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
@@ -18,7 +19,10 @@ class Tier(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One message of a linter. `line` is one-based and belongs to the text that was checked."""
+    """One message of a linter. `line` is one-based and belongs to the text that was checked.
+
+    `same` are other linters' messages that mean the same.
+    """
 
     symbol: str  # "undefined-variable"
     code: str  # "E0602"; empty where the linter has none
@@ -26,12 +30,24 @@ class Finding:
     line: int
     column: int = 0
     linter: str = "pylint"
+    same: tuple["Finding", ...] = ()
 
     @property
     def name(self) -> str:
         """What people know it by, with the linter that says it where that is not pylint."""
         linter = "" if self.linter == "pylint" else self.linter
         return " ".join(filter(None, (linter, self.code, self.symbol)))
+
+    @property
+    def names(self) -> str:
+        """`name`, and those of the others that mean the same."""
+        return ", ".join(finding.name for finding in (self, *self.same))
+
+    @property
+    def quoted(self) -> set[str]:
+        """The names that the message is about."""
+        quoted = re.findall(r"'[^']*'|`[^`]*`", self.message)
+        return {name for text in quoted for name in re.findall(r"\w+", text)}
 
 
 Texts = Mapping[str, str | None]
@@ -64,7 +80,8 @@ class Check:
     that do not count as they are on disk. `indent` is what one level of blocks is indented by. `around`
     is what the path tells, where somebody has looked. `patience` is how many seconds it may wait behind
     one other check, None for `timeout`. `partial` says that a function which is as it was in the last text
-    of the path that was checked as a whole may be taken to have the findings that it had.
+    of the path that was checked as a whole may be taken to have the findings that it had. `reach` says that
+    the report depends on all modules that the text leads to: others read them.
     """
 
     text: str
@@ -76,6 +93,7 @@ class Check:
     around: Surroundings | None = None
     patience: float | None = None
     partial: bool = False
+    reach: bool = False
 
     @property
     def longest_wait(self) -> float:

@@ -101,6 +101,7 @@ class WorkerProcess:
                 "tier": int(check.tier),
                 "indent": check.indent,
                 "partial": check.partial,
+                "reach": check.reach,
                 "around": check.around and dataclasses.astuple(check.around),
                 **self._news(check),
             }

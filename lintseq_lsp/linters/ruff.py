@@ -23,6 +23,7 @@ class Ruff:
     """Implements `linters.several.Adapter`."""
 
     name = "ruff"
+    reads_modules = False
 
     def is_rule(self, rule: str) -> bool:
         return _RULE.fullmatch(rule) is not None

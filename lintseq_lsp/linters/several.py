@@ -25,6 +25,8 @@ class Adapter(Protocol):
     """How one linter is asked. `name` is also its program's."""
 
     name: str
+    reads_modules: bool
+    """Whether what it finds depends on those that the text leads to."""
 
     def is_rule(self, rule: str) -> bool:
         """Whether a text may be one of its rules."""
@@ -102,7 +104,8 @@ class Several:
         self._threads = ThreadPoolExecutor(max(2, len(others)), "lintseq-other-linter")
 
     def submit(self, check: Check) -> Future[Report]:
-        report = self._first.submit(check)
+        reach = any(chosen.adapter.reads_modules for chosen in self._others)
+        report = self._first.submit(replace(check, reach=reach))
         if check.tier < Tier.NAMES or not check.text.strip():
             return report
         try:

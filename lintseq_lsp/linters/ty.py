@@ -23,6 +23,7 @@ class Ty:
     """Implements `linters.several.Adapter`."""
 
     name = "ty"
+    reads_modules = True
 
     def is_rule(self, rule: str) -> bool:
         return _RULE.fullmatch(rule) is not None

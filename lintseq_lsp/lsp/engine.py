@@ -30,7 +30,15 @@ class Engine(Protocol):
 
     def lint(self, document: Document, line: int | None, *, patience: float) -> None: ...
 
-    def read_ahead(self, document: Document, offset: int, *, below: bool, cancelled: IsCancelled) -> None: ...
+    def read_ahead(
+        self,
+        document: Document,
+        offset: int,
+        *,
+        recent: tuple[RecentEdit, ...],
+        below: bool,
+        cancelled: IsCancelled,
+    ) -> None: ...
 
     def recall(self, document: Document, offset: int) -> Outcome | None: ...
 
@@ -39,7 +47,14 @@ class Engine(Protocol):
     def holds(self, suggestion: Suggestion) -> bool: ...
 
     def complete(
-        self, document: Document, offset: int, *, candidates: int, certainty: float, cancelled: IsCancelled
+        self,
+        document: Document,
+        offset: int,
+        *,
+        recent: tuple[RecentEdit, ...],
+        candidates: int,
+        certainty: float,
+        cancelled: IsCancelled,
     ) -> Outcome: ...
 
     def next_edit(

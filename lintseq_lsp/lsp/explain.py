@@ -43,6 +43,7 @@ def explanation(outcome: Outcome) -> Json:
                         "code": finding.code,
                         "message": finding.message,
                         "line": finding.line,
+                        "same": [same.name for same in finding.same],
                     }
                     for finding in verdict.findings
                 ],

@@ -146,11 +146,14 @@ async def _complete(session: Session, uri: str, place: Place, *, manual: bool) -
         session.worker.supersede(slot)
         return Outcome(reason=Reason.REJECTED_BEFORE)
 
+    recent = session.recent.edits_for(place.snapshot)
+
     def work(engine: Engine, cancelled: IsCancelled) -> Outcome:
         begun = time.monotonic()
         outcome = engine.complete(
             place.document,
             place.cursor,
+            recent=recent,
             candidates=wanted,
             certainty=0.0 if manual else session.settings.certainty,
             cancelled=cancelled,
@@ -159,7 +162,7 @@ async def _complete(session: Session, uri: str, place: Place, *, manual: bool) -
         return outcome
 
     def read_ahead(engine: Engine, cancelled: IsCancelled) -> None:
-        engine.read_ahead(place.document, place.cursor, below=False, cancelled=cancelled)
+        engine.read_ahead(place.document, place.cursor, recent=recent, below=False, cancelled=cancelled)
 
     delay = 0.0 if manual else session.pauses.rest(uri, session.settings.debounce / 1000)
     linted = place.document, place.document.position(place.cursor)[0]

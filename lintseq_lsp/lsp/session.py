@@ -25,7 +25,6 @@ from lintseq_lsp.lsp.worker import PATIENCE, NoModel, Priority, Superseded, Work
 from lintseq_lsp.reasons import Reason
 from lintseq_lsp.settings import Settings
 from lintseq_lsp.suggestions import Memory, Outcome
-from lintseq_lsp.text import Document
 
 _log = logging.getLogger(__name__)
 
@@ -153,7 +152,7 @@ class Session:
                 Priority.IDLE, lambda engine, _: engine.prepare(document, typed, patience=PATIENCE)
             )
             if typed is not None and typed < len(document.lines):
-                await self._read_ahead(document, typed, begun + AWAKE)
+                await self._read_ahead(snapshot, typed, begun + AWAKE)
         except (NoModel, Cancelled):
             return True
         except Exception as error:  # noqa: BLE001 - nobody asked for it; its text may be the user's
@@ -161,8 +160,9 @@ class Session:
             return False
         return linted
 
-    async def _read_ahead(self, document: Document, line: int, until: float) -> None:
+    async def _read_ahead(self, snapshot: Snapshot, line: int, until: float) -> None:
         """Has the model read what it is asked next, until it is wanted for something else."""
+        document, recent = snapshot.document, self.recent.edits_for(snapshot)
         end = document.starts[line] + len(document.lines[line])
 
         def work(engine: Engine, cancelled: IsCancelled) -> None:
@@ -170,7 +170,7 @@ class Session:
                 return cancelled() or self.worker.is_wanted or time.monotonic() > until
 
             if not stop():
-                engine.read_ahead(document, end, below=True, cancelled=stop)
+                engine.read_ahead(document, end, recent=recent, below=True, cancelled=stop)
 
         await self.worker.run(Priority.IDLE, work)
 

@@ -4,7 +4,8 @@ Modules are those that are installed: the standard library's and the environment
 somewhere in one, in every kind of statement; a scripted model writes the rest of the real line, or something
 like it. Right is: in no state that is shown does plain pylint find what it did not find in the text before:
 the one that was sent, or the last one that could be parsed. What the evidence says is not known is no
-finding. Nor does one bring in a comment that silences.
+finding. Nor does one bring in a comment that silences. A statement that the user has begun may be unfinished:
+pylint judges it with the ending that the evidence tells, and misses no arguments.
 """
 
 import ast
@@ -32,11 +33,13 @@ from lintseq_lsp.backends.base import Backend
 from lintseq_lsp.backends.scripted import ScriptedBackend
 from lintseq_lsp.engine import Engine
 from lintseq_lsp.formats.lintseq import DIFF, Layout, LintSeq
-from lintseq_lsp.gate import Gate
+from lintseq_lsp.gate import Gate, lint_base
 from lintseq_lsp.generation import Step
 from lintseq_lsp.runtime import open_gate
 from lintseq_lsp.settings import Settings
+from lintseq_lsp.suggestions import Suggestion
 from lintseq_lsp.text import Document, indentation
+from lintseq_lsp.unfinished import FOR_WANT_OF_A_BODY, FOR_WANT_OF_ARGUMENTS, finished
 
 PRAGMAS = [
     "  # pylint: disable=all",
@@ -58,6 +61,7 @@ EXTRAS = [
 ]
 FOR_BLOCKS = re.compile(r"\bpylint\s*:\s*(?:disable|skip-file)\b")
 FOR_LINES = re.compile(r"#\s*(?:noqa|type:\s*ignore)\b")  # `# =type: ignore` is prose to every checker
+MAY_BE_MISSING = FOR_WANT_OF_ARGUMENTS | FOR_WANT_OF_A_BODY
 NAME = re.compile(r"[^\W\d]\w*")
 TRIES = 12
 """In one module: the text before is judged once for all."""
@@ -114,7 +118,10 @@ def typing(random: Random, whole: str) -> Case:
         rest = real[column:] if random.random() < 0.1 else ""
     lines[at] = real[:column] + rest
     answers = [answer(random, real, column, lines, at, names) for _ in range(random.randint(1, 6))]
-    where = {"text": "\n".join(lines), "line": at, "column": column}
+    cut = random.random() < 0.25
+    if cut:  # all that is below is still to be written
+        del lines[at + 1 :]
+    where = {"text": "\n".join(lines), "line": at, "column": column, "cut": cut}
     return {"kind": "ghost text", **where, "answers": answers}
 
 
@@ -223,11 +230,17 @@ def _is_read(text: str, flags: int) -> bool:
 
 @dataclass(frozen=True)
 class Shown:
-    """One state. `case` has the one try that led to it, `before` is the text that it is compared with."""
+    """One state. `case` has the one try that led to it, `before` is the text that it is compared with.
+
+    `judged` is `after`, with an ending where it is unfinished. Where the user has deleted what was below,
+    `cut` is what the gate lints in place of the rest: what is missing there, the user has taken out.
+    """
 
     case: Case
     before: str
+    cut: str
     after: str
+    judged: str
     unknown: Sequence[str]
 
     @property
@@ -254,20 +267,29 @@ def check(cases: Sequence[Case]) -> Result:
                 except Exception as error:  # noqa: BLE001 - whatever stands in a document, the engine answers
                     result.wrong.append((alone, f"{type(error).__name__}: {error}"))
                 else:
-                    states += [Shown(alone, before, text, unknown) for text, unknown in texts.items()]
+                    cut = stand_in(one) if one.get("cut") else before
+                    states += [Shown(alone, before, cut, text, *rest) for text, rest in texts.items()]
     finally:
         gate.linter.close()
     result.count = len(states)
-    said = findings([(state.module, text) for state in states for text in (state.before, state.after)])
+    said = findings(
+        [(state.module, text) for state in states for text in (state.before, state.cut, state.judged)]
+    )
     for state in states:
-        new = said[state.module, state.after] - said[state.module, state.before]
+        was = said[state.module, state.before] | said[state.module, state.cut]
+        new = said[state.module, state.judged] - was
         if new:
             # An inference may depend on what the process inferred before: these two texts alone decide.
-            pairs = [(state.module, text) for text in (state.before, state.after)]
-            before, after = (findings([pair])[pair] for pair in pairs)
-            new = Counter(each for each in (after - before).elements() if not state.says_unknown(each[1]))
-        if compiles(state.before) and not compiles(state.after):
+            pairs = [(state.module, text) for text in (state.before, state.cut, state.judged)]
+            before, cut, after = (findings([pair])[pair] for pair in pairs)
+            left = (after - (before | cut)).elements()
+            new = Counter(each for each in left if not state.says_unknown(each[1]))
+        if state.judged != state.after:
+            new = Counter(each for each in new.elements() if each[0] not in MAY_BE_MISSING)
+        if compiles(state.before) and not compiles(state.judged):
             new["syntax-error", "does not compile"] += 1
+        if state.judged != state.after and not is_begun(state.case["tries"][0]):
+            new["syntax-error", "the user had begun nothing"] += 1
         if new := new or new_silence(state):
             what = {"line": state.case["tries"][0]["line"], "shown": state.after, "new": [*map(list, new)]}
             result.wrong.append((state.case, json.dumps(what)))
@@ -287,11 +309,22 @@ def text_before(one: Case, whole: str) -> str:
     return next((text for text in texts if parses(text)), whole)
 
 
+def stand_in(one: Case) -> str:
+    """The first text that may stand for what was sent, and that can be parsed."""
+    texts = (each.text for each in lint_base(Document(one["text"]), one["line"]))
+    return next((text for text in texts if parses(text)), "")
+
+
+def is_begun(one: Case) -> bool:
+    """Whether the user has begun a statement, or is in the middle of one."""
+    return not parses(one["text"]) or bool(one["text"].split("\n")[one["line"]][: one["column"]].strip())
+
+
 def new_silence(state: Shown) -> Counter[tuple[str, str]]:
     """Comments that silence a linter and were neither there before nor typed by the user."""
     (one,) = state.case["tries"]
     typed = one["text"].split("\n")[one["line"]]
-    new = silences(state.after) - silences(state.before)
+    new = silences(state.judged) - silences(state.before)
     return Counter({("silenced", text): 1 for text in new if text not in typed})
 
 
@@ -311,8 +344,8 @@ def model_of(one: Case) -> Backend:
     return LineModel(*one["answers"]) if "answers" in one else ScriptedBackend([one["stream"]], logprob=-0.01)
 
 
-def shown(gate: Gate, case: Case, path: str) -> dict[str, Sequence[str]]:
-    """The texts that the user is shown, and what the evidence says is not known."""
+def shown(gate: Gate, case: Case, path: str) -> dict[str, tuple[str, Sequence[str]]]:
+    """The texts that the user is shown; each as it is to be judged, and what is not known by its evidence."""
     (one,) = case["tries"]
     settings = Settings(strings_and_comments=True)
     engine = Engine(model_of(one), gate, prompt_format=LintSeq(Layout.SUFFIX_FIRST), settings=settings)
@@ -322,14 +355,26 @@ def shown(gate: Gate, case: Case, path: str) -> dict[str, Sequence[str]]:
     match one["kind"]:
         case "ghost text":
             found = engine.complete(document, offset, candidates=3).suggestions
-            states = [(each.text, each.evidence.unknown) for each in found]
+            states = [(each.text, judged(each), each.evidence.unknown) for each in found]
         case "next edit":
             found = engine.next_edit(document, offset).suggestions
-            states = [(each.text, each.evidence.unknown) for each in found]
+            states = [(each.text, each.text, each.evidence.unknown) for each in found]
         case _:
             steps = [step for step in engine.edit(document, "Do.") if isinstance(step, Step)]
-            states = [(step.document.text, step.verdict.unknown) for step in steps if step.verdict.accepted]
-    return dict(states)
+            accepted = [(step.document.text, step.verdict.unknown) for step in steps if step.verdict.accepted]
+            states = [(text, text, unknown) for text, unknown in accepted]
+    return {text: (ended, unknown) for text, ended, unknown in states}
+
+
+def judged(suggestion: Suggestion) -> str:
+    """The text that a suggestion makes, with the ending of what is unfinished."""
+    if not suggestion.evidence.ending:
+        return suggestion.text
+    (change,) = suggestion.replacements
+    ended = finished(suggestion.base.with_text(suggestion.text), change.start + len(change.text))
+    assert ended is not None
+    assert ended.ending == suggestion.evidence.ending
+    return ended.document.text
 
 
 Texts = Sequence[tuple[str, str]]
@@ -348,7 +393,9 @@ def findings(texts: Texts) -> dict[tuple[str, str], Counter[tuple[str, str]]]:
             (Path(folder) / name).write_text(text, "utf-8")
         done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     for message in json.loads(done.stdout):
-        text = re.sub(r"\bline \d+", "line", message["message"]).replace(message["module"], "this module")
+        text = re.sub(r"\bline \d+|; maybe .*", "line", message["message"]).replace(
+            message["module"], "this module"
+        )
         found[names[Path(message["path"]).name]][message["symbol"], text] += 1
     return found
 

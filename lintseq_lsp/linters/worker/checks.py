@@ -7,6 +7,7 @@ import sys
 import traceback
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from astroid.brain import brain_numpy_utils
@@ -37,6 +38,7 @@ from lintseq_lsp.linters.worker.known import Known, joined_dependencies
 from lintseq_lsp.linters.worker.library import Library
 from lintseq_lsp.linters.worker.parts import outer_mentions, split
 from lintseq_lsp.linters.worker.passes import Pass, forget_builtins
+from lintseq_lsp.linters.worker.reach import Reach
 from lintseq_lsp.linters.worker.reading import ASKED, MANAGER, PARSED, SOURCES, Builder
 from lintseq_lsp.linters.worker.walker import odd_names
 
@@ -75,6 +77,7 @@ class WarmPylint:
         self._passes: dict[Tier, Pass] = {}
         self._known: OrderedDict[str, Known] = OrderedDict()
         self._modules = Modules(setup, [*standard, *library.path])
+        self._reach = Reach()
         self._library = library
         self._doubts = Doubts(library)
         forget_builtins(library.missing_builtins)
@@ -150,6 +153,7 @@ class WarmPylint:
         looked_at = [str(Path(path).parent) if path else "", *folders, *self._setup.site_packages]
         looked_at += [*around.looked_at, *_files_of(around.projects)]
         searched = {folder: stamp(folder) for folder in looked_at if folder}
+        reached = self._reach.files(tree, path, root, folders) if check.reach else {}
         circumstances = (tier, name, *search_path, check.indent, self._library.grammar, self._modules.dropped)
         known = self._known.get(path) if check.partial else None
         if known is not None and (
@@ -180,7 +184,7 @@ class WarmPylint:
             PARSED.clear()
             builder.take_back()
             self._modules.track(name)
-            depends = self._modules.read_since(searched)
+            depends = self._modules.read_since(searched, reached)
             self._modules.forget(name)
         if made is not None and known is not None:
             found, depends = known.joined(found, made), joined_dependencies(known.depends, depends)
@@ -188,7 +192,7 @@ class WarmPylint:
             lru.put(self._known, path, Known(parts, found, depends, circumstances), _MOST_KNOWN)
         findings, unknown = found.findings, found.unknown
         if one_pass.is_off and not findings:
-            return check_syntax(text, path)
+            return replace(check_syntax(text, path), dependencies=depends)
         if self._setup.origin == "script" and (lines := package_lines(text)):
             own = [finding for finding in findings if _misses_a_package(finding, folders)]
             findings = tuple(finding for finding in findings if finding not in own)

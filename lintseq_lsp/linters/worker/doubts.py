@@ -41,9 +41,12 @@ _ABILITIES = {
 }
 """Findings that something cannot be used in a way, and the member that it would need ("" for one of many)."""
 
-DOUBTED = frozenset({_MEMBERS, _OF_COMPILED, *_IMPORTED, *_UNDEFINED, *_ARGUMENTS, *_ABILITIES})
+_OF_FIELDS = "invalid-field-call"
+
+DOUBTED = frozenset({_MEMBERS, _OF_COMPILED, _OF_FIELDS, *_IMPORTED, *_UNDEFINED, *_ARGUMENTS, *_ABILITIES})
 
 _DYNAMIC = "names may be made while it runs"
+_DECORATED = "a decorator may make a dataclass of it"
 _GUARDED = "that does not run on this machine and Python"
 
 
@@ -85,6 +88,8 @@ class Doubts:
             return Doubt(_DYNAMIC)
         if symbol == _MEMBERS:
             return self._of_values(unseen.infer(node.expr), node.attrname)
+        if symbol == _OF_FIELDS:
+            return _of_decorators(node)
         if symbol == "no-name-in-module":
             name, origin = args
             if isinstance(node, nodes.Import) and (causes := unseen.registers_modules(origin)):
@@ -146,6 +151,14 @@ class Doubts:
             if isinstance(code, nodes.NodeNG) and self._library.is_unread(code.root()):
                 return self._unread
         return None
+
+
+def _of_decorators(node: nodes.NodeNG) -> Doubt | None:
+    """Whether one of the class around may be a dataclass's by another name."""
+    cls = node.scope()
+    if not isinstance(cls, nodes.ClassDef) or cls.is_dataclass or not cls.decorators:
+        return None
+    return Doubt(_DECORATED, [[decorator] for decorator in cls.decorators.nodes])
 
 
 def _dynamic(causes: Sequence[nodes.NodeNG]) -> Doubt | None:

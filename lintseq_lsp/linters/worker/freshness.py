@@ -2,7 +2,7 @@
 
 import contextlib
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -128,12 +128,15 @@ class Modules:
         path = Path(file)
         return not path.is_absolute() or _depth(path, self.roots) < _depth(path, self._fixed)
 
-    def read_since(self, searched: dict[str, Stamp | None]) -> Dependencies:
-        """What the check depends on that has just asked for `ASKED`.
+    def read_since(
+        self, searched: dict[str, Stamp | None], reached: Mapping[str, Stamp | str | None]
+    ) -> Dependencies:
+        """What the check depends on that has just asked for `ASKED`: the files `reached` as well.
 
         Of modules that were not found the folders tell, which change with the files in them.
         """
-        states = {file: state for file, (state, _) in READ.items() if not self._is_settled(file)}
+        read = {**reached, **{file: state for file, (state, _) in READ.items()}}
+        states = {file: state for file, state in read.items() if not self._is_settled(file)}
         READ.clear()
         todo, done = list(ASKED), set[str]()
         while todo:

@@ -86,6 +86,7 @@ def main(standard: Sequence[str], own: Sequence[str]) -> None:
             indent=asked["indent"],
             around=around,
             partial=asked["partial"],
+            reach=asked["reach"],
         )
         report = pylint.check(check)
         write_message(answers, {**_answer(report), "warnings": opener.take_refused()})
