@@ -6,7 +6,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from lintseq_lsp.linters.worker.pauses import PRELOADED, Pauses
+from lintseq_lsp.linters.worker import pauses as pauses_module
+from lintseq_lsp.linters.worker.pauses import Pauses
+
+MODULES = ("os", "re", "json")
 
 
 @pytest.fixture(autouse=True)
@@ -18,30 +21,56 @@ def _own_garbage() -> Iterator[None]:
     gc.set_threshold(*before)
 
 
-def test_modules_are_read_once_it_has_been_quiet_for_longer_than_garbage_waits() -> None:
+@pytest.fixture
+def now(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    clock = [100.0]
+    monkeypatch.setattr(pauses_module.time, "monotonic", lambda: clock[0])
+    return clock
+
+
+def test_modules_are_read_once_it_has_been_quiet_for_longer_than_garbage_waits(now: list[float]) -> None:
     read: list[str] = []
-    pauses = Pauses(read.append, lambda: 0)
+    pauses = Pauses(MODULES, read.append, lambda: 0)
     quiet = pauses.patience
     assert quiet is not None
     pauses.end()
-    assert 0 < (pauses.patience or 0) < quiet
+    waits = pauses.patience
+    assert waits is not None
+    assert 0 < waits < quiet
+    now[0] += waits
     pauses.use()
-    assert (read, pauses.patience) == ([], quiet)
+    assert (read, pauses.patience) == ([], pytest.approx(quiet - waits))
+    now[0] += quiet
     pauses.use()
-    assert (read, pauses.patience) == ([PRELOADED[0]], 0.0)
-
-
-def test_a_check_ends_the_quiet_and_at_the_end_there_is_nothing_to_do() -> None:
-    read: list[str] = []
-    pauses = Pauses(read.append, lambda: 0)
-    quiet = pauses.patience
-    pauses.use()
+    assert (read, pauses.patience) == (["os"], 0.0)
     pauses.end()
     pauses.use()
-    assert (read, pauses.patience) == ([PRELOADED[0]], quiet)
+    assert (read, pauses.patience) == (["os"], quiet)
+    now[0] += quiet
     while pauses.patience is not None:
         pauses.use()
-    assert read == list(PRELOADED)
+    assert read == list(MODULES)
+
+
+def test_what_is_not_read_within_seconds_waits_for_another_pause(now: list[float]) -> None:
+    read: list[str] = []
+    pauses = Pauses(MODULES, read.append, lambda: 0)
+    now[0] += 1
+    pauses.use()
+    now[0] += 4
+    assert pauses.patience is None
+    pauses.end()
+    pauses.use()
+    now[0] += 1
+    assert pauses.patience == 0.0
+
+
+def test_who_reads_nothing_ahead_waits_for_checks_alone() -> None:
+    pauses = Pauses((), lambda _: pytest.fail("nothing is read"), lambda: 0)
+    assert pauses.patience is None
+    pauses.end()
+    pauses.use()
+    assert pauses.patience is None
 
 
 class Ring:
@@ -52,7 +81,7 @@ class Ring:
 
 
 def test_what_a_check_leaves_is_collected() -> None:
-    pauses = Pauses(lambda _: None, lambda: 0)
+    pauses = Pauses(MODULES, lambda _: None, lambda: 0)
     ring = Ring()
     left = weakref.ref(ring)
     del ring
@@ -63,7 +92,7 @@ def test_what_a_check_leaves_is_collected() -> None:
 
 def test_what_was_to_stay_is_collected_once_modules_were_let_go() -> None:
     dropped = 0
-    pauses = Pauses(lambda _: None, lambda: dropped)
+    pauses = Pauses(MODULES, lambda _: None, lambda: dropped)
     ring = Ring()
     left = weakref.ref(ring)
     pauses.use()  # reads a module

@@ -24,7 +24,7 @@ from lintseq_lsp.linters.imports import Imports
 from lintseq_lsp.linters.protocol import Setup, read_message, stamp, write_message
 from lintseq_lsp.linters.worker.checks import WarmPylint
 from lintseq_lsp.linters.worker.library import Library
-from lintseq_lsp.linters.worker.pauses import Pauses
+from lintseq_lsp.linters.worker.pauses import PRELOADED, Pauses
 from lintseq_lsp.linters.worker.reading import MOST_SOURCE, confine, look_through_sources
 
 _PR_SET_PDEATHSIG = 1
@@ -56,7 +56,7 @@ def main(standard: Sequence[str], own: Sequence[str]) -> None:
     confine(opener)
     look_through_sources(library)
     pylint = WarmPylint(setup, standard, own, library)
-    pauses = Pauses(pylint.preload, lambda: pylint.dropped)
+    pauses = Pauses(PRELOADED if setup.reads_ahead else (), pylint.preload, lambda: pylint.dropped)
     failure = pylint.warm()
     pauses.keep()
     if not trusted:

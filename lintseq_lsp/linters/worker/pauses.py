@@ -5,7 +5,8 @@ a check of a thousand lines; so it is left out (frozen) as soon as there is a pa
 """
 
 import gc
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 
 PRELOADED = (
     *("abc", "enum", "typing", "dataclasses", "os", "sys", "re", "json", "pathlib"),
@@ -17,6 +18,7 @@ PRELOADED = (
 
 _PAUSE = 0.1  # seconds without a check
 _QUIET = 1.0  # the same: after a start the model reads its first prompt, and is three times as slow beside us
+_LONGEST = 4.0  # seconds without a check from which on nothing more is read: the next pause goes on
 _MOST = 100_000  # containers more than there were: 5 checks of 2,000 lines, 40 MB
 _IN_A_CHECK = 300_000  # of which a check by itself may make that many before it is looked at
 _MOST_DROPPED = 10  # modules that may stay in memory though nothing needs them
@@ -25,15 +27,17 @@ _MOST_DROPPED = 10  # modules that may stay in memory though nothing needs them
 class Pauses:
     """Made once, by the process: it changes when Python itself collects.
 
-    `preload` reads a module. `dropped` counts the modules that were let go, ever.
+    `ahead` are modules that `preload` reads, one by one. `dropped` counts those that were let go, ever.
     """
 
-    def __init__(self, preload: Callable[[str], object], dropped: Callable[[], int]) -> None:
+    def __init__(
+        self, ahead: Sequence[str], preload: Callable[[str], object], dropped: Callable[[], int]
+    ) -> None:
         gc.set_threshold(_IN_A_CHECK, 5, 5)
         self._preload = preload
         self._count = dropped
-        self._ahead = list(reversed(PRELOADED))
-        self._is_quiet = False
+        self._ahead = list(reversed(ahead))
+        self._since = time.monotonic()
         self._some = False
         self._dropped = 0
 
@@ -46,13 +50,14 @@ class Pauses:
         """Seconds without a check after which to `use` the pause; None when there is nothing to do."""
         if self._some:
             return _PAUSE
-        if self._ahead:
-            return 0.0 if self._is_quiet else _QUIET
+        quiet = time.monotonic() - self._since
+        if self._ahead and quiet < _LONGEST:
+            return max(0.0, _QUIET - quiet)
         return None
 
     def end(self) -> None:
         """A check was made. Where they come without a pause, this one has to collect."""
-        self._some, self._is_quiet = True, False
+        self._some, self._since = True, time.monotonic()
         if gc.get_count()[0] > _MOST:
             gc.collect()
 
@@ -61,7 +66,6 @@ class Pauses:
         if self._some:
             self._collect()
         elif self._ahead:
-            self._is_quiet = True
             self._preload(self._ahead.pop())
             self.keep()
 
