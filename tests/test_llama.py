@@ -2,6 +2,7 @@
 
 import itertools
 import math
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from pathlib import Path
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 from small_model import SMALL_MODEL, SMALL_MODEL_CONTEXT
 from tiny_model import write_model
 
+from lintseq_lsp.backends import llama_library
 from lintseq_lsp.backends.base import CANDIDATES, Piece, Prompt, Request, Sampling, Special, Stop, length
 from lintseq_lsp.backends.llama import LlamaBackend, next_piece, threads_for
 from lintseq_lsp.diffs import header
@@ -375,6 +377,25 @@ def test_closed(model: LlamaBackend) -> None:
     with pytest.raises(ModelError, match="closed"):
         backend.count("x")
     assert model.count("x") == 1
+
+
+# The file
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="where the mapped files of a process can be read")
+@pytest.mark.parametrize("limit", [SMALL_MODEL.stat().st_size, SMALL_MODEL.stat().st_size + 1])
+def test_a_large_file_is_mapped_and_of_a_small_one_nothing_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, model: LlamaBackend, limit: int
+) -> None:
+    path = changed(tmp_path, lambda data: data)
+    monkeypatch.setattr(llama_library, "_MAPPED", limit)
+    other = LlamaBackend(path, threads=1)
+    mapped = Path("/proc/self/maps").read_text()
+    request = of(DIFFS, max_tokens=8)
+    written = text_of(list(other.write(request, never)))
+    other.close()
+    assert (str(path) in mapped) == (limit <= path.stat().st_size)
+    assert written == text_of(list(model.write(request, never)))
 
 
 # Files that are no model
