@@ -30,7 +30,7 @@ def now(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 def test_modules_are_read_once_it_has_been_quiet_for_longer_than_garbage_waits(now: list[float]) -> None:
     read: list[str] = []
-    pauses = Pauses(MODULES, read.append, lambda: 0)
+    pauses = Pauses(MODULES, read.append)
     quiet = pauses.patience
     assert quiet is not None
     pauses.end()
@@ -54,7 +54,7 @@ def test_modules_are_read_once_it_has_been_quiet_for_longer_than_garbage_waits(n
 
 def test_what_is_not_read_within_seconds_waits_for_another_pause(now: list[float]) -> None:
     read: list[str] = []
-    pauses = Pauses(MODULES, read.append, lambda: 0)
+    pauses = Pauses(MODULES, read.append)
     now[0] += 1
     pauses.use()
     now[0] += 4
@@ -66,7 +66,7 @@ def test_what_is_not_read_within_seconds_waits_for_another_pause(now: list[float
 
 
 def test_who_reads_nothing_ahead_waits_for_checks_alone() -> None:
-    pauses = Pauses((), lambda _: pytest.fail("nothing is read"), lambda: 0)
+    pauses = Pauses((), lambda _: pytest.fail("nothing is read"))
     assert pauses.patience is None
     pauses.end()
     pauses.use()
@@ -81,7 +81,7 @@ class Ring:
 
 
 def test_what_a_check_leaves_is_collected() -> None:
-    pauses = Pauses(MODULES, lambda _: None, lambda: 0)
+    pauses = Pauses(MODULES, lambda _: None)
     ring = Ring()
     left = weakref.ref(ring)
     del ring
@@ -90,17 +90,21 @@ def test_what_a_check_leaves_is_collected() -> None:
     assert left() is None
 
 
-def test_what_was_to_stay_is_collected_once_modules_were_let_go() -> None:
-    dropped = 0
-    pauses = Pauses(MODULES, lambda _: None, lambda: dropped)
+def test_what_was_to_stay_is_collected_once_much_was_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pauses_module, "_MOST_FROZEN", 1000)
+    pauses = Pauses((), lambda _: None)
+    pauses.keep()
     ring = Ring()
     left = weakref.ref(ring)
-    pauses.use()  # reads a module
+    pauses.end()
+    pauses.use()  # has it stay, since somebody holds it
     del ring
     pauses.end()
     pauses.use()
     assert left() is not None
-    dropped = 1000
-    pauses.end()
-    pauses.use()
+    more = [[Ring()] for _ in range(1000)]
+    for _ in range(2):
+        pauses.end()
+        pauses.use()
     assert left() is None
+    assert len(more) == 1000

@@ -120,11 +120,6 @@ class WarmPylint:
             where = f"{Path(place.filename).name}:{place.lineno}"
             return Report(tier=check.tier, failure=f"the linter crashed: {type(error).__name__} in {where}")
 
-    @property
-    def dropped(self) -> int:
-        """How many trees of modules were let go."""
-        return self._modules.dropped
-
     def forget_packages(self) -> None:
         """Reads what is installed anew, when it is asked for."""
         self._modules.forget_packages()

@@ -56,7 +56,7 @@ def main(standard: Sequence[str], own: Sequence[str]) -> None:
     confine(opener)
     look_through_sources(library)
     pylint = WarmPylint(setup, standard, own, library)
-    pauses = Pauses(PRELOADED if setup.reads_ahead else (), pylint.preload, lambda: pylint.dropped)
+    pauses = Pauses(PRELOADED if setup.reads_ahead else (), pylint.preload)
     failure = pylint.warm()
     pauses.keep()
     if not trusted:

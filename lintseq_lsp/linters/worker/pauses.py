@@ -1,7 +1,8 @@
 """What the linter's process does while nothing is asked: it collects its garbage, and reads ahead.
 
 What was read of modules is most of the memory, and stays. To look through it takes up to 0.2 s, as long as
-a check of a thousand lines; so it is left out (frozen) as soon as there is a pause.
+a check of a thousand lines; so it is left out (frozen) as soon as there is a pause. The tree of the text that
+was checked last is frozen with it, and is garbage soon: all is looked through again when that is much.
 """
 
 import gc
@@ -21,29 +22,27 @@ _QUIET = 1.0  # the same: after a start the model reads its first prompt, and is
 _LONGEST = 4.0  # seconds without a check from which on nothing more is read: the next pause goes on
 _MOST = 100_000  # containers more than there were: 5 checks of 2,000 lines, 40 MB
 _IN_A_CHECK = 300_000  # of which a check by itself may make that many before it is looked at
-_MOST_DROPPED = 10  # modules that may stay in memory though nothing needs them
+_MOST_FROZEN = 100_000  # containers that are left out since all was looked through: 20 MB
 
 
 class Pauses:
     """Made once, by the process: it changes when Python itself collects.
 
-    `ahead` are modules that `preload` reads, one by one. `dropped` counts those that were let go, ever.
+    `ahead` are modules that `preload` reads, one by one.
     """
 
-    def __init__(
-        self, ahead: Sequence[str], preload: Callable[[str], object], dropped: Callable[[], int]
-    ) -> None:
+    def __init__(self, ahead: Sequence[str], preload: Callable[[str], object]) -> None:
         gc.set_threshold(_IN_A_CHECK, 5, 5)
         self._preload = preload
-        self._count = dropped
         self._ahead = list(reversed(ahead))
         self._since = time.monotonic()
         self._some = False
-        self._dropped = 0
+        self._stays = 0
 
     def keep(self) -> None:
         """Has what is there stay: what the start and modules leave has next to no garbage in it."""
         gc.freeze()
+        self._stays = gc.get_freeze_count()
 
     @property
     def patience(self) -> float | None:
@@ -71,9 +70,11 @@ class Pauses:
 
     def _collect(self) -> None:
         """Has what is left stay from now on."""
-        if self._count() > self._dropped + _MOST_DROPPED:
-            self._dropped = self._count()
+        if gc.get_freeze_count() > self._stays + _MOST_FROZEN:
             gc.unfreeze()
-        gc.collect()
-        gc.freeze()
+            gc.collect()
+            self.keep()
+        else:
+            gc.collect()
+            gc.freeze()
         self._some = False
