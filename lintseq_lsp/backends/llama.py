@@ -152,7 +152,9 @@ class LlamaBackend:
     def write(self, request: Request, cancelled: Callable[[], bool]) -> Iterator[Piece]:
         self._require_open()
         if not 1 <= request.candidates <= CANDIDATES:
-            raise ModelError(f"{request.candidates} candidates were asked for, 1 to {CANDIDATES} can be had")
+            raise ModelError(
+                f"{request.candidates} candidates were requested, at most {CANDIDATES} are possible"
+            )
         tokens = self._tokens(request)
         prompt, given = self._cut(request.prompt)
         ids = self._prompt_ids(prompt)
@@ -383,7 +385,7 @@ class LlamaBackend:
             return tokens.choose(logits, writer)
         except ModelError as error:
             self._forget()
-            raise ModelError(f"{self.name} cannot go on: {error}") from None
+            raise ModelError(f"{self.name} cannot continue: {error}") from None
 
 
 def threads_for(wanted: int | None, processors: int) -> int:

@@ -79,7 +79,7 @@ def load(path: Path, gpu_layers: int = 0) -> llama_cpp.llama_model_p:
     except OSError as error:
         raise ModelFileError(f"{path} cannot be read: {error.strerror}") from error
     if magic != b"GGUF":
-        raise ModelFileError(f"{path} is no GGUF file")
+        raise ModelFileError(f"{path} is not a GGUF file")
     params = llama_cpp.llama_model_default_params()
     no_devices = (ctypes.c_void_p * 1)(None)
     if not gpu_layers:
