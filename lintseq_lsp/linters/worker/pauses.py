@@ -19,7 +19,7 @@ PRELOADED = (
 
 _PAUSE = 0.1  # seconds without a check
 _QUIET = 1.0  # the same: after a start the model reads its first prompt, and is three times as slow beside us
-_LONGEST = 4.0  # seconds without a check from which on nothing more is read: the next pause goes on
+_LONGEST = 3.0  # seconds without a check from which on nothing more is read: the next pause goes on
 _MOST = 100_000  # containers more than there were: 5 checks of 2,000 lines, 40 MB
 _IN_A_CHECK = 300_000  # of which a check by itself may make that many before it is looked at
 _MOST_FROZEN = 100_000  # containers that are left out since all was looked through: 20 MB
