@@ -164,7 +164,7 @@ async def _complete(session: Session, uri: str, place: Place, *, manual: bool) -
         return outcome
 
     def read_ahead(engine: Engine, cancelled: IsCancelled) -> None:
-        engine.read_ahead(place.document, place.cursor, recent=recent, cancelled=cancelled)
+        engine.read_ahead(place.document, place.cursor, recent=recent, below=False, cancelled=cancelled)
 
     delay = 0.0 if manual else session.pauses.rest(uri, session.settings.debounce / 1000)
     linted = place.document, place.document.position(place.cursor)[0]

@@ -169,7 +169,7 @@ class Session:
                 return cancelled() or self.worker.is_wanted or time.monotonic() > until
 
             if not stop():
-                engine.read_ahead(document, end, recent=recent, cancelled=stop)
+                engine.read_ahead(document, end, recent=recent, below=True, cancelled=stop)
 
         await self.worker.run(Priority.IDLE, work)
 
