@@ -555,6 +555,10 @@ class A:
         ("x = f(\n    ", "gone,", ["undefined-variable"]),
         ("logging.info('%s', 1)\nlogging.in", "fo('%s',", []),
         ("x = '%s %s' % (", "1,", []),
+        ("x = f(\n    ", "f(1),", ["missing-kwoa"]),  # nothing is to come between these brackets
+        ("x = f(\n    ", "a=f(", []),
+        ("x = [\n    '\u00e4', ", "f(b=1),", ["no-value-for-parameter"]),
+        ("x = [\n    ", "'%s %s' % (1,),", ["too-few-format-args"]),
         ("class B(A):\n    def __in", "it__(self, a):", []),
         ("class B(A):\n    def m", "(a=1, b):", ["syntax-error"]),
         ("class B(A):\n    @", "property", []),
