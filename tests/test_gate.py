@@ -236,6 +236,22 @@ def test_a_pragma_elsewhere_does_not_silence_a_call_of_several_lines() -> None:
     assert found.submit(Document(silent)).result(timeout=0).reason is Reason.PRAGMA
 
 
+@pytest.mark.parametrize("statement", ["max(  # noqa: E225\n    1,", "max(\n    1,  # noqa: E225\n    2,"])
+def test_a_pragma_of_the_statement_that_is_typed_may_stay(statement: str) -> None:
+    gate = python_gate()
+    before = Document(f"x = 1\nprint(x)\nprint({statement}\n    m")
+    found = gate.against(before, before.text.count("\n"))
+
+    def judged(more: str) -> Reason:
+        candidate = before.with_text(before.text + more)
+        return found.submit(candidate, goes_on=len(candidate.text)).result(timeout=0).reason
+
+    assert judged("ax(1),") is Reason.ACCEPTED
+    assert judged("ax(1)))") is Reason.ACCEPTED
+    assert judged("ax(1),  # noqa: E225") is Reason.PRAGMA
+    assert judged("ax(1)))\nx = 2  # noqa: E225") is Reason.PRAGMA
+
+
 # What an edit is compared with
 
 
