@@ -32,6 +32,11 @@ FOR_WANT_OF_ARGUMENTS = frozenset(
         "missing-kwoa",
         "no-value-for-parameter",
         "too-few-format-args",
+        # ruff's and ty's names for them
+        "missing-argument",
+        "percent-format-missing-argument",
+        "percent-format-positional-count-mismatch",
+        "string-dot-format-missing-arguments",
     }
 )
 FOR_WANT_OF_A_BODY = frozenset({"super-init-not-called"})
@@ -208,6 +213,8 @@ def _parameters(header: str) -> str:
     if "**" in written:
         return ""
     comma = "" if written.endswith(",") else ", "
+    if written.removesuffix(",").rstrip().endswith("*"):
+        return f"{comma}{one}=None, **{one}_"
     return comma + (f"**{one}" if "*" in written else f"*{one}, **{one}_")
 
 
