@@ -203,8 +203,7 @@ class Gate:
         for key, (bar, candidate) in reversed(list(self._unconfirmed.items())):
             if key[0] != path:
                 continue
-            text = candidate.document.text
-            report = self._report(text, candidate.document, bar.tier, wait, whole=True)
+            report = self._report(candidate.document.text, bar.document, bar.tier, wait, whole=True)
             if report.failure:
                 return
             self._unconfirmed.pop(key, None)
