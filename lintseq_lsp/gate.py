@@ -458,12 +458,13 @@ class _Candidate:
     unfinished: Finished | None = None
 
     def judge(self, known: Known, report: Report, before: Document | None = None) -> Verdict:
-        """As `verdicts.judge`."""
+        """As `verdicts.judge`. Findings are on lines of the candidate, which has no ending."""
         if self.unfinished is None:
             return judge(known, self.document, report, before)
         written = self.unfinished.of_what_is_written(report.findings)
         verdict = judge(known, self.document, replace(report, findings=written), before)
-        return replace(verdict, ending=self.unfinished.ending)
+        new = [replace(each, line=self.unfinished.line_of(each)) for each in verdict.findings]
+        return replace(verdict, findings=new, ending=self.unfinished.ending)
 
 
 _Wait = Callable[[Future[Report]], Report]

@@ -46,7 +46,8 @@ FOR_WANT_OF_A_BODY = frozenset({"super-init-not-called"})
 @dataclass(frozen=True, slots=True)
 class Finished:
     """A document with an `ending` that was not written. `missing` are symbols of findings that may be for
-    want of the rest, on the lines `first` to `last` of the statement, which is written down to `line`."""
+    want of the rest, on the lines `first` to `last` of the statement, which is written down to `line`.
+    `added` has the lines behind which the ending stands, in order, and of how many lines it is there."""
 
     document: Document
     ending: str
@@ -54,6 +55,7 @@ class Finished:
     first: int
     line: int
     last: int
+    added: Sequence[tuple[int, int]]
 
     def of_what_is_written(self, findings: Iterable[Finding]) -> Sequence[Finding]:
         """Those of the document's `findings` that are not for want of the rest."""
@@ -70,6 +72,13 @@ class Finished:
             if each.symbol in self.missing and (each.line, each.column) not in closed
         }
         return [each for each in findings if id(each) not in wanting]
+
+    def line_of(self, finding: Finding) -> int:
+        """Its (one-based) line in the text without the ending; the one in front, where it is the ending's."""
+        line = finding.line
+        for behind, count in self.added:
+            line = min(line, max(behind + 1, line - count))
+        return line
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +122,8 @@ def finished(document: Document, offset: int) -> Finished | None:
     missing = FOR_WANT_OF_ARGUMENTS if written.open else frozenset[str]()
     if tail.endswith(_BODY):
         missing |= FOR_WANT_OF_A_BODY
-    return Finished(ended, ending, missing, first, line, line + tail.count(document.newline))
+    lines = [(document.position(place)[0], text.count(document.newline)) for place, text in added]
+    return Finished(ended, ending, missing, first, line, line + tail.count(document.newline), lines)
 
 
 def begin_of_statement(document: Document, line: int) -> int:

@@ -290,6 +290,19 @@ def test_what_a_file_has_is_there_before_when_it_is_opened_in_the_middle_of_a_st
     assert [finding.message for finding in verdict.findings] == ["Undefined variable 'f'"]
 
 
+def test_what_an_unfinished_statement_breaks_below_is_on_its_own_line() -> None:
+    """The lines of the ending do not count: one behind the call, and one behind each block of a `try`."""
+    above = "try:\n    try:\n        "
+    below = "\n        id(1)\n    id(one)\nid(two)\n"
+    before = Document(f"one = 1\n{above}f{below}", path="below.py")
+    after = before.with_text(f"two = 1\n{above}print(f({below}")
+    found = bar(python_gate(), before)
+    candidate = after.with_text(after.text.replace("        id(1)\n", ""))
+    verdict = found.submit(candidate, goes_on=candidate.text.index("f(") + 2).result(timeout=0)
+    lines = {each.message: candidate.lines[each.line - 1].strip() for each in verdict.findings}
+    assert lines == {"Undefined variable 'f'": "print(f(", "Undefined variable 'one'": "id(one)"}
+
+
 def test_the_baseline_of_a_half_typed_file_is_that_of_its_rest() -> None:
     gate = python_gate()
     found = gate.against(Document("undefined_name\nx = foo(\n"), 1)
