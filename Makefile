@@ -22,7 +22,9 @@ test: $(READY)
 check: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy
+	$(BIN)/mypy --platform linux
+	$(BIN)/mypy --platform darwin --cache-dir .mypy_cache/darwin
+	$(BIN)/mypy --platform win32 --cache-dir .mypy_cache/win32
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-actions action.yml
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-issue-forms .github/ISSUE_TEMPLATE/[!c]*.yml
@@ -58,7 +60,7 @@ test-parity: $(VENV)/.parity
 # Synthesis on a Ray cluster that is started here, its shards read by `datasets`, its report, and a fine-tuning on
 # them. In an environment of its own, so that no other test has Ray or torch.
 test-scale: $(SCALE)/.scale
-	$(SCALE)/bin/python -m pytest tests/scale $(ARGS)
+	$(SCALE)/$(notdir $(BIN))/python -m pytest tests/scale $(ARGS)
 
 # With SmolLM2, about 90 MB, fetched once. `make test` leaves these tests out until then. In this process, and
 # behind a llama-server, where that can be had (tests/editors/Makefile).
@@ -80,7 +82,7 @@ $(VENV)/.parity: $(READY)
 
 $(SCALE)/.scale: $(READY)
 	$(MAKE) VENV=$(SCALE) $(SCALE)/.ready
-	$(SCALE)/bin/python -m pip install --disable-pip-version-check --constraint requirements.lock --editable '.[scale]'
+	$(SCALE)/$(notdir $(BIN))/python -m pip install --disable-pip-version-check --constraint requirements.lock --editable '.[scale]'
 	@touch $@
 
 include models/evaluation.mk

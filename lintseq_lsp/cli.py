@@ -4,6 +4,7 @@ Without a command it is the language server. Heavy imports are inside of the com
 server starts at once.
 """
 
+import gc
 import io
 import os
 import sys
@@ -28,8 +29,11 @@ def main() -> None:
 def _run() -> None:
     arguments = sys.argv[1:]
     if not arguments or arguments[0].startswith(("--stdio", "--tcp", "--log-level", "--clientProcessId")):
+        gc.disable()  # it would go through what is imported again and again: a tenth of the time
         from lintseq_lsp.lsp.start import serve
 
+        gc.freeze()
+        gc.enable()
         sys.exit(serve(arguments))
     if arguments == ["--version"]:
         sys.stdout.write(f"lintseq-lsp {__version__}\n")

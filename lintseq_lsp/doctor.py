@@ -43,7 +43,7 @@ _INSTRUCTIONS = {
 """llama.cpp's names for what makes it fast, and the kernel's."""
 
 _GPU = (
-    "larger models are faster on the NVIDIA GPU that is here: CMAKE_ARGS=-DGGML_CUDA=on, or a wheel for CUDA "
+    "larger models are faster on this machine's NVIDIA GPU: CMAKE_ARGS=-DGGML_CUDA=on, or a wheel for CUDA "
     "(docs/install.md), and lintseq.gpuLayers"
 )
 _PROBE = """
@@ -99,7 +99,7 @@ def _tried(check: Callable[[Settings, Path], Line], settings: Settings, file: Pa
 
 def _python(_settings: Settings, _file: Path) -> Line:
     value = f"{platform.python_version()} at {sys.executable}, {platform.system()} {platform.machine()}"
-    mend = "lintseq-lsp needs Python 3.11 or newer: make an environment with one"
+    mend = "lintseq-lsp needs Python 3.11 or newer: make an environment with it"
     return Line("Python", value, ok=sys.version_info >= (3, 11), mend=mend)
 
 
@@ -122,9 +122,7 @@ def _llama(_settings: Settings, _file: Path) -> Line:
         if (words := part.strip().rsplit(" = ", 1))[-1] == "1"
     ]
     unused = [name for name, flag in _INSTRUCTIONS.items() if name not in features and _processor_has(flag)]
-    value = (
-        f"{release}, uses {' '.join(features)}, built for {'GPUs, too' if has_gpu else 'processors alone'}"
-    )
+    value = f"{release}, uses {' '.join(features)}, built for {'CPU and GPU' if has_gpu else 'the CPU only'}"
     rebuild = _REBUILD.format(wanted)
     if "AVX2" in unused:
         return Line("llama.cpp", value, ok=False, mend=rebuild)
@@ -145,7 +143,7 @@ def _processor_has(flag: str) -> bool:
 def _threads(settings: Settings, _file: Path) -> Line:
     counted = os.cpu_count() or 1
     usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else counted
-    used = str(settings.threads) if settings.threads else "as many as suit"
+    used = str(settings.threads) if settings.threads else "chosen automatically"
     mend = "more threads than processors wait for each other: set lintseq.threads to 0"
     return Line(
         "threads", f"{used}, {usable} of {counted} processors usable", settings.threads <= usable, mend
@@ -163,7 +161,7 @@ def _model(settings: Settings, _file: Path) -> Line:
 
     model = resolve_model(settings.model or None, prompt_format=settings.prompt_format)
     megabytes = model.path.stat().st_size / 1e6
-    state = "as recorded" if model.sha256 else "none is recorded"
+    state = "as recorded" if model.sha256 else "not recorded"
     slow = f", {SLOW}" if verify(model.path).has_state else ""
     does = [task.words for task in Task if task in model.prompt_format.tasks]
     return Line(
@@ -185,11 +183,11 @@ def _endpoint(settings: Settings) -> Line:
         if settings.prompt_format:
             why = "as lintseq.promptFormat says"
         elif Ability.VOCABULARY in remote.abilities:
-            why = "told by its vocabulary and name"
+            why = "chosen by its vocabulary and name"
         else:
-            why = "told by its name alone: lintseq.promptFormat overrides that"
+            why = "chosen by its name only: lintseq.promptFormat overrides it"
         value += f", prompt format {prompt_format.name} ({why})"
-        value += f", {remote.round_trip() * 1000:.0f} ms there and back"
+        value += f", {remote.round_trip() * 1000:.0f} ms round trip"
     except ServerError as error:
         return Line("model", str(error), ok=False, mend=_SERVER)
     finally:
@@ -217,13 +215,15 @@ def _linter(settings: Settings, file: Path) -> Line:
     found = [finding.symbol for finding in warm.findings]
     value = f"{names}, started in {first:.1f} s, a small check takes {warm.milliseconds:.0f} ms"
     if found != ["undefined-variable"]:
-        return Line("linter", f"{names} finds {found} in a text with one unknown name", ok=False, mend=mend)
+        return Line(
+            "linter", f"{names} reports {found} for a text with one undefined name", ok=False, mend=mend
+        )
     return Line("linter", value)
 
 
 def _project(settings: Settings, file: Path) -> Line:
     around = _found(settings, file)[0]
-    outer = f", inside of {', '.join(around.projects[1:])}" if around.projects[1:] else ""
+    outer = f", inside {', '.join(around.projects[1:])}" if around.projects[1:] else ""
     sources = ", ".join([*around.beside, *around.roots])
     return Line("project", f"{around.projects[0]}{outer}; modules are looked for in {sources}")
 
@@ -233,9 +233,9 @@ def _environment(settings: Settings, file: Path) -> Line:
     python = ".".join(map(str, found.python_version)) if found.python_version else "of unknown version"
     packages = ", ".join(map(str, found.site_packages)) or "no packages"
     if found.origin == "script":
-        packages = "its own packages, which are not known: imports of them are not judged"
-    value = f"imports resolve against Python {python} of the {found.origin}: {packages}"
-    mend = "set lintseq.python to an interpreter, and mend or remove the files that are named"
+        packages = "its own packages, which are not known: imports of them are not reported"
+    value = f"imports are resolved with Python {python} of the {found.origin}: {packages}"
+    mend = "set lintseq.python to an interpreter, and repair or remove the files that are named"
     return Line("environment", "; ".join([*found.warnings, value]), ok=not found.warnings, mend=mend)
 
 
@@ -251,18 +251,18 @@ def _projects_python(settings: Settings, file: Path) -> Line:
             "by what it requires" if required else "the server's",
         )
     if version is None:
-        return Line("project's Python", "not known: taken for the server's")
+        return Line("project's Python", "not known: the server's is used")
     if version == sys.version_info[:2]:
         known = "known"
     else:
         where = found.standard_library
         known = (
-            f"read in {where}, but for compiled modules"
+            f"read from {where}, except compiled modules"
             if where
-            else "not known, but for the names of its modules"
+            else "not known, except the names of its modules"
         )
-    newer = "; newer syntax than the server's is not judged" if version > sys.version_info[:2] else ""
-    value = f"{version[0]}.{version[1]}, {source}; what is in its standard library is {known}{newer}"
+    newer = "; newer syntax than the server's is not checked" if version > sys.version_info[:2] else ""
+    value = f"{version[0]}.{version[1]}, {source}; its standard library is {known}{newer}"
     return Line("project's Python", value)
 
 
@@ -306,10 +306,10 @@ def _first_suggestion(settings: Settings, file: Path) -> Line:
     if not outcome.suggestions:
         why = " ".join(filter(None, (outcome.reason.value, outcome.detail)))
         mend = (
-            "every model that suits has something to say there: choose another one "
+            "a suitable model suggests something here: choose another one "
             "(`lintseq-lsp model use NAME`) or install lintseq-lsp again"
         )
-        return Line(name, f"none came in {seconds:.1f} s ({why})", ok=False, mend=mend)
+        return Line(name, f"no suggestion in {seconds:.1f} s ({why})", ok=False, mend=mend)
     answer = outcome.suggestions[0].replacements[0].text
     mend = "`lintseq-lsp bench` shows where the time goes; a smaller model is faster"
     return Line(name, f"{seconds:.1f} s from the start: {answer!r}", seconds <= _SLOW, mend)

@@ -75,19 +75,20 @@ class Engine:
         offset: int,
         *,
         recent: tuple[RecentEdit, ...] = (),
+        below: bool = True,
         cancelled: Cancelled = lambda: False,
     ) -> None:
         """Has the model read what it will probably be asked about next, while the cursor rests at `offset`.
 
-        `recent` is what the user changed lately, the newest last.
-        Nothing is written or linted. Raises `Cancelled`, and `ModelError` when the model fails.
+        That is there, and with `below` also behind an Enter. `recent` is what the user changed lately, the
+        newest last. Nothing is written or linted. Raises `Cancelled`, and `ModelError` when the model fails.
         """
         if Ability.AHEAD not in self.backend.abilities or Task.FILL not in self._format.tasks:
             return
         recalled = self.recall(document, offset)
         shown = recalled.suggestions[0] if recalled else None
         others = self._others(document.path)
-        for place, at in next_places(document, offset, shown):
+        for place, at in next_places(document, offset, shown) if below else [(document, offset)]:
             if silence(cursor_at(place, at), self.settings) is not None:
                 continue
             view = View(place, at, recent=recent, others=others)

@@ -260,11 +260,11 @@ def _added(document: Document, edit: Edit) -> list[str]:
 
 
 def _repetition(document: Document, edit: Edit) -> Malformed | None:
-    """Why an edit is no use: it says the same again, or what stands next to it."""
+    """Why an edit is no use: it repeats itself, or what stands next to it."""
     for change in edit.changes:
         first, end, added = changed_lines(document, change)
         if repeated_from(added) < len(added):
-            return Malformed("says the same again")
+            return Malformed("repeats itself")
         if repeats_neighbours(added, document.lines[:first], document.lines[end:]):
-            return Malformed("says what stands next to it already")
+            return Malformed("repeats the text next to it")
     return None

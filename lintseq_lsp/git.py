@@ -98,12 +98,12 @@ class _Repository:
         try:
             commit = self._name(f"{revision}^{{commit}}")
         except GitError:
-            raise GitError(f"git knows no revision {revision!r}") from None
+            raise GitError(f"git does not know the revision {revision!r}") from None
         try:
             return self._ask("merge-base", commit, "HEAD").decode().strip()
         except GitError:
             raise GitError(
-                f"the current commit and {revision} have nothing in common here: fetch more of the history"
+                f"the current commit and {revision} have no common ancestor in this clone: fetch more history"
             ) from None
 
     def changed(self, before: str, *, in_index: bool) -> list[Changed]:
@@ -183,7 +183,7 @@ class _Repository:
             end = data.index(b"\n", start)
             header = data[start:end].split(b" ")
             if len(header) != 3 or header[1] != b"blob":
-                raise GitError(f"git does not have the contents {name}")
+                raise GitError(f"git does not have the object {name}")
             start = end + 1 + int(header[2])
             found[name] = data[end + 1 : start]
             start += 1
@@ -225,5 +225,5 @@ def _run(
         lines = error.stderr.decode(errors="replace").strip().split("\n")
         raise GitError("git: " + re.sub(r"^(fatal|error): ", "", lines[0])) from None
     except (OSError, subprocess.SubprocessError, ValueError) as error:
-        raise GitError(f"git cannot be asked: {error}") from None
+        raise GitError(f"git cannot be run: {error}") from None
     return done.stdout

@@ -108,7 +108,7 @@ class _Writing:
             return None
         if not is_all and any(begin.startswith(self._text) for begin in self._begins):
             return None
-        return Malformed("does not begin as was asked for")
+        return Malformed("does not have the required beginning")
 
 
 def propose(

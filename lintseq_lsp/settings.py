@@ -73,41 +73,42 @@ class Settings:
     )
     prompt_format: str = _setting(
         "",
-        "The form in which the model is asked, by name (`docs/models.md`); empty for what its file says.",
+        "Name of the model's prompt format (see `docs/models.md`); empty to choose it by the model's file.",
         part=Part.MODEL,
     )
     threads: int = _setting(
-        0, "Threads that the model may use; 0 to choose for this machine.", bounds=(0, 1024), part=Part.MODEL
+        0, "Number of threads for the model; 0 to choose for this machine.", bounds=(0, 1024), part=Part.MODEL
     )
     gpu_layers: int = _setting(
         0,
-        "Layers of the model to run on a GPU, if llama.cpp was built for one; 0 for none.",
+        "Number of the model's layers to run on a GPU, if llama.cpp was built for one.",
         bounds=(0, 1000),
         part=Part.MODEL,
     )
     endpoint: str = _setting(
         "",
         "Address of a llama-server, or another server with `/v1/completions`, to use instead of a model on "
-        "this machine; `lintseq.model` is the model's name there. Accepted only in initialization options.",
+        "this machine; `lintseq.model` is the model's name there. Accepted only in initialization options "
+        "(VS Code: user settings).",
         scope="machine",
         part=Part.MODEL,
     )
     python: str = _setting(
         "",
-        "Interpreter or virtual environment used to resolve imports; empty to look for one.",
+        "Interpreter or virtual environment used to resolve imports; empty to detect it.",
         scope="machine-overridable",
         part=Part.LINTER,
     )
     trusted: bool = _setting(
         False,
-        "Use the project's pylint configuration. Accepted only in initialization options, never from "
-        "workspace settings.",
+        "Use the project's pylint configuration, which can run code. Accepted only in initialization "
+        "options, never from workspace settings.",
         scope="",
         part=Part.LINTER,
     )
     linters: tuple[str, ...] = _setting(
         (),
-        "Linters to run besides pylint, where they are installed: `ruff`, `ty`. `ruff=E9,F` names the rules "
+        "Linters to run besides pylint, if they are installed: `ruff`, `ty`. `ruff=E9,F` names the rules "
         "that count.",
         scope="machine",
         part=Part.LINTER,
@@ -116,8 +117,8 @@ class Settings:
     candidates: int = _setting(3, "Number of alternatives for an explicit request.", bounds=(1, 8))
     certainty: float = _setting(
         -1.0,
-        "Minimum probability of suggestions that appear by themselves, for a next edit per line; 0 shows "
-        "everything that passes the linter, -1 uses what was measured for the model.",
+        "Minimum probability of suggestions that appear by themselves (of next edits: per line). 0 shows "
+        "everything that passes the linter; -1 uses the values measured for the model.",
         bounds=(-1, 1),
     )
     tries: int = _setting(

@@ -83,9 +83,10 @@ if [ "$installed" != "$llama_version" ] && ! installed_ready_made; then
                 "Fedora: dnf install gcc-c++; macOS: xcode-select --install), or take a ready-made llama.cpp:" \
                 "make demo LLAMA_INDEX=https://abetlen.github.io/llama-cpp-python/whl/cpu"
         cores=$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)
+        here=$(pwd -W 2>/dev/null || pwd) # on Windows as CMake knows it, and not as bash does
         say "building llama.cpp with $cores processes: 103 s on two idle cores, and only once on this machine"
         rm -rf "$venv/wheel"
-        CMAKE_ARGS="-DLLAVA_BUILD=OFF '-DCMAKE_PROJECT_llama_cpp_INCLUDE=$PWD/setup/llama-cpp.cmake' ${CMAKE_ARGS:-}" \
+        CMAKE_ARGS="-DLLAVA_BUILD=OFF '-DCMAKE_PROJECT_llama_cpp_INCLUDE=$here/setup/llama-cpp.cmake' ${CMAKE_ARGS:-}" \
             CMAKE_BUILD_PARALLEL_LEVEL="${CMAKE_BUILD_PARALLEL_LEVEL:-$cores}" \
             pip wheel --verbose --no-cache-dir --no-deps --wheel-dir "$venv/wheel" "llama_cpp_python==$llama_version" 2>&1 |
             tee "$venv/llama-cpp.log" | show_progress || {

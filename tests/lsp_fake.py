@@ -71,9 +71,10 @@ class FakeEngine:
         offset: int,
         *,
         recent: tuple[RecentEdit, ...],  # noqa: ARG002
+        below: bool,
         cancelled: Callable[[], bool],
     ) -> None:
-        log(f"read ahead {document.path} {document.position(offset)}")
+        log(f"read ahead {document.path} {document.position(offset)}{'' if below else ' alone'}")
         self._obey(document, cancelled)
 
     def recall(self, document: Document, offset: int) -> Outcome | None:

@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 from lintseq_lsp.backends.base import Request
 from lintseq_lsp.bench import sections
 from lintseq_lsp.bench.llama import BareLoop, RecordedLlama
+from lintseq_lsp.bench.server import growth
 from lintseq_lsp.bench.texts import cut, statements, texts, typed
 from lintseq_lsp.bench.values import Plan, Result, Target
 from lintseq_lsp.commands import app
@@ -156,8 +157,13 @@ def test_json_is_one_object(monkeypatch: pytest.MonkeyPatch) -> None:
         "one warm check, 20 lines",
         "one warm check, 200 lines",
         "one warm check, 2,000 lines",
+        "an edit in a function, 200 lines",
+        "an edit in a function, 200 lines, all checked",
+        "an edit in a function, 2,000 lines",
+        "an edit in a function, 2,000 lines, all checked",
     ]
     assert all(set(result) == FIELDS and result["n"] == 2 for result in report["results"])
+    assert report["results"][3]["note"] == "0 of 2 edits had all checked"
     assert report["results"][1]["target"] == "p50 ≤ 100"
 
 
@@ -171,6 +177,20 @@ def test_sections_over_a_real_server() -> None:
     assert len(results) == 5
     for result in results:
         assert result["n"] >= 1, result
+
+
+def test_growth_is_that_of_what_is_settled_and_a_short_run_tells_none() -> None:
+    counts = range(0, 2000, 20)
+    filling = [300.0 + min(count, 500) / 5 for count in counts]
+    assert growth(counts, filling).statistic("p50") == pytest.approx(0, abs=1e-6)
+    assert growth(counts, filling).reached
+    leaking = [size + count / 100 for count, size in zip(counts, filling, strict=True)]
+    assert growth(counts, leaking).statistic("p50") == pytest.approx(10)
+    assert growth(counts, leaking).reached is False
+    for few in (range(60), range(0)):
+        short = growth(few, [300.0 + count for count in few])
+        assert (short.values, short.reached) == ((), None)
+        assert "fewer than 1000" in short.note
 
 
 def test_an_unknown_section_is_refused() -> None:

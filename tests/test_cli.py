@@ -161,7 +161,7 @@ def test_what_changed_meanwhile_is_not_written_over(
     sample = edit._sample
     for meanwhile, message in (
         ("mine = 1\n", "has changed since it was read: nothing is written"),
-        (None, "is gone: nothing is written"),
+        (None, "was deleted: nothing is written"),
     ):
 
         def slow(*arguments: Any, text: str | None = meanwhile, **options: Any) -> edit.Sequence:
@@ -581,7 +581,7 @@ def test_the_files_of_a_patch_are_judged_among_each_other(
         (["edit", "late.py", "--instruction", "x"], "not UTF-8 text: invalid continuation byte at byte 9"),
         (["edit", "rot.py", "--instruction", "x"], "'rot13' is not a text encoding"),
         (["complete", "fine.py", "--line", "9", "--column", "0"], "no line 9"),
-        (["edit", "fine.py", "--instruction", "x", "--json", "--diff"], "exclude each other"),
+        (["edit", "fine.py", "--instruction", "x", "--json", "--diff"], "use only one of"),
         (["check"], "takes FILES"),
         (["check", "fine.py", "fine.py", "--against", "fine.py"], "a single one with --against"),
         (["check", "--patch", "fine.py"], ""),

@@ -71,7 +71,7 @@ def test_files_that_are_not_those_that_ship_are_an_error(
     monkeypatch.setattr(tour, "examples_folder", lambda: tmp_path / "examples")
     result = CliRunner().invoke(app, ["tour", "--model", RECORDED])
     assert result.exit_code == 2
-    assert "not the file that ships" in result.output
+    assert "was changed: install" in result.output
 
 
 def test_make_demo_is_the_tour() -> None:

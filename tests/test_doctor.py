@@ -47,7 +47,7 @@ def test_a_first_suggestion_must_come(tmp_path: Path) -> None:
     assert "from the start: 'result += price'" in came.value
     none = diagnosed(recording(tmp_path, "result += prise"), tmp_path / "a.py")["first suggestion"]
     assert not none.ok
-    assert "none came" in none.value
+    assert "no suggestion in" in none.value
     assert "new-findings" in none.value
     assert "model use" in none.mend
 
@@ -99,7 +99,7 @@ def test_a_models_server_is_asked_what_it_is(tmp_path: Path) -> None:
         assert lines["model"].ok
         known = (
             f"tiny.gguf of the llama-server at {server.url}, context 512, prompt format paper-1 "
-            "(told by its vocabulary and name), "
+            "(chosen by its vocabulary and name), "
         )
         assert lines["model"].value.startswith(known)
         assert "result += price" in lines["first suggestion"].value
@@ -112,8 +112,8 @@ def test_a_models_server_is_asked_what_it_is(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("model", "wanted", "said"),
     [
-        ("Qwen/Qwen2.5-Coder-1.5B", "", "fim-qwen-repo (told by its name alone: lintseq.promptFormat over"),
-        ("some/model", "", "plain (told by its name alone: lintseq.promptFormat overrides that)"),
+        ("Qwen/Qwen2.5-Coder-1.5B", "", "fim-qwen-repo (chosen by its name only: lintseq.promptFormat over"),
+        ("some/model", "", "plain (chosen by its name only: lintseq.promptFormat overrides it)"),
         ("some/model", "fim-qwen", "fim-qwen (as lintseq.promptFormat says)"),
     ],
 )
@@ -145,7 +145,7 @@ def test_a_file_of_the_environment_that_cannot_be_read(tmp_path: Path) -> None:
     line = diagnosed(file=tmp_path / "a.py")["environment"]
     assert not line.ok
     assert "folder.pth" in line.value
-    assert "imports resolve against Python 3.12" in line.value
+    assert "imports are resolved with Python 3.12" in line.value
 
 
 @pytest.mark.usefixtures("light")
@@ -160,12 +160,12 @@ def test_what_a_file_is_answered_with(tmp_path: Path, monkeypatch: pytest.Monkey
     (project / "pyproject.toml").write_text("[project]\nrequires-python = '>=3.9'\n")
     lines = diagnosed(file=file)
     assert lines["project"].value == (
-        f"{project}, inside of {project.parents[1]}; "
+        f"{project}, inside {project.parents[1]}; "
         f"modules are looked for in {file.parent}, {project}, {project.parents[1]}"
     )
     assert "of the server" in lines["environment"].value
     assert lines["project's Python"].value.startswith("3.9, by what it requires; ")
-    assert "not known, but for the names of its modules" in lines["project's Python"].value
+    assert "not known, except the names of its modules" in lines["project's Python"].value
     assert lines["indentation"].value == "2 spaces"
 
     base = tmp_path / "base"
@@ -178,7 +178,7 @@ def test_what_a_file_is_answered_with(tmp_path: Path, monkeypatch: pytest.Monkey
     (environment / "pyvenv.cfg").write_text(f"home = {base / 'bin'}\nversion = 3.12.1\n")
     lines = diagnosed(file=file)
     assert "Python 3.12 of the workspace (.venv)" in lines["environment"].value
-    known = f"3.12, by its environment; what is in its standard library is read in {standard}"
+    known = f"3.12, by its environment; its standard library is read from {standard}"
     assert lines["project's Python"].value.startswith(known)
 
     file.write_text("# /// script\n# dependencies = ['rich']\n# ///\nif True:\n\tx = 1\n")
@@ -224,7 +224,7 @@ def test_what_would_be_faster_is_told(
     monkeypatch.setattr("shutil.which", lambda name: name if name in tools else None)
     line = diagnosed()["llama.cpp"]
     assert line.ok
-    assert f"1.0, uses {uses}, built for {'GPUs, too' if gpu else 'processors alone'}" in line.value
+    assert f"1.0, uses {uses}, built for {'CPU and GPU' if gpu else 'the CPU only'}" in line.value
     assert told in line.faster
     assert bool(line.faster) == bool(told)
 

@@ -420,10 +420,19 @@ def test_what_is_read_ahead_is_what_is_asked_next() -> None:
 
 def test_nothing_is_read_ahead_where_nothing_is_asked() -> None:
     """In a comment, below a line with something right of the cursor, or by a backend that cannot."""
-    for text, ahead in (("# x|y", 0), ("# x|", 1), ("x = f(|)", 1), ("x = 1\n|", 1), ("x = 1|\n", 2)):
+    for text, ahead, here in (
+        ("# x|y", 0, 0),
+        ("# x|", 1, 0),
+        ("x = f(|)", 1, 1),
+        ("x = 1\n|", 1, 1),
+        ("x = 1|\n", 2, 1),
+    ):
         model = Reads()
-        engine_of(model).read_ahead(*place(text))
+        engine = engine_of(model)
+        engine.read_ahead(*place(text))
         assert len(model.requests) == ahead, text
+        engine.read_ahead(*place(text), below=False)
+        assert model.requests[ahead:] == model.requests[:here], text
     plain = LineModel()
     engine_of(plain).read_ahead(*place("x = 1|\n"))
     assert not plain.requests

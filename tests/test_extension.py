@@ -15,7 +15,7 @@ from lintseq_lsp.settings import SETTINGS
 ROOT = Path(__file__).parents[1]
 EXTENSION = ROOT / "vscode-extension"
 MANIFEST = EXTENSION / "package.json"
-OWN = {"lintseq.serverPath", "lintseq.logLevel", "lintseq.stepBack"}
+OWN = {"lintseq.serverPath", "lintseq.logLevel", "lintseq.stepBack", "lintseq.llamaIndex"}
 """Settings that are the extension's alone."""
 GROUPS = {
     "Suggestions": "enabled nextEdit stepBack certainty maxLines candidates stringsAndComments"
@@ -23,7 +23,7 @@ GROUPS = {
     "Model": "model promptFormat threads gpuLayers endpoint",
     "Checking": "python linters tries gateTimeout linterMemory",
     "Files": "ignore maxFileLines",
-    "Server": "serverPath logLevel",
+    "Server": "serverPath logLevel llamaIndex",
 }
 """How the settings' page shows them, one after the other."""
 BUILD_TOOLS = {"cmake", "ninja", "pathspec", "scikit-build-core"}

@@ -596,7 +596,7 @@ def test_deletions_are_bounded() -> None:
 
 def test_what_was_just_done_is_not_taken_back() -> None:
     recent = edits(BEFORE, NOW)
-    assert rewritten(BEFORE, recent=recent) == Malformed("takes back what was just changed")
+    assert rewritten(BEFORE, recent=recent) == Malformed("reverses a recent change")
     other = NOW.replace("1, 2, 3", "2, 2, 2")
     both = rewritten(BEFORE.replace("1, 2, 3", "2, 2, 2"), recent=recent)
     assert result(NOW, both) == other
@@ -628,7 +628,7 @@ def test_sweep_does_not_write_much_anew_above_the_cursor() -> None:
     many = [region[0], *["x = 1"] * 6, *region[7:]]
     assert isinstance(read(question, *answered("sweep-1", question, region, few)), Edit)
     refused = read(question, *answered("sweep-1", question, region, many))
-    assert refused == Malformed("writes much anew above the cursor")
+    assert refused == Malformed("rewrites many lines above the cursor")
     below = [*region[:12], *["x = 1"] * 6, *region[18:]]
     assert isinstance(read(question, *answered("sweep-1", question, region, below)), Edit)
 

@@ -252,7 +252,7 @@ def test_a_diff_that_goes_round_in_circles_is_malformed() -> None:
     steps, ended = run("", stream(circle, again, insertion(0, "a", "b", "a"), END))
     assert [step.edit for step in steps[:2]] == [
         Malformed("not finished within the limit"),
-        Malformed("says the same again"),
+        Malformed("repeats itself"),
     ]
     assert len(steps[0].written) < len(circle) / 2
     assert ended.document.text == "a\nb\na\n"
@@ -265,7 +265,7 @@ def test_a_diff_that_says_what_stands_next_to_it_is_malformed() -> None:
             insertion(1, "a"), insertion(2, "", "b", "c"), insertion(4, "  b", "  c"), insertion(4, "b"), END
         ),
     )
-    assert [step.edit for step in steps[:3]] == [Malformed("says what stands next to it already")] * 3
+    assert [step.edit for step in steps[:3]] == [Malformed("repeats the text next to it")] * 3
     assert ended.document.text == "a\n\nb\nc\nb\n"
 
 

@@ -152,9 +152,9 @@ def test_nothing_runs_that_the_repository_names(repository: Repository) -> None:
 @pytest.mark.parametrize(
     ("revision", "message"),
     [
-        ("nowhere", "git knows no revision 'nowhere'"),
-        ("--output=x", "git knows no revision '--output=x'"),
-        ("alone", "have nothing in common here: fetch more of the history"),
+        ("nowhere", "git does not know the revision 'nowhere'"),
+        ("--output=x", "git does not know the revision '--output=x'"),
+        ("alone", "have no common ancestor in this clone: fetch more history"),
     ],
 )
 def test_what_git_does_not_know_is_said(repository: Repository, revision: str, message: str) -> None:

@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from lintseq_lsp.linters.base import Check, Dependencies, Report, Tier
 from lintseq_lsp.linters.environment import Environment, find_environment, search_for, server_site_packages
 from lintseq_lsp.linters.imports import COMPILED
 from lintseq_lsp.linters.pool import PylintPool
-from lintseq_lsp.linters.protocol import stamp
+from lintseq_lsp.linters.protocol import Setup, stamp
 from lintseq_lsp.linters.sources import Sources
 from lintseq_lsp.runtime import open_linter
 from lintseq_lsp.settings import Settings
@@ -864,7 +865,7 @@ def test_a_worker_that_is_killed(start: Start) -> None:
 
 def test_a_check_can_be_cancelled_until_it_begins(start: Start) -> None:
     pool = start()
-    running = pool.submit(Check("x = 1\n", timeout=PATIENCE))
+    running = pool.submit(Check(SLOW[:40_000], timeout=PATIENCE))
     await_running(running)
     waiting = pool.submit(Check("missing\n", timeout=PATIENCE))
     last = pool.submit(Check("missing\n", timeout=PATIENCE))
@@ -941,7 +942,7 @@ import os
 from lintseq_lsp.linters.base import Check
 from lintseq_lsp.linters.environment import find_environment
 from lintseq_lsp.linters.pool import PylintPool
-from lintseq_lsp.linters.protocol import stamp
+from lintseq_lsp.linters.protocol import Setup, stamp
 from lintseq_lsp.linters.sources import Sources
 pool = PylintPool(find_environment(None))
 assert pool.warm().result().failure is None
@@ -1014,6 +1015,25 @@ def test_a_slow_file_keeps_no_other_waiting(workspace: Path, start: Start, start
     assert same.result(PATIENCE).failure == "the linter was busy with another check for 0.1 s"
     assert pool.process_id() == first
     assert len(starts) == 2
+
+
+def test_the_reserve_reads_nothing_ahead(
+    workspace: Path, start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    setups = []
+    process = pool_module.WorkerProcess
+
+    def noting(executable: str, setup: Setup, warn: Callable[[str], None]) -> object:
+        setups.append(setup)
+        return process(executable, setup, warn)
+
+    monkeypatch.setattr(pool_module, "WorkerProcess", noting)
+    pool = start(find_environment(workspace, environ={}))
+    running = pool.submit(Check(SLOW, str(workspace / "slow.py"), timeout=PATIENCE))
+    await_running(running)
+    assert found_in(pool, "", workspace / "a.py") == []
+    assert [setup.reads_ahead for setup in setups] == [True, False]
+    assert replace(setups[1], reads_ahead=True) == setups[0]
 
 
 def test_a_reserve_that_is_not_wanted_ends(

@@ -10,14 +10,15 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError
 from pathlib import Path
+from types import SimpleNamespace
 
 import psutil
 import pytest
 from fakes import ImmediateLinter, ManualLinter
 
 from lintseq_lsp.gate import Gate, GatePolicy
+from lintseq_lsp.linters import overlay, several
 from lintseq_lsp.linters import program as programs
-from lintseq_lsp.linters import several
 from lintseq_lsp.linters.base import Check, Finding, Report, Surroundings, Tier
 from lintseq_lsp.linters.overlay import Overlay
 from lintseq_lsp.linters.program import ProgramError, Runner, find_program
@@ -303,7 +304,7 @@ def test_one_that_says_too_much_is_ended(
 ) -> None:
     monkeypatch.setattr(programs, "MOST_OUTPUT", 1 << 20)
     command = script(tmp_path / "p", "while True: print('x' * 1000)")
-    with pytest.raises(ProgramError, match="to say"):
+    with pytest.raises(ProgramError, match="its output has more than"):
         runner.run([command], "", PATIENCE)
 
 
@@ -568,22 +569,47 @@ def test_the_folder_of_a_text_holds_modules_alone_and_goes_away(package: Path) -
     (package / ".hidden").mkdir()
     around = Surroundings(roots=(str(package.parent), str(package.parents[1])))
     check = Check("x = 1\r\n", str(package / "cart.py"), modules={str(package / "inner/new.py"): "y = 2\n"})
-    with Overlay(check, around) as overlay:
-        assert overlay.file == overlay.roots[0] / "shop/cart.py"
-        assert overlay.file.read_bytes() == b"x = 1\r\n"
-        names = sorted(path.name for path in overlay.file.parent.iterdir())
+    with Overlay(check, around) as made:
+        assert made.file == made.roots[0] / "shop/cart.py"
+        assert made.file.read_bytes() == b"x = 1\r\n"
+        names = sorted(path.name for path in made.file.parent.iterdir())
         assert names == ["__init__.py", "a-b.py", "cart.py", "inner", "py.typed"]
-        assert (overlay.file.parent / "__init__.py").is_symlink()
-        assert (overlay.file.parent / "inner/new.py").read_text() == "y = 2\n"
-        assert stat.S_IMODE(overlay.path.stat().st_mode) == 0o700 or os.name == "nt"
-    assert not overlay.path.exists()
+        assert (made.file.parent / "__init__.py").is_symlink()
+        assert (made.file.parent / "inner/new.py").read_text() == "y = 2\n"
+        assert stat.S_IMODE(made.path.stat().st_mode) == 0o700 or os.name == "nt"
+    assert not made.path.exists()
     assert (package / "cart.py").read_text().startswith("def total")
 
 
+@needs_posix
+def test_where_nobody_may_make_links_there_are_junctions_and_copies(
+    package: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on Windows, without the right to make links."""
+    (package / "inner").mkdir()
+
+    def refuse(*_: object) -> None:
+        raise OSError(1314, "a required privilege is not held by the client")
+
+    monkeypatch.setattr(Path, "symlink_to", refuse)
+    check = Check("x = 1\n", str(package / "new.py"))
+    with pytest.raises(OSError, match="privilege"), Overlay(check, Surroundings(roots=(str(package),))):
+        pass
+    monkeypatch.setattr(overlay.sys, "platform", "win32")
+    junctions = SimpleNamespace(CreateJunction=os.symlink)
+    monkeypatch.setitem(sys.modules, "_winapi", junctions)
+    with Overlay(check, Surroundings(roots=(str(package),))) as made:
+        assert (made.file.parent / "inner").is_dir()
+        copied = made.file.parent / "cart.py"
+        assert not copied.is_symlink()
+        assert copied.read_bytes() == (package / "cart.py").read_bytes()
+    assert (package / "inner").is_dir()
+
+
 def test_a_text_of_no_place_has_a_folder_too() -> None:
-    with Overlay(Check("x = 1\n", "notebook.ipynb"), Surroundings()) as overlay:
-        assert overlay.file.name == "notebook.py"
-        assert overlay.roots == []
+    with Overlay(Check("x = 1\n", "notebook.ipynb"), Surroundings()) as made:
+        assert made.file.name == "notebook.py"
+        assert made.roots == []
 
 
 def test_the_tests_of_the_programs_are_not_all_skipped() -> None:

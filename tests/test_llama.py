@@ -2,6 +2,7 @@
 
 import itertools
 import math
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from pathlib import Path
@@ -15,8 +16,9 @@ from hypothesis import strategies as st
 from small_model import SMALL_MODEL, SMALL_MODEL_CONTEXT
 from tiny_model import write_model
 
+from lintseq_lsp.backends import llama_library
 from lintseq_lsp.backends.base import CANDIDATES, Piece, Prompt, Request, Sampling, Special, Stop, length
-from lintseq_lsp.backends.llama import LlamaBackend, threads_for
+from lintseq_lsp.backends.llama import LlamaBackend, next_piece, threads_for
 from lintseq_lsp.diffs import header
 from lintseq_lsp.errors import Cancelled, ModelError, ModelFileError, TokenizerError
 from lintseq_lsp.formats.lintseq import DIFF, END, Layout, as_diffs, next_headers
@@ -377,6 +379,25 @@ def test_closed(model: LlamaBackend) -> None:
     assert model.count("x") == 1
 
 
+# The file
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="where the mapped files of a process can be read")
+@pytest.mark.parametrize("limit", [SMALL_MODEL.stat().st_size, SMALL_MODEL.stat().st_size + 1])
+def test_a_large_file_is_mapped_and_of_a_small_one_nothing_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, model: LlamaBackend, limit: int
+) -> None:
+    path = changed(tmp_path, lambda data: data)
+    monkeypatch.setattr(llama_library, "_MAPPED", limit)
+    other = LlamaBackend(path, threads=1)
+    mapped = Path("/proc/self/maps").read_text()
+    request = of(DIFFS, max_tokens=8)
+    written = text_of(list(other.write(request, never)))
+    other.close()
+    assert (str(path) in mapped) == (limit <= path.stat().st_size)
+    assert written == text_of(list(model.write(request, never)))
+
+
 # Files that are no model
 
 
@@ -564,9 +585,28 @@ def test_the_end_is_held_against_all_that_can_be_inserted(model: LlamaBackend) -
 
 @pytest.mark.parametrize(
     ("wanted", "processors", "threads"),
-    [(None, 1, 1), (None, 2, 2), (None, 8, 4), (None, 64, 4), (3, 8, 3), (10_000, 2, 2)],
+    [(None, 1, 1), (None, 2, 1), (None, 4, 2), (None, 64, 4), (3, 8, 3), (10_000, 2, 2)],
 )
 def test_there_are_never_more_threads_than_processors(
     wanted: int | None, processors: int, threads: int
 ) -> None:
     assert threads_for(wanted, processors) == threads
+
+
+@pytest.mark.parametrize(
+    ("size", "milliseconds", "following"),
+    [
+        (8, 12, 16),
+        (16, 18, 16),
+        (16, 14, 32),
+        (32, 33, 32),
+        (8, 30, 8),
+        (16, 60, 8),
+        (8, 0.1, 16),
+        (512, 10, 512),
+    ],
+)
+def test_a_piece_of_a_prompt_is_no_odd_number_of_tokens_and_none_takes_long(
+    size: int, milliseconds: float, following: int
+) -> None:
+    assert next_piece(size, milliseconds / 1000) == following

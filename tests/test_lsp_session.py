@@ -1,14 +1,19 @@
-"""How long the server waits before the model starts by itself, and which texts are modules."""
+"""How long the server waits before the model starts by itself, what it does while it waits, and modules."""
 
 import asyncio
+import threading
+from concurrent.futures import Future
 
 import pytest
 from lsprotocol.types import TextDocumentItem
 
+from lintseq_lsp.errors import Pending
 from lintseq_lsp.lsp import idle, served
 from lintseq_lsp.lsp.documents import Documents
 from lintseq_lsp.lsp.idle import Pauses
+from lintseq_lsp.lsp.worker import PATIENCE, Priority, Worker
 from lintseq_lsp.settings import Settings
+from lintseq_lsp.text import Document
 
 URI = "file:///a.py"
 
@@ -117,3 +122,40 @@ def test_only_so_many_modules_that_may_be_read(monkeypatch):
     assert opened(a="a", my_secret="b", long="c" * 101) == ["a"]
     assert opened(d="d", e="e", f="f") == ["f", "e", "d"]
     assert opened(g="g" * 100, h="h" * 100, i="i" * 100) == ["i", "h"]
+
+
+@pytest.mark.parametrize("in_time", [True, False])
+def test_the_model_reads_from_the_first_moment_that_the_linter_is_busy(in_time):
+    """When it has read all, the thread waits a moment for the report before it lets others pass."""
+    report, calls = Future(), []
+
+    class Linting:
+        def lint(self, document, line, *, patience):  # noqa: ARG002
+            calls.append(patience)
+            if not report.done():
+                raise Pending(report)
+
+        def close(self):
+            pass
+
+    def read(engine, stop):  # noqa: ARG001
+        calls.append("read")
+        if in_time:
+            report.set_result(None)
+        else:
+            threading.Timer(0.01, report.set_result, [None]).start()
+
+    async def run():
+        worker = Worker(lambda _: None)
+        await worker.load(lambda _: Linting())
+        await worker.run(
+            Priority.INLINE,
+            lambda *_: calls.append("work"),
+            linted=(Document("x = 1\n"), 0),
+            meanwhile=read,
+        )
+        await worker.close(timeout=5)
+
+    asyncio.run(run())
+    again = [] if in_time else [PATIENCE, 0.0]
+    assert calls == [0.0, "read", *again, PATIENCE, "work"]

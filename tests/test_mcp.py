@@ -115,11 +115,11 @@ def test_what_cannot_be_done_is_an_error_that_says_why(project: Path) -> None:
     calls: list[tuple[dict[str, str], str]] = [
         ({}, "give a path"),
         ({"path": "a.py", "patch": "x"}, "give a path"),
-        ({"path": "missing.py"}, "missing.py is not there: give its text"),
+        ({"path": "missing.py"}, "missing.py does not exist: give its text"),
         ({"path": "my_secret.py"}, "looks like a secret"),
-        ({"path": "notes.txt", "text": ""}, "it is no Python"),
+        ({"path": "notes.txt", "text": ""}, "it is not a Python file"),
         ({"patch": "no patch"}, "there is no patch in this text"),
-        ({"patch": "--- a/../a.py\n+++ b/../a.py\n@@ -1 +1 @@\n-x\n+y\n"}, "leaves the folder"),
+        ({"patch": "--- a/../a.py\n+++ b/../a.py\n@@ -1 +1 @@\n-x\n+y\n"}, "outside of the folder"),
     ]
 
     async def conversation(client: Client) -> Any:

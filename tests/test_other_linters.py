@@ -243,7 +243,7 @@ def test_people_are_told_once_of_one_that_is_not_there(state: Path, monkeypatch:
 def test_a_name_that_is_none_is_told_and_nobody_is_held_up(state: Path) -> None:
     handler = open_handler("", ("rough",))
     said = answer(handler, edited(state / "a.py", "X = 1\n"))
-    assert said == {"systemMessage": "lintseq-lsp: edits are not checked: these are no linters: rough"}
+    assert said == {"systemMessage": "lintseq-lsp: edits are not checked: unknown linters: rough"}
 
 
 @pytest.mark.parametrize(
@@ -277,7 +277,7 @@ def test_the_daemon_of_other_linters_is_another_one(monkeypatch: pytest.MonkeyPa
 def test_the_setting_names_linters() -> None:
     settings, warnings = parse({"linters": ["ruff=F", "rough", "ty"]}, trusted=False)
     assert settings.linters == ("ruff=F", "ty")
-    assert warnings == ["The setting lintseq.linters names what is no linter: rough."]
+    assert warnings == ["The setting lintseq.linters names unknown linters: rough."]
     assert parse({"linters": "ruff"}, trusted=False)[0].linters == ()
     assert parse({"linters": []}, trusted=False) == (Settings(), [])
 

@@ -125,7 +125,7 @@ def test_one_of_several_models_is_named(server: ModelServer) -> None:
         assert named.name == "b"
     with (
         closing(RemoteBackend(server.url, model="c")) as wrong,
-        pytest.raises(ServerError, match="c is none"),
+        pytest.raises(ServerError, match="c is not one"),
     ):
         _ = wrong.name
 
@@ -627,7 +627,7 @@ def test_nobody_waits_long_for_what_it_is(server: ModelServer) -> None:
     server.as_llama(streams())
     server.routes["/props"] = late
     with closing(RemoteBackend(server.url, patience=0.0)) as backend:
-        with pytest.raises(ServerError, match="does not say yet"):
+        with pytest.raises(ServerError, match="has not yet said"):
             _ = backend.name
         known.set()
         while True:

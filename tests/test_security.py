@@ -96,7 +96,7 @@ def test_a_server_that_is_away_is_one_warning_and_a_reason_each(tmp_path: Path) 
             explained = client.ask("lintseq/explain", {"textDocument": {"uri": uri}})
             assert (explained["reason"], model.url in explained["detail"]) == ("no-model", True)
         assert [shown["message"] for shown in client.all_of("window/showMessage")] == [
-            "LintSeq: no suggestions while the model's server gives no answers: see its reason"
+            "LintSeq: no suggestions while the model server does not answer"
         ]
         with serving(int(model.url.rpartition(":")[2])) as back:
             back.as_llama(goes_on(" math", ".pi", "\n", "<|diff|>"))

@@ -312,7 +312,7 @@ def test_installed_packages_are_found_without_being_imported() -> None:
 
 def test_other_files_are_no_source(tmp_path: Path) -> None:
     (tmp_path / "x.txt").touch()
-    with pytest.raises(SettingsError, match=r"x\.txt is no"):
+    with pytest.raises(SettingsError, match=r"x\.txt is neither"):
         sources.of_address(str(tmp_path / "x.txt"))
 
 
@@ -720,7 +720,7 @@ def test_a_source_without_a_program_is_named(tmp_path: Path) -> None:
     result = run(tmp_path / "sets", "-o", tmp_path / "out.jsonl")
     assert result.exit_code == 2
     assert f"skipped {(tmp_path / 'sets').as_posix()}: no program in it" in result.output
-    assert "there is no program" in result.output
+    assert "the input has no programs" in result.output
     result = run(source, "-p", "this", "-o", tmp_path / "out.jsonl")
     assert result.exit_code == 0
     assert "skipped this.py: no program in it" in result.output

@@ -109,7 +109,7 @@ def test_unfit_checkpoints_are_refused_and_leave_nothing(tmp_path: Path) -> None
     with pytest.raises(TokenizerError, match="'paper-1' does not fit"):
         convert(checkpoint, output, name="m", metadata={"lintseq.prompt_format": "paper-1"})
     folder = write_checkpoint(tmp_path / "checkpoint")
-    with pytest.raises(ModelFileError, match=r"config\.json is not there"):
+    with pytest.raises(ModelFileError, match=r"config\.json does not exist"):
         convert(tmp_path / "nowhere", output, name="m")
     weights = (folder / "model.safetensors").read_bytes()
     for cut in (0, 5, 100, len(weights) - 1):

@@ -161,7 +161,7 @@ def test_a_model_is_used_where_it_is(home: Path, model: Path) -> None:
     )
     assert [path.name for path in registry.data_folder().glob("*.gguf")] == []
     blob.unlink()
-    with pytest.raises(ModelFileError, match="is not there"):
+    with pytest.raises(ModelFileError, match="does not exist"):
         registry.resolve_model(None)
 
 
@@ -203,14 +203,14 @@ def test_what_cannot_be_used_is_listed_with_the_reason(
     problems = {name: str(row["problem"]) for name, row in listed().items() if row["path"] and row["problem"]}
     expected = {
         "ollama:two:x": "names 2 files of weights",
-        "ollama:gone:x": "is not there",
+        "ollama:gone:x": "does not exist",
         "ollama:up:x": "names 1 files of weights",
         "ollama:odd:x": "its manifest cannot be read",
         "ollama:text:x": "its manifest cannot be read",
         "lmstudio:o/m/m-00001-of-00002.gguf": "one of 2 parts",
-        "lmstudio:o/m/mmproj-m-f16.gguf": "sees pictures",
+        "lmstudio:o/m/mmproj-m-f16.gguf": "the image part",
         "lmstudio:o/m/cut.gguf": "is truncated",
-        "lmstudio:o/m/other.gguf": "holds no tokenizer",
+        "lmstudio:o/m/other.gguf": "has no tokenizer",
         "lmstudio:o/m/foreign.gguf": "is not a GGUF file",
     }
     assert problems.keys() == expected.keys()
@@ -262,7 +262,7 @@ def test_a_folder_that_is_closed_says_so(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(os, "scandir", scandir)
     [found] = elsewhere.models()
     assert (found.name, found.path) == ("ollama:", closed)
-    assert found.problem == "cannot be looked into: Permission denied"
+    assert found.problem == "cannot be read: Permission denied"
 
 
 def test_no_other_name_is_looked_for(monkeypatch: pytest.MonkeyPatch) -> None:

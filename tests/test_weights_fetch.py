@@ -92,7 +92,7 @@ def test_a_server_that_fails_midway_is_one_clear_line_and_continued_later(hub: H
     assert failed.exit_code == 1
     errors = [line for line in failed.output.splitlines() if line.startswith("error: ")]
     assert len(errors) == 1
-    assert "goes on where it stopped" in errors[0]
+    assert "continues where it stopped" in errors[0]
     hub.broken = False
     pull(Type.Q4_0)
     assert len(hub.ranges("tokenizer.json")) == 1
@@ -114,7 +114,7 @@ def test_without_network_there_is_one_line(monkeypatch: pytest.MonkeyPatch) -> N
     assert failed.exit_code == 1
     errors = failed.output.splitlines()[1:]
     assert len(errors) == 1
-    assert errors[0].startswith(f"error: could not fetch {REPOSITORY} from http://127.0.0.1:9")
+    assert errors[0].startswith(f"error: cannot download {REPOSITORY} from http://127.0.0.1:9")
     assert "check the network" in errors[0]
 
 
@@ -128,7 +128,7 @@ def test_pytorch_files_are_not_fetched_without_torch(hub: Hub, monkeypatch: pyte
 
 @pytest.mark.usefixtures("hub")
 def test_a_repository_that_is_not_there_or_a_name_that_is_unknown() -> None:
-    with pytest.raises(ModelFileError, match=r"could not fetch upiter/TinyCodeLM-400M.* check the network"):
+    with pytest.raises(ModelFileError, match=r"cannot download upiter/TinyCodeLM-400M.* check the network"):
         fetch.pull("tinycodelm-400m-lintseq", announce=lambda _: None, agree=lambda _: True)
     with pytest.raises(ModelFileError, match=r"one of .*tinycodelm-150m-lintseq"):
         fetch.pull("gpt-5", announce=lambda _: None, agree=lambda _: True)
@@ -165,7 +165,7 @@ def test_a_hub_that_is_busy_or_out_of_order(hub: Hub, status: int) -> None:
 )
 def test_an_answer_that_is_not_the_hubs(hub: Hub, body: bytes) -> None:
     hub.answer = (200, body, "")
-    with pytest.raises(ModelFileError, match="did not answer as the Hub does"):
+    with pytest.raises(ModelFileError, match="did not answer like the Hub"):
         pull()
 
 
@@ -202,7 +202,7 @@ def test_settings_of_the_network_that_cannot_be_used(
 ) -> None:
     monkeypatch.setitem(sys.modules, "socksio", None)
     monkeypatch.setenv(variable, value)
-    with pytest.raises(ModelFileError, match=rf"no connection can be set up \(.*{message}.*{variable}"):
+    with pytest.raises(ModelFileError, match=rf"no connection is possible \(.*{message}.*{variable}"):
         pull()
 
 

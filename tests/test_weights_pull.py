@@ -73,7 +73,7 @@ def test_a_file_is_fetched_verified_registered_and_used(hub: Hub, published: Pat
     pulled = run("pull", REFERENCE)
     assert pulled.exit_code == 0, pulled.output
     size = in_bytes((published / FILE).stat().st_size)
-    assert f"fetching {size} from {REPOSITORY}, licence apache-2.0" in pulled.output
+    assert f"downloading {size} from {REPOSITORY}, licence apache-2.0" in pulled.output
     [model] = registry.registered()
     assert model.path == registry.data_folder() / FILE
     assert (model.name, model.sha256) == ("tiny-q8_0", checksum(published / FILE))
@@ -127,7 +127,7 @@ def test_an_interrupted_pull_is_continued_by_the_next(hub: Hub) -> None:
     assert [part.stat().st_size for part in parts()] == [50_000]
     pulled = run("pull", REFERENCE)
     left = len(hub.files[FILE]) - 50_000
-    assert f"fetching {in_bytes(left)} from" in pulled.output
+    assert f"downloading {in_bytes(left)} from" in pulled.output
     assert hub.ranges(FILE)[-1] == "bytes=50000-"
     assert parts() == []
 
@@ -178,7 +178,7 @@ def test_what_another_program_has_is_used_where_it_is(hub: Hub, places: Path) ->
 def test_a_hub_that_is_away_is_one_clear_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
     line = error("pull", REFERENCE)
-    assert line.startswith(f"could not fetch {REPOSITORY} from http://127.0.0.1:9")
+    assert line.startswith(f"cannot download {REPOSITORY} from http://127.0.0.1:9")
     assert "check the network" in line
 
 
@@ -187,7 +187,7 @@ def test_a_file_on_another_host_is_fetched_and_one_of_this_machine_is_not(
 ) -> None:
     (tmp_path / FILE).write_bytes(hub.files[FILE])
     hub.redirection = f"{tmp_path.as_uri()}/"
-    assert f"could not fetch {REPOSITORY}" in error("pull", REFERENCE)
+    assert f"cannot download {REPOSITORY}" in error("pull", REFERENCE)
     assert [part.stat().st_size for part in parts()] == [0]
     hub.redirection = f"{os.environ['HF_ENDPOINT'].replace('127.0.0.1', 'localhost')}/cdn/"
     monkeypatch.setenv("NO_PROXY", "localhost")
@@ -198,9 +198,9 @@ def test_a_file_on_another_host_is_fetched_and_one_of_this_machine_is_not(
 def test_a_gigabyte_is_fetched_only_after_a_yes(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
     size = len(hub.files[FILE])
     monkeypatch.setattr(fetch, "_ASKED_FROM", size)
-    question = f"{in_bytes(size)} from {REPOSITORY}, licence apache-2.0: fetch it?"
+    question = f"{in_bytes(size)} from {REPOSITORY}, licence apache-2.0: download it?"
     for answer in ("n\n", ""):
-        assert "nothing was fetched: answer yes, or pass --yes" in error("pull", REFERENCE, typed=answer)
+        assert "nothing was downloaded: answer yes, or pass --yes" in error("pull", REFERENCE, typed=answer)
     assert hub.ranges(FILE) == []
     agreed = run("pull", REFERENCE, typed="y\n")
     assert agreed.exit_code == 0
@@ -247,7 +247,7 @@ def test_a_name_that_is_taken_needs_another(tmp_path: Path, published: Path) -> 
     registry.choose(str(mine))
     failed = run("pull", REFERENCE)
     assert failed.exit_code == 1
-    assert f"'tiny-q8_0' is the name of {mine} already: choose another with --name" in failed.output
+    assert f"'tiny-q8_0' is already the name of {mine}: choose another with --name" in failed.output
     assert run("pull", REFERENCE, "--name", "theirs").exit_code == 0
     assert {model.name: model.path for model in registry.registered()} == {
         "tiny-q8_0": mine,
@@ -257,7 +257,7 @@ def test_a_name_that_is_taken_needs_another(tmp_path: Path, published: Path) -> 
 
 @pytest.mark.parametrize("name", ["../up", "a/b", ".hidden", "a\nb", "a\\b"])
 def test_a_name_stays_in_the_folder(hub: Hub, name: str) -> None:
-    assert "can be no model's name" in error("pull", REFERENCE, "--name", name)
+    assert "cannot be the name of a model" in error("pull", REFERENCE, "--name", name)
     assert hub.asked == []
 
 
@@ -265,7 +265,7 @@ def test_a_model_that_cannot_be_used_stays_and_says_why(hub: Hub) -> None:
     hub.files[FILE] = hub.files[FILE].replace(b"tokenizer.ggml.tokens", b"tokenizer.ggml.tokenz")
     for _ in range(2):
         line = error("pull", REFERENCE)
-        assert f"{registry.data_folder() / FILE} is whole, but cannot be used: " in line
+        assert f"{registry.data_folder() / FILE} is complete, but cannot be used: " in line
     assert len(hub.ranges(FILE)) == 1
 
 

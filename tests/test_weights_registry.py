@@ -97,7 +97,7 @@ def test_a_choice_whose_file_was_changed_or_removed_is_refused(model: Path, tmp_
     with pytest.raises(ModelFileError, match="another checksum than recorded"):
         registry.resolve_model(None)
     copy.unlink()
-    with pytest.raises(ModelFileError, match="is not there"):
+    with pytest.raises(ModelFileError, match="does not exist"):
         registry.resolve_model(None)
 
 
@@ -225,14 +225,14 @@ def test_sizes_on_which_llama_cpp_aborts_are_refused(
     ("key", "value", "message"),
     [
         ("attention.head_count", 0, "0 heads"),
-        ("attention.head_count", 7, "7 heads, 4 of keys, for 64"),
-        ("attention.head_count_kv", 0, "4 heads, 0 of keys"),
-        ("attention.head_count_kv", 3, "4 heads, 3 of keys"),
-        ("attention.head_count_kv", 8, "4 heads, 8 of keys"),
+        ("attention.head_count", 7, "7 heads, 4 key heads, width 64"),
+        ("attention.head_count_kv", 0, "4 heads, 0 key heads"),
+        ("attention.head_count_kv", 3, "4 heads, 3 key heads"),
+        ("attention.head_count_kv", 8, "4 heads, 8 key heads"),
         ("attention.head_count", 2**32 - 1, "4294967295 heads"),
-        ("rope.dimension_count", 0, "turns 0 of 16"),
-        ("rope.dimension_count", 15, "turns 15 of 16"),
-        ("rope.dimension_count", 8, "turns 8 of 16"),
+        ("rope.dimension_count", 0, "RoPE dimension 0, head size 16"),
+        ("rope.dimension_count", 15, "RoPE dimension 15, head size 16"),
+        ("rope.dimension_count", 8, "RoPE dimension 8, head size 16"),
         ("attention.layer_norm_epsilon", -1.0, "-1.0 as its attention.layer_norm_epsilon"),
         ("attention.layer_norm_epsilon", float("nan"), "nan as its attention.layer_norm_epsilon"),
     ],
@@ -250,7 +250,7 @@ def test_heads_on_which_llama_cpp_aborts_are_refused(
 
 
 def test_missing_folder_and_foreign_files(tmp_path: Path) -> None:
-    with pytest.raises(ModelFileError, match="is not there"):
+    with pytest.raises(ModelFileError, match="does not exist"):
         verify(tmp_path / "none.gguf")
     with pytest.raises(ModelFileError, match="cannot be read"):
         verify(tmp_path)
@@ -382,7 +382,7 @@ def test_the_line_that_says_how_to_use_a_file_can_be_pasted(model: Path, tmp_pat
     [
         (["convert", "checkpoint", "-o", "folder"], "folder cannot be written: it is a folder"),
         (["convert", "checkpoint", "-o", "file/m.gguf"], "m.gguf cannot be written: "),
-        (["convert", "checkpoint/model.safetensors", "-o", "m.gguf"], "config.json is not there"),
+        (["convert", "checkpoint/model.safetensors", "-o", "m.gguf"], "config.json does not exist"),
         (["convert", "odd", "-o", "m.gguf"], "config.json cannot be used: "),
         (["use", "folder"], "folder cannot be read: "),
         (["verify", "x" * 5000], "no model is called"),

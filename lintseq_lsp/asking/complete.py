@@ -26,7 +26,7 @@ def silence(cursor: Cursor, settings: Settings) -> Outcome | None:
     if not settings.strings_and_comments and completion.in_string_or_comment(cursor):
         return Outcome(reason=Reason.IN_STRING_OR_COMMENT)
     if completion.in_word(cursor):
-        return Outcome(reason=Reason.NO_FIT, detail="inside of a word")
+        return Outcome(reason=Reason.NO_FIT, detail="the cursor is inside a word")
     return None
 
 

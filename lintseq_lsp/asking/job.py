@@ -78,7 +78,9 @@ class Job:
         if self.ask(View(Document(""), 0), task, lines, tokens) is None:
             detail = f"its context of {self.backend.context} tokens is too small"
             return self.outcome(Reason.UNSUPPORTED, detail=detail)
-        return self.outcome(Reason.TOO_LONG, detail="the lines there have too many tokens for the model")
+        return self.outcome(
+            Reason.TOO_LONG, detail="the lines at the cursor have too many tokens for the model"
+        )
 
     def steps(
         self, question: Question | None, start: Document, limits: Limits, sampling: Sampling | None = None

@@ -39,7 +39,7 @@ class Tokens:
         np.subtract(logits, top, out=self._scratch)  # an array a token would be mapped and unmapped anew
         total = np.exp(self._scratch, out=self._scratch).sum()
         if not np.isfinite(total):
-            raise ModelError("it computes no numbers: its weights are damaged")
+            raise ModelError("it computes values that are not finite: its weights are damaged")
         if writer.planned:
             token, *planned = writer.planned
             writer.planned = tuple(planned)
@@ -51,7 +51,7 @@ class Tokens:
         else:
             allowed = writer.begins.allowed(writer.written)
             if not len(allowed):
-                raise ModelError("none of its tokens leads on to what the answer has to start with")
+                raise ModelError("none of its tokens can continue the text that the answer must start with")
             token = int(allowed[writer.pick(logits[allowed])])
             if writer.in_given:  # what is given is certain: the token counts among those that may write it
                 total = np.exp(logits[allowed] - top).sum()

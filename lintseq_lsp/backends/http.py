@@ -37,10 +37,10 @@ def base_url(endpoint: str) -> str:
     except ValueError:
         well = False
     if not well or parts.query or parts.fragment or not endpoint.isprintable() or " " in endpoint:
-        raise ModelError("lintseq.endpoint must be the address of a server, as http://127.0.0.1:8080")
+        raise ModelError("lintseq.endpoint must be the address of a server, such as http://127.0.0.1:8080")
     if "@" in parts.netloc:
         raise ModelError(
-            "lintseq.endpoint must not hold a password: put a key into the variable LINTSEQ_API_KEY"
+            "lintseq.endpoint must not contain a password: set the environment variable LINTSEQ_API_KEY"
         )
     path = parts.path.rstrip("/").removesuffix("/completions").removesuffix("/v1")
     return f"{parts.scheme}://{parts.netloc}{path}"
@@ -74,9 +74,9 @@ class Http:
                     return future.result(_POLL)
                 except TimeoutError:
                     if future.done():
-                        raise ServerError(f"{self.url} does not answer in time") from None
+                        raise ServerError(f"{self.url} did not answer in time") from None
                 except CancelledError:
-                    raise ServerError(f"{self.url} is asked no more") from None
+                    raise ServerError(f"{self.url} was closed by this program") from None
         finally:
             future.cancel()
 
@@ -103,7 +103,7 @@ class Http:
                     line.clear()
                 line += rest
                 if len(line) > _LINE:
-                    raise ServerError(f"{self.url} sends lines without end")
+                    raise ServerError(f"{self.url} sent a line that is too long")
             lines.put(bytes(line))
 
         future = self.begin(read)
@@ -132,7 +132,7 @@ class Http:
     def object(self, value: Any) -> dict[str, Any]:
         """`value`, which must be one. An object that is an error raises it."""
         if not isinstance(value, dict):
-            raise ServerError(f"{self.url} answers what is no object")
+            raise ServerError(f"{self.url} did not answer with a JSON object")
         error = value.get("error")
         if error:
             said = error.get("message") if isinstance(error, dict) else error
@@ -161,7 +161,7 @@ class Http:
         try:
             future.result(0)
         except (CancelledError, TimeoutError):
-            raise ServerError(f"{self.url} does not answer in time") from None
+            raise ServerError(f"{self.url} did not answer in time") from None
 
     async def _answer(self, path: str, body: Body | None) -> AsyncIterator[bytes]:
         """The bytes of the answer's body, all within the bounds."""
@@ -185,22 +185,24 @@ class Http:
             ):
                 encoding = answer.headers.get("Content-Encoding", "identity").lower()
                 if answer.is_redirect:
-                    raise ServerError(f"{self.url} redirects elsewhere, which is not followed")
+                    raise ServerError(f"{self.url} redirects to another address, which is not followed")
                 if encoding != "identity":
-                    raise ServerError(f"{self.url} answers compressed ({_short(encoding)})")
+                    raise ServerError(
+                        f"{self.url} sent a compressed answer, which is not read ({_short(encoding)})"
+                    )
                 async for chunk in answer.aiter_raw(1 << 16 if answer.is_error else None):
                     size += len(chunk)
                     if answer.is_error:
                         raise ServerError(self._refusal(answer.status_code, chunk), answer.status_code)
                     if size > _ANSWER:
-                        raise ServerError(f"{self.url} answers without end")
+                        raise ServerError(f"{self.url} sent an answer that is too long")
                     yield chunk
                 if answer.is_error:
                     raise ServerError(self._refusal(answer.status_code, b""), answer.status_code)
         except TimeoutError:
-            raise ServerError(f"{self.url} does not answer in time") from None
+            raise ServerError(f"{self.url} did not answer in time") from None
         except httpx2.TimeoutException as error:
-            raise ServerError(f"{self.url} does not answer in time ({type(error).__name__})") from None
+            raise ServerError(f"{self.url} did not answer in time ({type(error).__name__})") from None
         except (httpx2.HTTPError, httpx2.InvalidURL, httpx2.StreamError, OSError, ValueError) as error:
             said = _short(error) or type(error).__name__
             raise ServerError(f"{self.url} cannot be reached ({said})") from None
@@ -220,7 +222,7 @@ class Http:
         try:
             return json.loads(data)
         except (ValueError, RecursionError):
-            raise ServerError(f"{self.url} answers what is no JSON") from None
+            raise ServerError(f"{self.url} did not answer with JSON") from None
 
 
 def _run(loop: asyncio.AbstractEventLoop) -> None:

@@ -30,6 +30,7 @@ except (ImportError, OSError, RuntimeError) as error:  # not there, or a library
         "docs/install.md says; `lintseq-lsp doctor` checks it"
     ) from error
 
+_MAPPED = 512 << 20  # bytes of a model's file, from which on it is mapped, not read
 _FRAGMENTS = 4096  # texts whose tokens are remembered
 _LEVEL_ERROR = 4  # GGML_LOG_LEVEL_ERROR in ggml.h
 _MARKERS = llama_cpp.LLAMA_TOKEN_ATTR_CONTROL | llama_cpp.LLAMA_TOKEN_ATTR_USER_DEFINED
@@ -66,20 +67,26 @@ def reason() -> str:
 
 
 def load(path: Path, gpu_layers: int = 0) -> llama_cpp.llama_model_p:
-    """Raises `ModelFileError`; llama.cpp itself checks that each tensor lies inside of the file."""
+    """Raises `ModelFileError`; llama.cpp itself checks that each tensor lies inside of the file.
+
+    Most weights are copied into the order in which the processor multiplies them. Of a file that is mapped
+    the originals stay in memory beside that; to read a large one would take too long.
+    """
     try:
         with path.open("rb") as file:
             magic = file.read(4)
+            size = os.fstat(file.fileno()).st_size
     except OSError as error:
         raise ModelFileError(f"{path} cannot be read: {error.strerror}") from error
     if magic != b"GGUF":
-        raise ModelFileError(f"{path} is no GGUF file")
+        raise ModelFileError(f"{path} is not a GGUF file")
     params = llama_cpp.llama_model_default_params()
     no_devices = (ctypes.c_void_p * 1)(None)
     if not gpu_layers:
         params.devices = ctypes.cast(no_devices, ctypes.c_void_p)
     params.n_gpu_layers = gpu_layers
-    params.load_mode = llama_cpp.LLAMA_LOAD_MODE_MMAP
+    is_mapped = size >= _MAPPED
+    params.load_mode = llama_cpp.LLAMA_LOAD_MODE_MMAP if is_mapped else llama_cpp.LLAMA_LOAD_MODE_NONE
     params.kv_overrides = _EXACT_TEXTS
     begin_call()
     model: llama_cpp.llama_model_p | None = llama_cpp.llama_model_load_from_file(os.fsencode(path), params)

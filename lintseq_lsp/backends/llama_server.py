@@ -60,7 +60,7 @@ class LlamaServer:
         context = settings.get("n_ctx") if isinstance(settings, dict) else None
         slots = props.get("total_slots")
         if not isinstance(context, int) or not isinstance(slots, int) or context < 1 or slots < 1:
-            raise ServerError(f"{http.url} does not say its context or its slots")
+            raise ServerError(f"{http.url} does not report its context or its slots")
         self.context, self._slots = context, slots
         self._http = http
         self._special: dict[str, int | None] = {}
@@ -107,7 +107,7 @@ class LlamaServer:
             left -= 1
             writer = _at(writers, event.get("index", 0))
             if writer is None or left < 0:
-                raise ServerError(f"{self._http.url} answers what was not asked")
+                raise ServerError(f"{self._http.url} sent something that was not requested")
             if writer.ended:
                 continue
             piece = writer.take(event)
@@ -183,7 +183,7 @@ class LlamaServer:
         answer = self._http.object(await self._http.json("/tokenize", body))
         ids = answer.get("tokens")
         if not isinstance(ids, list) or not all(type(id_) is int and 0 <= id_ < 1 << 31 for id_ in ids):
-            raise ServerError(f"{self._http.url} answers what are no tokens")
+            raise ServerError(f"{self._http.url} did not answer with tokens")
         return tuple(ids)
 
 
@@ -205,7 +205,7 @@ class _Writer:
     def take(self, event: Body) -> Piece | None:
         text, tokens = event.get("content"), event.get("tokens", [])
         if not isinstance(text, str) or not isinstance(tokens, list):
-            raise ServerError("the model's server answers what is no text")
+            raise ServerError("the model server's answer is not text")
         stop: Ending | None = None
         if event.get("stop") is True:
             stop = Stop.LENGTH if event.get("stop_type") == "limit" else Stop.END
@@ -219,7 +219,7 @@ class _Writer:
         self._logprob += _logprob(event, self._given)
         size = min(len(self._given), len(text))
         if text[:size] != self._given[:size]:
-            raise ServerError("the model's server does not go on from what is typed: is it an old release?")
+            raise ServerError("the model server does not continue the typed text: it may be an old release")
         self._given, text = self._given[size:], text[size:]
         if self._lines_left is not None:
             *lines, _ = text.split("\n")

@@ -46,7 +46,7 @@ class OpenAIServer:
 
     def write(self, request: Request, cancelled: Callable[[], bool]) -> Iterator[Piece]:
         if request.candidates != 1:
-            raise ModelError("one candidate at a time can be had of this server")
+            raise ModelError("this server gives one candidate per request")
         prompt = self._text(request)
         self.usage = Usage(read=self.count(prompt))
         ends: dict[str, Ending] = {_name(stop): stop for stop in request.stops}
@@ -76,7 +76,7 @@ class OpenAIServer:
         for part in prompt:
             found = next((text for text in special if isinstance(part, str) and text in part), None)
             if found is not None:
-                raise PromptError(f"the document contains {found}, which this server would take for a token")
+                raise PromptError(f"the document contains {found}, a special token for this server")
         return "".join(_name(part) for part in prompt if part != BOS)  # which the server puts in front
 
     def _body(self, request: Request, prompt: str, stops: Sequence[str]) -> dict[str, Any]:
@@ -124,7 +124,7 @@ class _Writer:
         choice = choices[0] if isinstance(choices, list) and choices else {}
         text = choice.get("text", "") if isinstance(choice, dict) else None
         if not isinstance(text, str):
-            raise ServerError("the model's server answers what is no text")
+            raise ServerError("the model server's answer is not text")
         reason = choice.get("finish_reason")
         stop: Ending | None = {"length": Stop.LENGTH}.get(str(reason), Stop.END) if reason else None
         logprobs = _logprobs(choice)

@@ -123,7 +123,7 @@ class RemoteBackend:
                 if cancelled():
                     raise Cancelled
                 if time.monotonic() > deadline:  # it is still asked, and the next request may know
-                    raise ServerError(f"{self.url} does not say yet what it is")
+                    raise ServerError(f"{self.url} has not yet said which model it has")
                 wait([asking], _POLL)
             self._asking = None
             with self._noticing():
@@ -160,7 +160,7 @@ class RemoteBackend:
         names = [name for entry in entries if isinstance(name := entry.get("id"), str)]
         name = self._model or (names[0] if len(names) == 1 else "")
         if name not in names:
-            wanted = f"{self._model} is none" if self._model else "set lintseq.model to one"
+            wanted = f"{self._model} is not one of them" if self._model else "set lintseq.model to one"
             raise ServerError(f"{self.url} has the models {', '.join(names)[:200] or '(none)'}: {wanted}")
         entry = next(entry for entry in entries if entry.get("id") == name)
         return OpenAIServer(self._http, name, entry)

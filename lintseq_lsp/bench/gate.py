@@ -1,12 +1,13 @@
 """The benchmark of the gate: what it adds to a sequence, and what one check costs."""
 
+import random
 import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from concurrent.futures import Future
 
 from lintseq_lsp.bench.llama import RecordedLlama
-from lintseq_lsp.bench.texts import texts
+from lintseq_lsp.bench.texts import statements, texts
 from lintseq_lsp.bench.values import Plan, Result, Results, Target
 from lintseq_lsp.errors import LintSeqError
 from lintseq_lsp.formats.base import Question, Room, Task, View
@@ -16,7 +17,7 @@ from lintseq_lsp.generation import Limits, Step, generate
 from lintseq_lsp.linters.base import Check, Linter, Report, Tier
 from lintseq_lsp.runtime import open_gate, open_linter
 from lintseq_lsp.settings import Settings
-from lintseq_lsp.text import Document
+from lintseq_lsp.text import Document, indentation
 from lintseq_lsp.weights.random_model import random_model
 
 _NEW_LINES = (
@@ -32,6 +33,9 @@ _NEW_LINES = (
 
 _WARM = 40
 """Checks until a new worker has read what it reads ahead, one module between two of them."""
+
+_REST = 0.3
+"""Seconds in which the worker collects its garbage, as it does between the keys of a user."""
 
 
 def warm(linter: Linter) -> None:
@@ -127,22 +131,51 @@ def check(plan: Plan) -> Results:
                 reports += _checks(linter, document, plan.times(3 if lines > 200 else 15, 2))
             targets = (Target("p50", 100),) if lines == 200 else ()
             lengths = [len(document.lines) for document in documents]
-            failures = Counter(report.failure for report in reports if report.failure)
-            notes = [f"{len(documents)} files of {min(lengths)} to {max(lengths)} lines"]
-            notes += [f"{count} times: {failure}" for failure, count in failures.items()]
-            name, note = f"one warm check, {lines:,} lines", "; ".join(notes)
-            yield Result(name, "ms", _milliseconds(reports), targets, note)
+            note = f"{len(documents)} files of {min(lengths)} to {max(lengths)} lines"
+            yield _result(f"one warm check, {lines:,} lines", reports, targets, note)
+        for lines in (200, 2000):
+            yield from _edits(linter, lines, plan.times(6, 2))
     finally:
         linter.close()
 
 
+def _edits(linter: Linter, lines: int, repetitions: int) -> Results:
+    """One line is put into a function, somewhere in a file: what that costs where all of the file was checked
+    before, by the check of what the edit concerns, and by the check of all."""
+    choice = random.Random(0)
+    parts, wholes = [], []
+    for document in texts(lines):
+        places = statements(document)
+        for line in choice.sample(places, min(len(places), repetitions)):
+            start = document.starts[line]
+            new = f"{indentation(document.lines[line])}print({line})\n"
+            edited = document.text[:start] + new + document.text[start:]
+            wholes.append(_checked(linter, edited, document.path))
+            _checked(linter, document.text, document.path)
+            time.sleep(_REST)
+            parts.append(_checked(linter, edited, document.path, partial=True))
+            time.sleep(_REST)
+    targets = (Target("p50", 120),) if lines == 2000 else ()
+    note = f"{sum(not report.partial for report in parts)} of {len(parts)} edits had all checked"
+    yield _result(f"an edit in a function, {lines:,} lines", parts, targets, note)
+    yield _result(f"an edit in a function, {lines:,} lines, all checked", wholes)
+
+
+def _result(name: str, reports: Sequence[Report], targets: tuple[Target, ...] = (), note: str = "") -> Result:
+    """What the reports took, and in the note, why some could not be made."""
+    failures = Counter(report.failure for report in reports if report.failure)
+    notes = [note, *(f"{count} times: {failure}" for failure, count in failures.items())]
+    return Result(name, "ms", _milliseconds(reports), targets, "; ".join(filter(None, notes)))
+
+
 def _checks(linter: Linter, document: Document, repetitions: int) -> list[Report]:
     """The first check is left out: it meets imports that were never resolved."""
-    reports = []
-    for number in range(repetitions + 1):
-        text = f"{document.text}\nadded_{number} = {number}\n"
-        reports.append(linter.submit(Check(text, document.path, Tier.PYLINT, timeout=10.0)).result())
-    return reports[1:]
+    texts = [f"{document.text}\nadded_{number} = {number}\n" for number in range(repetitions + 1)]
+    return [_checked(linter, text, document.path) for text in texts][1:]
+
+
+def _checked(linter: Linter, text: str, path: str, *, partial: bool = False) -> Report:
+    return linter.submit(Check(text, path, Tier.PYLINT, timeout=10.0, partial=partial)).result()
 
 
 def _milliseconds(reports: Iterable[Report]) -> tuple[float, ...]:

@@ -16,7 +16,9 @@ def bench(
     model: Annotated[str, typer.Option(help="A GGUF file or the name of a model.")] = "",
     only: Annotated[list[str] | None, typer.Option(help="A section; may be given again.")] = None,
     quick: Annotated[bool, typer.Option("--quick", help="Few repetitions.")] = False,
-    suggestions: Annotated[int, typer.Option(min=10, help="Over which memory is watched.")] = 2000,
+    suggestions: Annotated[
+        int, typer.Option(min=10, help="Suggestions over which memory is measured.")
+    ] = 2000,
     as_json: Annotated[bool, typer.Option("--json", help="One object.")] = False,
 ) -> None:
     """Measure speed and memory against their targets. Sections that say 150M run on random weights.

@@ -41,11 +41,13 @@ def check(
     ] = None,
     since: Annotated[
         str | None,
-        typer.Option(help="What has changed since a revision of git's, or since the branch left it."),
+        typer.Option(help="What has changed since a git revision, or since the branch left it."),
     ] = None,
     staged: Annotated[bool, typer.Option("--staged", help="What git would commit.")] = False,
-    stdin_filename: Annotated[Path | None, typer.Option(help="The file that standard input is.")] = None,
-    python: Annotated[str, typer.Option(help="Interpreter or environment to resolve imports.")] = "",
+    stdin_filename: Annotated[
+        Path | None, typer.Option(help="The path that standard input stands for.")
+    ] = None,
+    python: Annotated[str, typer.Option(help="Interpreter or environment for resolving imports.")] = "",
     linter: Annotated[list[str] | None, typer.Option(help=LINTER)] = None,
     form: Annotated[Format, typer.Option("--format", help="For people, or for a program.")] = Format.TEXT,
     as_json: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,
@@ -53,16 +55,16 @@ def check(
         bool,
         typer.Option(
             "--strict",
-            help="Fail also for Python that is too new to be judged, and, with --since and --staged, "
+            help="Fail also for Python that is too new to be checked, and, with --since and --staged, "
             "for new comments and guards that silence the linter.",
         ),
     ] = False,
 ) -> None:
-    """Lint FILES, or what has changed in them: exit 1 if there are new findings, 2 if a file is not read.
+    """Lint FILES, or their changes. Exit 1 if there are new findings, 2 if a file cannot be read.
 
-    Of a folder, all Python files, but for hidden folders and environments. What may be a secret is not read.
-    With --patch, --since and --staged only what is new counts, of all files that have changed, or (not with
-    --patch) of FILES.
+    A folder means all its Python files, except hidden folders and environments. Files that may be secrets are
+    not read. With --patch, --since and --staged only new findings count, in all changed files, or in the
+    changed files among FILES (not with --patch).
     """
     from lintseq_lsp.runtime import open_gate
     from lintseq_lsp.settings import Settings
@@ -146,7 +148,7 @@ class _Source:
 
 def _sources(files: Sequence[Path], stdin_filename: Path | None, ignored: Sequence[str]) -> list[_Source]:
     if stdin_filename is not None and Path("-") not in files:
-        raise LintSeqError("--stdin-filename names what is read from standard input: add - to the files")
+        raise LintSeqError("--stdin-filename names the text on standard input: add - to the files")
     sources = []
     for file in python_files(files):
         stands_for = stdin_filename if file == Path("-") else file

@@ -24,7 +24,7 @@ def complete(
     file: Path,
     line: Annotated[int, typer.Option(help="Zero-based.")],
     column: Annotated[int, typer.Option(help="Zero-based, in code points.")],
-    candidates: Annotated[int, typer.Option(min=1, max=8, help="Alternatives wanted.")] = 1,
+    candidates: Annotated[int, typer.Option(min=1, max=8, help="Number of alternatives.")] = 1,
     model: Annotated[str, typer.Option(help="A GGUF file or the name of a model.")] = "",
     endpoint: Annotated[str, typer.Option(help=ENDPOINT)] = "",
     as_json: Annotated[bool, typer.Option("--json", help="One object.")] = False,

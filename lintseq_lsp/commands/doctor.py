@@ -13,17 +13,18 @@ def doctor(
     file: Annotated[
         Path | None,
         typer.Argument(
-            help="Say which project and environment it is checked with; else those of a new file here."
+            help="Show its project and environment; by default those of a new file in this folder."
         ),
     ] = None,
     model: Annotated[str, typer.Option(help="A GGUF file or the name of a model.")] = "",
     endpoint: Annotated[str, typer.Option(help=ENDPOINT)] = "",
-    python: Annotated[str, typer.Option(help="Interpreter or environment to resolve imports.")] = "",
+    python: Annotated[str, typer.Option(help="Interpreter or environment for resolving imports.")] = "",
     tune: Annotated[
-        bool, typer.Option("--tune", help="Only measure how many threads suit the model here: some seconds.")
+        bool,
+        typer.Option("--tune", help="Only measure the best number of threads for the model (some seconds)."),
     ] = False,
 ) -> None:
-    """Try every part, from Python to a first suggestion, and say what is faster: exit 1 if one fails."""
+    """Try every part, from Python to a first suggestion; say what would be faster. Exit 1 if one fails."""
     if tune:
         _tune(model)
         return
@@ -56,5 +57,5 @@ def _tune(name: str) -> None:
         console.print(f"{rate.threads} thread(s): {speeds}")
     chosen = best(rates)
     remember(model.path, chosen)
-    counts = f"reads with {chosen.read} thread(s) from now on, and writes with {chosen.write}"
+    counts = f"now reads with {chosen.read} thread(s) and writes with {chosen.write}"
     console.print(f"{model.name} {counts}")

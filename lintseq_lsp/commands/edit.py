@@ -49,8 +49,8 @@ class Sequence:
 
 def edit(
     file: Path,
-    instruction: Annotated[str, typer.Option(help="What to do, in words.")],
-    as_json: Annotated[bool, typer.Option("--json", help="One object a step, and a last one.")] = False,
+    instruction: Annotated[str, typer.Option(help="What to change, in words.")],
+    as_json: Annotated[bool, typer.Option("--json", help="One object per step, and a last one.")] = False,
     as_diff: Annotated[bool, typer.Option("--diff", help="A patch that `git apply` takes.")] = False,
     write: Annotated[bool, typer.Option("--write", help="Replace the file.")] = False,
     samples: Annotated[int, typer.Option(min=1, help="Sequences to sample; the best one counts.")] = 1,
@@ -59,13 +59,13 @@ def edit(
     endpoint: Annotated[str, typer.Option(help=ENDPOINT)] = "",
     record: Annotated[Path | None, typer.Option(help=RECORD)] = None,
 ) -> None:
-    """Edit FILE as the instruction says: each step a diff, and each state judged by the linter."""
+    """Edit FILE as the instruction says, in steps; the linter checks the text after each one."""
     from lintseq_lsp.runtime import open_engine
     from lintseq_lsp.settings import Settings
 
     with clear_errors():
         if as_json + as_diff + write > 1:
-            raise LintSeqError("--json, --diff and --write exclude each other")
+            raise LintSeqError("use only one of --json, --diff and --write")
         if record and samples > 1:
             raise LintSeqError("--record is for one sequence: leave out --samples")
         source = read_source(file)

@@ -38,7 +38,7 @@ class SourceFile:
         try:
             _replace(self.path.resolve(), self.data, self.encoded(text))
         except FileNotFoundError:
-            raise LintSeqError(f"{self.path} is gone: nothing is written") from None
+            raise LintSeqError(f"{self.path} was deleted: nothing is written") from None
         except OSError as error:
             raise LintSeqError(f"{self.path} cannot be written: {error.strerror}") from error
 
@@ -125,7 +125,7 @@ def _dress_up(file: Path, model: Path) -> bool:
     """Gives a new file the owner and the rights of another one. False when that cannot be."""
     wanted, has = model.stat(), file.stat()
     try:
-        if (wanted.st_uid, wanted.st_gid) != (has.st_uid, has.st_gid):
+        if sys.platform != "win32" and (wanted.st_uid, wanted.st_gid) != (has.st_uid, has.st_gid):
             os.chown(file, wanted.st_uid, wanted.st_gid)
         shutil.copystat(model, file)  # access-control lists, too
         os.utime(file)

@@ -9,11 +9,13 @@ from lintseq_lsp.errors import LintSeqError
 
 
 def gate(
-    python: Annotated[str, typer.Option(help="Interpreter or environment to resolve imports.")] = "",
+    python: Annotated[str, typer.Option(help="Interpreter or environment for resolving imports.")] = "",
     linter: Annotated[list[str] | None, typer.Option(help=LINTER)] = None,
-    idle: Annotated[float, typer.Option(help="Minutes without a hook after which it ends.", min=0.01)] = 10,
+    idle: Annotated[
+        float, typer.Option(help="It ends after this many minutes without a hook.", min=0.01)
+    ] = 10,
 ) -> None:
-    """Answer the hooks of coding agents. A hook starts it by itself when none runs."""
+    """The background process for hooks of coding agents. A hook starts it if none runs."""
     with clear_errors():
         try:
             from lintseq_lsp.hooks.channel import place
@@ -23,6 +25,6 @@ def gate(
             linters = other_linters(linter)
             serve(place(python, linters), open_handler(python, linters), idle * 60)
         except ImportError as error:
-            raise LintSeqError("hooks do the work themselves on this system") from error
+            raise LintSeqError("this system has no Unix sockets: each hook does the work itself") from error
         except OSError as error:
             raise LintSeqError(f"the daemon cannot listen: {error}") from error

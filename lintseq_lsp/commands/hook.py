@@ -9,11 +9,11 @@ from lintseq_lsp.commands.terminal import LINTER, clear_errors, other_linters
 
 
 def hook(
-    python: Annotated[str, typer.Option(help="Interpreter or environment to resolve imports.")] = "",
+    python: Annotated[str, typer.Option(help="Interpreter or environment for resolving imports.")] = "",
     linter: Annotated[list[str] | None, typer.Option(help=LINTER)] = None,
-    daemon: Annotated[bool, typer.Option(help="Let a process that stays do the work.")] = True,
+    daemon: Annotated[bool, typer.Option(help="Use a background process.")] = True,
 ) -> None:
-    """Judge what a coding agent tells its hook on standard input (see docs/agents.md)."""
+    """Check an edit of a coding agent: the input of its hook, on standard input (see docs/agents.md)."""
     from lintseq_lsp.hooks.client import run
 
     with clear_errors():

@@ -71,10 +71,10 @@ class Answer:
 
 
 def mcp(
-    python: Annotated[str, typer.Option(help="Interpreter or environment to resolve imports.")] = "",
+    python: Annotated[str, typer.Option(help="Interpreter or environment for resolving imports.")] = "",
     linter: Annotated[list[str] | None, typer.Option(help=LINTER)] = None,
 ) -> None:
-    """Serve the tools check_edit and explain; paths begin at the folder in which this is started."""
+    """Serve the tools check_edit and explain; relative paths start at the current folder."""
     with clear_errors():
         try:
             import mcp.server  # noqa: F401
@@ -113,13 +113,13 @@ def server(gate: Gate, root: Path, ignored: Sequence[str], linters: Sequence[str
     def check_edit(path: str = "", text: str | None = None, patch: str | None = None) -> Answer:
         """Tells the new lint findings of an edit of Python code, and changes nothing.
 
-        Give `path` and `text` (all that the file shall hold) to compare with the file on disk; `path`
+        Give `path` and `text` (the whole new text) to compare with the file on disk; `path`
         alone to compare the file on disk with git's index; or `patch`, a unified diff with paths from the
         workspace's folder, be it applied or not.
         """
         try:
             if (patch is None) == (not path) or (text is not None and patch is not None):
-                raise LintSeqError("give a path, with the text after the edit or without, or a patch")
+                raise LintSeqError("give a path (with or without the text after the edit) or a patch")
             if patch is not None:
                 against, changes = "patch", _of_patch(patch, root, ignored)
             else:
@@ -137,7 +137,7 @@ def server(gate: Gate, root: Path, ignored: Sequence[str], linters: Sequence[str
         if not symbol:
             return judged
         if not re.fullmatch(r"[A-Za-z][A-Za-z0-9-]*", symbol):
-            raise ToolError(f"{symbol!r} is no message of pylint's")
+            raise ToolError(f"{symbol!r} is not a pylint message")
         return _meaning(symbol)
 
     return tools
@@ -156,13 +156,13 @@ def _of_file(file: Path, name: str, text: str | None, ignored: Sequence[str]) ->
     from lintseq_lsp.git import staged
 
     if file.suffix not in (".py", ".pyw") or matches_any(file.absolute().as_posix(), ignored):
-        raise LintSeqError(f"{name} is not judged: it is no Python, or looks like a secret")
+        raise LintSeqError(f"{name} is not checked: it is not a Python file, or looks like a secret")
     path = str(file.absolute())
     held = _read(file)
     if text is not None:
         return "disk" if held is not None else "nothing", [Change(name, path, path, held, text)]
     if held is None:
-        raise LintSeqError(f"{name} is not there: give its text")
+        raise LintSeqError(f"{name} does not exist: give its text")
     before = staged(path)
     return "git" if before is not None else "nothing", [Change(name, path, path, before, held)]
 

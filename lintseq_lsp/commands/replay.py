@@ -21,7 +21,7 @@ from lintseq_lsp.text import Document
 
 
 def replay(case: Path) -> None:
-    """Replay what a model once wrote. Exit status 1 when something else comes of it than CASE expects."""
+    """Run a case file again with the recorded answer. Exit 1 if the result is not what CASE expects."""
     from lintseq_lsp.cases import expected, read_case
     from lintseq_lsp.replay import replay as asked_again
     from lintseq_lsp.runtime import open_gate

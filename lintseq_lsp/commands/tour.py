@@ -52,7 +52,7 @@ def _fix(line: int) -> Callable[[Engine, Document], Outcome]:
         known = engine.gate.against(document).known.findings
         finding = next((each for each in known if each.line == line + 1), None)
         if finding is None:
-            return Outcome(reason=Reason.STALE, detail="the linter finds nothing in the line")
+            return Outcome(reason=Reason.STALE, detail="the linter reports nothing in this line")
         console.print(
             Text(f"  line {finding.line}: {finding.code} {finding.symbol}: {finding.message}", "red")
         )
@@ -105,7 +105,7 @@ def tour(
 def _show(number: int, situation: Situation, engine: Engine, reading: float) -> None:
     document = read_document(examples_folder() / situation.file)
     if situation.lines.stop > len(document.lines):
-        raise LintSeqError(f"{document.path} is not the file that ships: install lintseq-lsp again")
+        raise LintSeqError(f"{document.path} was changed: install lintseq-lsp again")
     console.print(Text(f"\n{number}. {situation.title} ({situation.file})", "bold"))
     for line in situation.lines:
         text = document.lines[line]
@@ -126,9 +126,9 @@ def _onward(seconds: str) -> str:
     return f"""
 That took {seconds}. No file was changed, and nothing used the network.
 
-Go on with a file of yours (lines and columns count from 0):
+Continue with a file of yours (lines and columns count from 0):
   {command} complete FILE.py --line 0 --column 0
-What is installed, and what would be faster:
+To see what is installed, and what would make it faster:
   {command} doctor
-In VS Code, install the extension, type in a Python file, and press Tab at grey text.
-Neovim takes ten lines of configuration, and other editors as many: README.md."""
+In VS Code, install the extension, type in a Python file, and press Tab when grey text appears.
+Neovim needs two lines in init.lua: README.md. Other editors: editors/README.md."""

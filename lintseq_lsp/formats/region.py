@@ -162,7 +162,7 @@ def refuse(texts: Sequence[str], markers: Sequence[str], lines: Sequence[str] = 
     found += [line for line in lines if line in shown]
     if found:
         raise PromptError(
-            f"the text around the cursor has {found[0]}, by which the model's prompts mark things"
+            f"the text around the cursor has {found[0]}, which is a marker in the model's prompts"
         )
 
 
@@ -228,7 +228,7 @@ def at_cursor(region: Region, edit: Edit) -> Edit:
     return Edit()
 
 
-_TAKES_BACK = "takes back what was just changed"
+_TAKES_BACK = "reverses a recent change"
 
 
 @dataclass(frozen=True, slots=True)

@@ -213,5 +213,5 @@ def _above_the_cursor(region: Region, new: Sequence[str]) -> str:
         deleted = sum(code[2] - code[1] for code in changed)
         written = sum(code[4] - code[3] for code in changed)
         if min(deleted, written) > _MANY:
-            return "writes much anew above the cursor"
+            return "rewrites many lines above the cursor"
     return ""

@@ -44,7 +44,7 @@ def detect(has: Callable[[Special], bool], name: str, wanted: str = "", known_as
     """
     if wanted and wanted not in FORMATS:
         raise ModelFileError(
-            f"{name} is to be asked in the prompt format {wanted!r}, which this release does not know: "
+            f"this release does not know the prompt format {wanted!r} of {name}: "
             f"choose one of {', '.join(FORMATS)}, or update lintseq-lsp"
         )
     found = next(each for each in _FORMATS if each.fits(has, known_as or name))
@@ -53,7 +53,7 @@ def detect(has: Callable[[Special], bool], name: str, wanted: str = "", known_as
     if not FORMATS[wanted].fits(has, ""):
         raise TokenizerError(
             f"the prompt format {wanted!r} does not fit the vocabulary of {name}: its tokens were lost when "
-            f"it was converted, or it is a model of another kind; set lintseq.promptFormat to {found.name!r}"
+            f"it was converted, or the model is of another kind; set lintseq.promptFormat to {found.name!r}"
             ", which fits, or choose another model with `lintseq-lsp model use`"
         )
     return FORMATS[wanted]

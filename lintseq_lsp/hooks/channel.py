@@ -17,8 +17,10 @@ _REPLY = struct.Struct(">III")
 Socket = _socket.socket
 """What the system has; the one of the module `socket` is one, too."""
 
-HAS_SOCKETS = os.name != "nt"
+HAS_SOCKETS = sys.platform != "win32"
 """That tell who is on the other side: those of Windows do not, and it has no user ids."""
+
+NO_SOCKETS = "this system has no sockets that tell who is on the other side"
 
 Reply = tuple[int, str, str]
 """Exit status, standard output, standard error."""
@@ -29,6 +31,8 @@ def place(python: str = "", linters: tuple[str, ...] = ()) -> str:
 
     Raises OSError.
     """
+    if sys.platform == "win32":
+        raise OSError(NO_SOCKETS)
     base = os.environ.get("XDG_RUNTIME_DIR") or ""
     if not os.path.isabs(base):
         base = os.environ.get("TMPDIR") or "/tmp"
@@ -45,11 +49,13 @@ def require_private(folder: str) -> None:
     status = os.lstat(folder)
     mine = not hasattr(os, "getuid") or (status.st_uid == os.getuid() and not status.st_mode & 0o077)
     if os.path.islink(folder) or not mine:
-        raise OSError(f"{folder} is not a folder for its owner alone")
+        raise OSError(f"{folder} is a folder that other users can enter")
 
 
 def connect(address: str) -> Socket | None:
     """None when nobody listens there. Raises OSError when it is another user."""
+    if sys.platform == "win32":
+        raise OSError(NO_SOCKETS)
     connection = Socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
     try:
         connection.connect(address)
@@ -65,6 +71,8 @@ def connect(address: str) -> Socket | None:
 
 def require_own(connection: Socket) -> None:
     """Raises PermissionError when another user is on the other side."""
+    if sys.platform == "win32":
+        raise OSError(NO_SOCKETS)
     if hasattr(_socket, "SO_PEERCRED"):
         found = connection.getsockopt(_socket.SOL_SOCKET, _socket.SO_PEERCRED, 12)
         _, user, _ = struct.unpack("3i", found)
@@ -81,7 +89,7 @@ def send_request(connection: Socket, request: bytes) -> None:
 
 
 def read_request(connection: Socket) -> bytes:
-    """Raises ConnectionError when the other side has closed."""
+    """Raises ConnectionError when the other side closed the connection."""
     return _read(connection, *_REQUEST.unpack(_read(connection, _REQUEST.size)))
 
 
@@ -91,7 +99,7 @@ def send_reply(connection: Socket, reply: Reply) -> None:
 
 
 def read_reply(connection: Socket) -> Reply:
-    """Raises ConnectionError when the other side has closed."""
+    """Raises ConnectionError when the other side closed the connection."""
     status, out, err = _REPLY.unpack(_read(connection, _REPLY.size))
     return status, _read(connection, out).decode(), _read(connection, err).decode()
 
@@ -101,7 +109,7 @@ def _read(connection: Socket, size: int) -> bytes:
     while size:
         part = connection.recv(min(size, 1 << 20))
         if not part:
-            raise ConnectionError("the other side has closed")
+            raise ConnectionError("the other side closed the connection")
         parts.append(part)
         size -= len(part)
     return b"".join(parts)

@@ -8,7 +8,16 @@ import os
 import sys
 import time
 
-from lintseq_lsp.hooks.channel import HAS_SOCKETS, Reply, Socket, connect, place, read_reply, send_request
+from lintseq_lsp.hooks.channel import (
+    HAS_SOCKETS,
+    NO_SOCKETS,
+    Reply,
+    Socket,
+    connect,
+    place,
+    read_reply,
+    send_request,
+)
 
 PATIENCE = 25.0
 """Seconds until an agent goes on without an answer. Some agents end a hook after 30."""
@@ -64,7 +73,7 @@ def _asked(request: bytes, address: str, options: tuple[str, ...]) -> Reply:
             continue
         finally:
             connection.close()
-    raise ConnectionError("the daemon ends before it answers")
+    raise ConnectionError("the daemon ended before it answered")
 
 
 def _started(address: str, options: tuple[str, ...]) -> Socket:
@@ -72,6 +81,8 @@ def _started(address: str, options: tuple[str, ...]) -> Socket:
     import fcntl
     import subprocess
 
+    if sys.platform == "win32":
+        raise OSError(NO_SOCKETS)
     deadline = time.monotonic() + _STARTING
     process = None
     with open(f"{address}.start", "w") as lock:

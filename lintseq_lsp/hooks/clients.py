@@ -60,7 +60,7 @@ def read(given: Any) -> Event | None:
     Raises `HookError` for what no client sends.
     """
     if not isinstance(given, dict):
-        raise HookError("the hook's input is no JSON object")
+        raise HookError("the hook's input is not a JSON object")
     name = _text(given, "hook_event_name", "hookEventName") or _copilot_event(given)
     if not name:
         raise HookError("the hook's input names no event, and has none of Copilot's fields")

@@ -9,7 +9,7 @@ import threading
 import time
 from pathlib import Path
 
-from lintseq_lsp.hooks.channel import connect, read_request, require_own, send_reply
+from lintseq_lsp.hooks.channel import NO_SOCKETS, connect, read_request, require_own, send_reply
 from lintseq_lsp.hooks.handler import Handler, open_handler
 
 IDLE = 600.0
@@ -30,6 +30,8 @@ def serve(address: str, handler: Handler, idle: float = IDLE) -> None:
 
     Closes the handler. Whoever holds the lock beside the socket is the daemon: another socket is left over.
     """
+    if sys.platform == "win32":
+        raise OSError(NO_SOCKETS)
     with Path(f"{address}.lock").open("w") as lock:
         if not _locked(lock.fileno(), address):
             return
@@ -48,6 +50,8 @@ def serve(address: str, handler: Handler, idle: float = IDLE) -> None:
 
 def _locked(lock: int, address: str) -> bool:
     """Waits for a daemon that is about to end."""
+    if sys.platform == "win32":
+        raise OSError(NO_SOCKETS)
     deadline = time.monotonic() + _ENDING
     while True:
         with contextlib.suppress(BlockingIOError):

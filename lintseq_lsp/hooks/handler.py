@@ -192,7 +192,7 @@ def open_handler(python: str = "", linters: tuple[str, ...] = (), *, stays: bool
 def _open_judge(settings: Settings) -> Judge:
     """Raises `HookError`."""
     if unknown := choose(settings.linters)[1]:
-        raise HookError(f"these are no linters: {', '.join(unknown)}")
+        raise HookError(f"unknown linters: {', '.join(unknown)}")
     return Judge(open_gate(settings))
 
 

@@ -176,9 +176,9 @@ def message(news: Sequence[New], *, turn: bool, called: Callable[[str], str]) ->
         return ""
     known = all(new.before is not None for new in news if new.findings)
     if turn:
-        first = "The edits were applied. " + ("They introduce:" if known else "What was written has:")
+        first = "The edits were applied. " + ("They introduce:" if known else "The new text has:")
     else:
-        first = "The edit was applied. " + ("It introduces:" if known else "What was written has:")
+        first = "The edit was applied. " + ("It introduces:" if known else "The new text has:")
     more = [f"and {len(lines) - MOST_FINDINGS} more"] if len(lines) > MOST_FINDINGS else []
     return "\n".join([first, *lines[:MOST_FINDINGS], *more])
 

@@ -119,7 +119,7 @@ class Session:
             temporary.write_text(json.dumps(value), "utf-8")
             temporary.replace(self._folder / name)
         except OSError as error:
-            raise HookError(f"nothing can be kept in {self._root}: {error.strerror or error}") from error
+            raise HookError(f"{self._root} cannot be written: {error.strerror or error}") from error
 
 
 def _forget(root: Path) -> None:

@@ -5,6 +5,8 @@ read for it, but for the names in these folders; what is no module is left out.
 """
 
 import os
+import shutil
+import sys
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path, PurePath
@@ -82,9 +84,24 @@ def _stand_in(folder: Path, place: Path, texts: Mapping[PurePath, str | None]) -
         names = []
     for name in names:
         if name not in inner and PurePath(name) not in texts and _is_module(folder / name):
-            (place / name).symlink_to(folder / name)
+            _link(place / name, folder / name)
     for name, within in inner.items():
         _stand_in(folder / name, place / name, within)
+
+
+def _link(place: Path, target: Path) -> None:
+    """What is made at `place` leads to `target`. Not everybody may make links on Windows."""
+    try:
+        place.symlink_to(target)
+    except OSError:
+        if sys.platform != "win32":
+            raise
+        import _winapi
+
+        if target.is_dir():
+            _winapi.CreateJunction(str(target), str(place))
+        else:
+            shutil.copyfile(target, place)
 
 
 def _is_module(path: Path) -> bool:

@@ -82,7 +82,8 @@ class PylintPool:
         self._waiting: deque[_Waiting] = deque()
         self.lock = threading.Lock()
         self._warned: set[str] = set()
-        self._first, self._reserve = _Attendant(self), _Attendant(self)
+        self._first = _Attendant(self, self.setup)
+        self._reserve = _Attendant(self, dataclasses.replace(self.setup, reads_ahead=False))
         for attendant in (self._first, self._reserve):
             attendant.thread.start()
 
@@ -199,7 +200,7 @@ class PylintPool:
 class _Attendant:
     """A thread with a worker process, which is there while it is wanted."""
 
-    def __init__(self, pool: PylintPool) -> None:
+    def __init__(self, pool: PylintPool, setup: Setup) -> None:
         self.thread = threading.Thread(target=self._serve, name="lintseq-linter", daemon=True)
         self.news = threading.Condition(pool.lock)
         self.worker: WorkerProcess | None = None
@@ -208,6 +209,7 @@ class _Attendant:
         self.began = 0.0
         self.is_asked = False
         self._pool = pool
+        self._setup = setup
         self._pause = 0.0
         self._not_before = 0.0
         self._last_failure = ""
@@ -301,7 +303,7 @@ class _Attendant:
             return self._last_failure
         pool = self._pool
         try:
-            worker = WorkerProcess(pool.executable, pool.setup, pool.warn)
+            worker = WorkerProcess(pool.executable, self._setup, pool.warn)
         except OSError as error:
             return self._back_off(f"the linter worker could not start: {error}")
         if not pool.adopts(self, worker):

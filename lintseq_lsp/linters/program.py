@@ -100,7 +100,7 @@ class Runner:
                 return process.wait(min(left, _POLL))
             except subprocess.TimeoutExpired:
                 if sum(os.fstat(stream.fileno()).st_size for stream in written) > MOST_OUTPUT:
-                    raise ProgramError(f"it has more than {MOST_OUTPUT >> 20} MB to say") from None
+                    raise ProgramError(f"its output has more than {MOST_OUTPUT >> 20} MB") from None
                 if _resident(process.pid) > self._memory:
                     raise ProgramError(f"it used more than {self._memory >> 20} MB") from None
 
@@ -113,7 +113,7 @@ def read_findings(out: bytes, read: Callable[[Any], Finding | None]) -> list[Fin
             raise TypeError("a list is expected")
         return [finding for entry in entries if (finding := read(entry)) is not None]
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise ProgramError("its answer is not of the form that is known") from error
+        raise ProgramError("its output has an unknown form") from error
 
 
 def find_program(name: str, workspace: Iterable[str | Path]) -> str | None:

@@ -30,6 +30,9 @@ class Setup:
     configuration_folder: str | None = None
     """Set in a trusted workspace only: where pylint's own configuration is looked for."""
 
+    reads_ahead: bool = True
+    """Whether modules that many files import are read in a pause."""
+
     search: Mapping[str, Any] | None = None
     """An `environment.Search`: the worker reads packages and version itself."""
 

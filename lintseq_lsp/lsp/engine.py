@@ -31,7 +31,13 @@ class Engine(Protocol):
     def lint(self, document: Document, line: int | None, *, patience: float) -> None: ...
 
     def read_ahead(
-        self, document: Document, offset: int, *, recent: tuple[RecentEdit, ...], cancelled: IsCancelled
+        self,
+        document: Document,
+        offset: int,
+        *,
+        recent: tuple[RecentEdit, ...],
+        below: bool,
+        cancelled: IsCancelled,
     ) -> None: ...
 
     def recall(self, document: Document, offset: int) -> Outcome | None: ...

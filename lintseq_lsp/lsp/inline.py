@@ -53,7 +53,9 @@ async def inline_completion(session: Session, params: InlineCompletionParams) ->
     offset = offset_at(snapshot.own, params.position, session.documents.encoding)
     place = place_at(snapshot, offset, params.context.selected_completion_info, session.documents.encoding)
     if place is None:
-        session.outcomes[snapshot.uri] = Outcome(reason=Reason.NO_FIT, detail="the selected item does not")
+        session.outcomes[snapshot.uri] = Outcome(
+            reason=Reason.NO_FIT, detail="the selected completion item does not fit"
+        )
         return nothing
     manual = params.context.trigger_kind == types.InlineCompletionTriggerKind.Invoked
     outcome = await session.outcome(snapshot, _complete(session, snapshot.uri, place, manual=manual))
@@ -118,7 +120,7 @@ def did_accept_partially(session: Session, params: Any) -> None:
 def place_at(
     snapshot: Snapshot, offset: int, selected: types.SelectedCompletionInfo | None, encoding: Encoding
 ) -> Place | None:
-    """Where to complete; None when the selected item does not go on from what is typed."""
+    """Where to complete; None when the selected item does not continue what is typed."""
     text = snapshot.own.text
     if selected is None:
         return Place(snapshot, snapshot.shift + offset, offset, offset)
@@ -162,7 +164,7 @@ async def _complete(session: Session, uri: str, place: Place, *, manual: bool) -
         return outcome
 
     def read_ahead(engine: Engine, cancelled: IsCancelled) -> None:
-        engine.read_ahead(place.document, place.cursor, recent=recent, cancelled=cancelled)
+        engine.read_ahead(place.document, place.cursor, recent=recent, below=False, cancelled=cancelled)
 
     delay = 0.0 if manual else session.pauses.rest(uri, session.settings.debounce / 1000)
     linted = place.document, place.document.position(place.cursor)[0]

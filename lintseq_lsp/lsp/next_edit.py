@@ -117,7 +117,7 @@ class Chain:
         self._job.add_done_callback(self._end)
 
     async def answer(self) -> Outcome:
-        """All of it if that is soon, else what is clean by then, else the first edit that is."""
+        """All edits if they are done within `PATIENCE` seconds, else those clean by then, else the first."""
         try:
             await asyncio.wait({self._job}, timeout=PATIENCE)
             while not self._job.done() and self._latest is None:

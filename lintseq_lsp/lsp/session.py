@@ -30,8 +30,7 @@ _log = logging.getLogger(__name__)
 
 UNREADABLE = Outcome(
     reason=Reason.STALE,
-    detail="a change of the document could not be read: it counts again when all of its text is sent, "
-    "as when it is closed and opened",
+    detail="a change of this file could not be read: close and reopen the file to get suggestions again",
 )
 
 
@@ -170,7 +169,7 @@ class Session:
                 return cancelled() or self.worker.is_wanted or time.monotonic() > until
 
             if not stop():
-                engine.read_ahead(document, end, recent=recent, cancelled=stop)
+                engine.read_ahead(document, end, recent=recent, below=True, cancelled=stop)
 
         await self.worker.run(Priority.IDLE, work)
 
@@ -196,7 +195,7 @@ class Session:
         except NoModel:
             outcome = Outcome(reason=Reason.NO_MODEL, detail=self.configuration.failure)
         except ServerError as error:  # that is away fails at every key
-            self.client.warn_once("no suggestions while the model's server gives no answers: see its reason")
+            self.client.warn_once("no suggestions while the model server does not answer")
             _log.info("the model's server failed: %s", error)
             outcome = Outcome(reason=Reason.NO_MODEL, detail=str(error))
         except LintSeqError as error:

@@ -33,7 +33,7 @@ def parse(values: Mapping[str, Any], *, trusted: bool, endpoint: object = "") ->
     if values.get("endpoint") not in (endpoint, "", None):
         warnings.append(
             f"The setting {SECTION}.endpoint only counts in the initialization options: "
-            "what it is now is used from the server's next start on."
+            "restart the server to use the new value."
         )
     values = {**values, "endpoint": endpoint}
     for name, value in values.items():
@@ -56,14 +56,16 @@ def parse(values: Mapping[str, Any], *, trusted: bool, endpoint: object = "") ->
                 warnings.append(f"The setting {SECTION}.{name} {wrong}: using the default {default!r}.")
     read["ignore"], unusable = sieve(read.get("ignore", IGNORED))
     if unusable:
-        warnings.append(f"The setting {SECTION}.ignore has what is no glob, left out: {', '.join(unusable)}.")
+        warnings.append(
+            f"The setting {SECTION}.ignore has invalid patterns, left out: {', '.join(unusable)}."
+        )
     if read.get("linters"):
         from lintseq_lsp.linters.several import choose  # few want it, and it takes a while
 
         unknown = choose(read["linters"])[1]
         read["linters"] = tuple(value for value in read["linters"] if value not in unknown)
         if unknown:
-            warnings.append(f"The setting {SECTION}.linters names what is no linter: {', '.join(unknown)}.")
+            warnings.append(f"The setting {SECTION}.linters names unknown linters: {', '.join(unknown)}.")
     return Settings(**read, trusted=trusted), warnings
 
 

@@ -97,7 +97,7 @@ def loopback(host: str) -> str:
     except ValueError:
         pass
     raise SettingsError(
-        f"{host} is no loopback address: whoever reaches the port could read and edit your files"
+        f"{host} is not a loopback address: anyone who reaches the port could read and edit your files"
     )
 
 

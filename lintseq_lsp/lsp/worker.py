@@ -105,8 +105,8 @@ class Worker:
     ) -> _T:
         """The result of `work`. It supersedes an unfinished job with the same `slot`.
 
-        `linted` is a document, and the line that is typed in it, which is linted first. When that takes long,
-        `meanwhile` is done until the report is there or another job waits, and other jobs run. `delay`
+        `linted` is a document, and the line that is typed in it, which is linted first. `meanwhile` is done
+        until the report is there or another job waits; when that takes long, other jobs run. `delay`
         (seconds) passes before the job is queued. Raises `Superseded` or `NoModel`. When the caller is
         cancelled, so is the job.
         """
@@ -114,14 +114,9 @@ class Worker:
         def begin(cancelled: IsCancelled) -> _T:
             engine = self._ready()
             if linted is not None:
-                try:
-                    engine.lint(*linted, patience=PATIENCE)
-                except Pending as pending:
-                    report = pending.future
-                    if meanwhile is not None:
-                        with contextlib.suppress(Cancelled):
-                            meanwhile(engine, lambda: cancelled() or report.done() or self.is_wanted)
-                    raise
+                if meanwhile is not None:
+                    self._lint(engine, linted, meanwhile, cancelled)
+                engine.lint(*linted, patience=PATIENCE)
             return work(engine, cancelled)
 
         result: _T = await self._run(priority, begin, slot, delay)
@@ -207,6 +202,27 @@ class Worker:
             except Exception as error:  # noqa: BLE001 - the thread outlives its jobs; the caller gets it
                 self._post(job.done, None, error)
         self._unload()
+
+    def _lint(
+        self,
+        engine: Engine,
+        linted: tuple[Document, int | None],
+        meanwhile: Work[None],
+        cancelled: IsCancelled,
+    ) -> None:
+        """Does `meanwhile` until the report is there. Raises `Pending` when the thread is wanted before."""
+        try:
+            engine.lint(*linted, patience=0.0)
+        except Pending as pending:
+            report = pending.future
+
+            def stop() -> bool:
+                return cancelled() or report.done() or self.is_wanted
+
+            with contextlib.suppress(Cancelled):
+                meanwhile(engine, stop)
+            if stop() and not report.done():
+                raise
 
     def _resume(self, job: _Job, _: Future[Any]) -> None:
         self._queue.put(job)

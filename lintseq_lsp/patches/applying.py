@@ -156,12 +156,12 @@ class _Placed:
     def _misfit(self, path: str, text: str) -> PatchError:
         hunk = _replaced(text, self.entry.hunks, exact=True)
         where = f" at hunk {hunk.header}" if isinstance(hunk, Hunk) else ""
-        return PatchError(f"{path}: the patch fits neither as applied nor as to be applied{where}")
+        return PatchError(f"{path}: the patch is not applied, and cannot be applied{where}")
 
 
 def _missing(path: str) -> PatchError:
     return PatchError(
-        f"{path} is not there: the patch's paths must begin at the folder that is checked "
+        f"{path} does not exist: the patch's paths must start at the folder that is checked "
         "(in a subfolder, `git diff --relative` makes them)"
     )
 
@@ -208,10 +208,10 @@ def _relative(name: str) -> str:
     """The name. Raises `PatchError` when it is absolute, or leads upwards."""
     windows = PureWindowsPath(name)
     if not name or "\0" in name or windows.drive or windows.root or ".." in windows.parts:
-        raise PatchError(f"the patch leaves the folder that is checked: {name!r}")
+        raise PatchError(f"the patch names a file outside of the folder that is checked: {name!r}")
     if "\r" in name:
         raise PatchError(
-            "the patch itself has CRLF line ends, also in its headers: make it anew, "
+            "the patch itself has CRLF line ends, also in its headers: make it again, "
             "with `git diff --output=FILE`"
         )
     return name
@@ -221,7 +221,7 @@ def _inside(root: Path, name: str) -> Path:
     """The file of that name, links followed. Raises `PatchError` when it is not under `root`."""
     place = (root / PurePosixPath(name)).resolve()
     if not place.is_relative_to(root.resolve()):
-        raise PatchError(f"the patch leaves the folder that is checked: {name!r}")
+        raise PatchError(f"the patch names a file outside of the folder that is checked: {name!r}")
     return place
 
 

@@ -168,7 +168,7 @@ class _GitHeader:
         pair = [_unquoted(both[:half]), _unquoted(both[half + 1 :])]
         if both[half : half + 1] != " " or None in _without_prefixes(*pair):
             if not names:
-                raise PatchError(f"the header cannot be understood: {self.lines[0]}")
+                raise PatchError(f"the header cannot be read: {self.lines[0]}")
             pair = list(names)
         elif any(name not in (side, _NULL) for name, side in zip(names, pair, strict=False)):
             raise PatchError(f"the headers of {pair[1]} contradict each other")
@@ -196,7 +196,7 @@ def _parsed(lines: list[str]) -> list[PatchedFile]:
     """What unidiff reads of the lines. Raises `PatchError` for lines that it would leave out silently."""
     for line in lines:
         if line.startswith("Binary file") and line.count(" and ") > _MOST_ANDS:
-            raise PatchError(f"the patch cannot be read: {line[:60]!r}... is no pair of names")
+            raise PatchError(f"the patch cannot be read: {line[:60]!r}... does not name two files")
     # Git and diff write this in the user's language; unidiff knows it in English.
     lines = [_NO_NEWLINE if line.startswith("\\ ") else line for line in lines]
     try:

@@ -53,7 +53,7 @@ def synthesize(
         typer.Option(
             "--output",
             "-o",
-            help="NAME.jsonl is one file, all else a folder of shards; what is there is gone on with.",
+            help="NAME.jsonl is one file, anything else a folder of shards. An earlier run is continued.",
         ),
     ] = None,
     source: Annotated[
@@ -69,28 +69,28 @@ def synthesize(
     columns: Annotated[
         tuple[str, str] | None,
         typer.Option(
-            help="Of data files: names of the instruction's and the response's column. Those of well-known "
-            "data sets are known.",
+            help="Names of the instruction's and the response's column in data files. Well-known data "
+            "sets need none.",
             metavar="INSTRUCTION RESPONSE",
         ),
     ] = None,
-    samples: Annotated[int, typer.Option("--samples", "-s", min=1, help="Sequences a program.")] = 1,
+    samples: Annotated[int, typer.Option("--samples", "-s", min=1, help="Sequences per program.")] = 1,
     seed: Annotated[
         int, typer.Option(help="The same seed makes the same sequences, whatever --engine and --jobs are.")
     ] = 1,
     engine: Annotated[Engine, typer.Option(help="This machine, or a Ray cluster.")] = Engine.LOCAL,
     address: Annotated[
-        str | None, typer.Option(help="Of the Ray cluster; without it, one is started here.")
+        str | None, typer.Option(help="Address of the Ray cluster; by default one is started here.")
     ] = None,
     jobs: Annotated[
-        int | None, typer.Option("--jobs", "-j", min=1, help="Workers; by default one a processor.")
+        int | None, typer.Option("--jobs", "-j", min=1, help="Workers; by default one per processor.")
     ] = None,
     linter: Annotated[
-        bool, typer.Option("--linter/--no-linter", help="Without: chunks at random (the paper's RandSeq).")
+        bool, typer.Option("--linter/--no-linter", help="--no-linter: random chunks (the paper's RandSeq).")
     ] = True,
     baseline: Annotated[
         bool,
-        typer.Option("--baseline", help="What a program has already, such as a missing import, is no error."),
+        typer.Option("--baseline", help="Ignore findings of the program itself, such as a missing import."),
     ] = False,
     max_characters: Annotated[
         int, typer.Option(min=1, help="Longer responses fail.")
@@ -103,54 +103,52 @@ def synthesize(
         float,
         typer.Option(
             min=0.1,
-            help="Seconds a program, all of its samples together: the last resort, since it depends on the "
-            "machine.",
+            help="Seconds for all samples of a program; the last resort, since it depends on the machine.",
         ),
     ] = _RECIPE.timeout,
     shard_programs: Annotated[
-        int, typer.Option(min=1, help="Of a folder: programs a shard.")
+        int, typer.Option(min=1, help="Programs per shard of a folder.")
     ] = _LAYOUT.programs,
-    format: Annotated[Format, typer.Option(help="Of a folder.")] = _LAYOUT.format,  # noqa: A002
-    compression: Annotated[Compression, typer.Option(help="Of a folder.")] = _LAYOUT.compression,
+    format: Annotated[Format, typer.Option(help="Of a folder's shards.")] = _LAYOUT.format,  # noqa: A002
+    compression: Annotated[Compression, typer.Option(help="Of a folder's shards.")] = _LAYOUT.compression,
     near_duplicates: Annotated[
         float | None,
         typer.Option(
             min=0.1,
             max=1.0,
             help="Leave out programs whose Jaccard similarity with an earlier one, estimated by MinHash, is "
-            "this or more; 0.85, say.",
+            "this or more; for example 0.85.",
         ),
     ] = None,
     decontaminate: Annotated[
         list[Path] | None,
         typer.Option(
-            help="Leave out what overlaps with this benchmark: a data file, or any text. May be repeated.",
+            help="Leave out programs that overlap with this benchmark, a data file or any text. Repeatable.",
             exists=True,
             dir_okay=False,
         ),
     ] = None,
     decontaminate_words: Annotated[
-        int, typer.Option(min=1, help="Words in a row that are an overlap.")
+        int, typer.Option(min=1, help="Consecutive words that count as an overlap.")
     ] = WORDS,
     retry_failed: Annotated[
         bool,
-        typer.Option("--retry-failed", help="Try failed samples again, which else stay failed."),
+        typer.Option("--retry-failed", help="Try failed samples again; otherwise they stay failed."),
     ] = False,
     report: Annotated[
         Path | None,
         typer.Option(
             dir_okay=False,
-            help="Write an HTML page about the sequences. Without --output: of what an earlier run wrote, "
-            "which is named in place of the sources.",
+            help="Write an HTML page about the sequences. Without --output: about an earlier run's output, "
+            "which is named instead of the sources.",
         ),
     ] = None,
 ) -> None:
     """Make LintSeq edit sequences of programs.
 
-    Functions and classes of Python files are programs when they have a docstring, which is their
-    instruction. A run that was stopped or killed goes on when it is started again. Samples that
-    could not be made are in NAME.failures.jsonl, or the folder's failures.jsonl; those whose time was up may
-    do better with --retry-failed.
+    The functions and classes of a Python file that have a docstring are programs; the docstring is the
+    instruction. An interrupted run continues when it is started again. Samples that failed are listed in
+    NAME.failures.jsonl, or in the folder's failures.jsonl. --retry-failed may help if their time was up.
     """
     console = Console(stderr=True)
     if output is None:
@@ -172,7 +170,7 @@ def synthesize(
             survey = _survey(origins, screening)
         _show_skipped(survey, console)
         if not survey.programs:
-            raise SettingsError("there is no program in what was named")
+            raise SettingsError("the input has no programs")
         run = _description(origins, recipe, survey, environment) | screening.description
         sink: Output | Shards
         if output.suffix == ".jsonl":
@@ -258,7 +256,7 @@ def _report_on(places: Sequence[str], report: Path | None, console: Console) -> 
     if report is None:
         raise typer.BadParameter("say where the sequences go: --output NAME.jsonl, or --output FOLDER")
     if len(places) != 1:
-        raise typer.BadParameter("a report without --output is of one place that an earlier run wrote")
+        raise typer.BadParameter("--report without --output needs the file or folder of an earlier run")
     try:
         _reporter(report, console)(Path(places[0]))
     except SettingsError as error:

@@ -1,7 +1,7 @@
 """The files of a run, which survive a kill: whole lines only, and what is there twice or in part goes.
 
 `NAME.jsonl` holds the sequences, `NAME.failures.jsonl` the samples that could not be made, and
-`NAME.run.json` what the run was started with, so that it cannot go on as another one. `NAME.removed.jsonl` is
+`NAME.run.json` what the run was begun with, so that it cannot go on as another one. `NAME.removed.jsonl` is
 there when programs were left out. `NAME.lock` is empty and stays: it is what a second run at the same time
 finds locked.
 """
@@ -116,7 +116,7 @@ def refusals(path: Path) -> Iterator[None]:
     try:
         yield
     except Timeout as error:
-        raise SettingsError(f"another run is writing {path} at this time") from error
+        raise SettingsError(f"another run is writing {path} now") from error
     except OSError as error:
         raise SettingsError(f"{path} cannot be written: {error}") from error
 
@@ -145,7 +145,7 @@ def as_before(path: Path, description: Path, before: object, run: Mapping[str, A
         if before.get(name) != run.get(name):
             raise SettingsError(
                 f"{path} was begun with {name} {before.get(name)!r}, not {run.get(name)!r}: "
-                f"go on with the same, or {ANOTHER}"
+                f"continue with the same, or {ANOTHER}"
             )
 
 

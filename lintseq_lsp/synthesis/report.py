@@ -97,7 +97,7 @@ def opened(place: Path) -> Run:
         neighbours = (_rows_if_any(place / name) for name in ("failures.jsonl", "removed.jsonl"))
         return Run(manifest["run"], shards, *neighbours)
     if not (place.is_file() and is_data(place.name)):
-        raise SettingsError(f"{place} is no file and no folder that synthesize wrote")
+        raise SettingsError(f"{place} is not a file or folder that synthesize wrote")
     description = beside(place, ".run.json")
     run = json.loads(description.read_bytes()) if description.exists() else {}
     endings = (".failures.jsonl", ".removed.jsonl")
@@ -127,7 +127,7 @@ def gathered(run: Run) -> Statistics:
             path, key = record["edit_path"], (intern(record["source_file"]), record["index"])
             instruction = record["source_instruction"]
         except (KeyError, TypeError) as error:
-            raise SettingsError(f"record {number + 1} is none of synthesize's: no {error}") from error
+            raise SettingsError(f"record {number + 1} is not from synthesize: it lacks {error}") from error
         added = [sum(line.startswith("+") for line in edit.split("\n")) for edit in path]
         lines = sum(added)
         found.edits[len(path)] += 1

@@ -66,7 +66,7 @@ class Screening:
                 found = True
                 self._places.setdefault(words, place)
         if not found:
-            raise SettingsError(f"{path} has no text of {self._words} words that could be looked for")
+            raise SettingsError(f"{path} has no text of {self._words} words or more")
         return {"name": path.name, "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
 
     def removed(self, program: Program) -> RemovedRecord | None:

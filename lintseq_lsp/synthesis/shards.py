@@ -79,7 +79,7 @@ class Shards:
         self._programs: int = run["programs"]
         self._count = -(-self._programs // layout.programs)
         if self._count > _MOST_SHARDS:
-            raise SettingsError(f"{self._count} shards are too many: more programs a shard")
+            raise SettingsError(f"{self._count} shards are too many: use a larger --shard-programs")
         self._run = {**run, "shard_programs": layout.programs, "format": layout.format}
         self._run["compression"] = layout.compression
         self._begun: dict[int, dict[int, ProgramOutcome]] = {}
@@ -214,7 +214,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     except (OSError, ValueError) as error:
         raise SettingsError(f"{folder} has no manifest of a finished run: {error}") from error
     if not isinstance(manifest, dict) or manifest.get("version") != 1:
-        raise SettingsError(f"{folder / 'manifest.json'} is none of this command's")
+        raise SettingsError(f"{folder / 'manifest.json'} was not written by this command")
     return manifest
 
 

@@ -65,7 +65,7 @@ def of_address(address: str, columns: Columns | None = None) -> list[Source]:
     path = Path(address)
     if path.is_dir() or (path.is_file() and (is_data(path.name) or path.suffix == ".py")):
         return [Source(path, path.as_posix(), columns)]
-    raise SettingsError(f"{path} is no folder and no file that ends in {', '.join(DATA)} or .py")
+    raise SettingsError(f"{path} is neither a folder nor a file that ends in {', '.join(DATA)} or .py")
 
 
 def package(name: str) -> Source:

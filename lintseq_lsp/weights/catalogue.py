@@ -1,7 +1,7 @@
 """The models that `model pull` knows by a short name. Data alone: no library, no network.
 
 Facts are from the models' public pages, and from what others have published of them. What could not be
-confirmed is None or empty, and is shown as unknown; the Hub tells it when a model is pulled.
+confirmed is None or empty, and is shown as not confirmed; the Hub says it when a model is pulled.
 """
 
 from collections.abc import Mapping
@@ -25,7 +25,7 @@ class Published:
     note: str = ""
 
 
-_OPENRAIL = "free to use, with forbidden purposes that are passed on"
+_OPENRAIL = "free to use, except for purposes that the licence forbids; copies must keep that rule"
 
 CATALOGUE: Mapping[str, Published] = {
     "qwen2.5-coder-0.5b": Published(
@@ -38,7 +38,7 @@ CATALOGUE: Mapping[str, Published] = {
     ),
     "qwen2.5-coder-1.5b": Published(
         "ggml-org/Qwen2.5-Coder-1.5B-Q8_0-GGUF",
-        "ghost text, with other open files; writes better, takes longer",
+        "ghost text, with other open files; better answers, but slower",
         "apache-2.0",
         "fim-qwen-repo",
         "qwen2.5-coder-1.5b-q8_0.gguf",
@@ -46,7 +46,7 @@ CATALOGUE: Mapping[str, Published] = {
     ),
     "qwen2.5-coder-3b": Published(
         "ggml-org/Qwen2.5-Coder-3B-Q8_0-GGUF",
-        "ghost text, with other open files; large for a processor alone",
+        "ghost text, with other open files; large for a CPU",
         "qwen-research",
         "fim-qwen-repo",
         "qwen2.5-coder-3b-q8_0.gguf",
@@ -59,19 +59,19 @@ CATALOGUE: Mapping[str, Published] = {
         "apache-2.0",
         "fim-granite4",
         "granite-4.0-350m-base-Q8_0.gguf",
-        note="that it was trained to fill in is stated for the larger ones alone",
+        note="its makers state only of the larger ones that they were trained to fill in",
     ),
     "granite-4.0-1b": Published(
         "ibm-granite/granite-4.0-1b-base-GGUF",
-        "ghost text; large for a processor alone",
+        "ghost text; large for a CPU",
         "apache-2.0",
         "fim-granite4",
         "granite-4.0-1b-base-bf16.gguf",
-        note="16-bit weights; the repository's other files were not seen",
+        note="16-bit weights; we do not know the repository's other files",
     ),
     "starcoder2-3b": Published(
         "second-state/StarCoder2-3B-GGUF",
-        "ghost text; large for a processor alone",
+        "ghost text; large for a CPU",
         "bigcode-openrail-m",
         "fim-starcoder",
         "starcoder2-3b-Q8_0.gguf",
@@ -88,7 +88,7 @@ CATALOGUE: Mapping[str, Published] = {
     ),
     "smollm2-135m": Published(
         "QuantFactory/SmolLM2-135M-GGUF",
-        "what our model was made from: to compare with",
+        "the model that ours was made from, for comparison",
         "apache-2.0",
         "plain",
         "SmolLM2-135M.Q8_0.gguf",
@@ -111,7 +111,7 @@ CATALOGUE: Mapping[str, Published] = {
     ),
     "sweep-next-edit-1.5b": Published(
         "sweepai/sweep-next-edit-1.5B",
-        "next edits; writes better, takes longer",
+        "next edits; better answers, but slower",
         "apache-2.0",
         "sweep-2",
         "sweep-next-edit-1.5b.q8_0.v2.gguf",
@@ -119,7 +119,7 @@ CATALOGUE: Mapping[str, Published] = {
     ),
     "zeta-2": Published(
         "bartowski/zed-industries_zeta-2-GGUF",
-        "next edits; too large for a processor alone",
+        "next edits; too large for a CPU",
         "",
         "zeta-2",
         "zed-industries_zeta-2-Q4_K_M.gguf",
@@ -128,7 +128,7 @@ CATALOGUE: Mapping[str, Published] = {
     ),
     "zeta-2.1": Published(
         "mradermacher/zeta-2.1-GGUF",
-        "next edits; too large for a processor alone",
+        "next edits; too large for a CPU",
         "apache-2.0",
         "zeta-2.1",
         "zeta-2.1.Q4_K_M.gguf",

@@ -114,7 +114,7 @@ def _json(path: Path) -> dict[str, Any]:
             data = json.loads(path.read_text(encoding="utf-8"))
     except (FileNotFoundError, NotADirectoryError):
         raise ModelFileError(
-            f"{path} is not there: give the folder of a checkpoint in transformers' layout"
+            f"{path} does not exist: give the folder of a checkpoint in transformers' layout"
         ) from None
     if not isinstance(data, dict):
         raise ModelFileError(f"{path} is not a JSON object: fetch it again")
@@ -146,20 +146,20 @@ def read_shape(folder: Path) -> Shape:
             f"{path} has model_type {kind!r}: only {', '.join(ARCHITECTURES)} can be converted"
         )
     if (activation := config.get("hidden_act", "silu")) != "silu":
-        raise ModelFileError(f"{path} asks for hidden_act {activation!r}; only 'silu' can be converted")
+        raise ModelFileError(f"{path} has hidden_act {activation!r}; only 'silu' can be converted")
     for entry in ("mlp_bias", "use_sliding_window"):
         if config.get(entry):
-            raise ModelFileError(f"{path} asks for {entry}, which cannot be converted")
+            raise ModelFileError(f"{path} has {entry}, which cannot be converted")
     biases = architecture.biases
     if config.get("attention_bias"):
         if architecture is not LLAMA:
-            raise ModelFileError(f"{path} asks for attention_bias, which llama.cpp's {kind} has not")
+            raise ModelFileError(f"{path} has attention_bias, which llama.cpp's {kind} does not support")
         biases = _ATTENTION
     with _damage(f"{path} lacks or garbles an entry"):
         # transformers 5 writes all of it into `rope_parameters`, older releases the base beside it
         rope = (config.get("rope_scaling") or {}) | (config.get("rope_parameters") or {})
         if (scaling := rope.get("rope_type", rope.get("type", "default"))) != "default":
-            raise ModelFileError(f"{path} asks for RoPE scaling {scaling!r}, which cannot be converted")
+            raise ModelFileError(f"{path} has RoPE scaling {scaling!r}, which cannot be converted")
         heads = _whole(config, "num_attention_heads")
         grouped = config.get("num_key_value_heads") is not None
         key_heads = _whole(config, "num_key_value_heads") if grouped else heads
@@ -270,7 +270,7 @@ def read_tensors(folder: Path) -> Mapping[str, Callable[[], Matrix]]:
     if files := sorted(folder.glob("pytorch_model*.bin")):
         return {name: reader for file in files for name, reader in _torch_file(file).items()}
     raise ModelFileError(
-        f"{folder} holds neither *.safetensors nor pytorch_model*.bin: fetch the checkpoint again"
+        f"{folder} has neither *.safetensors nor pytorch_model*.bin: fetch the checkpoint again"
     )
 
 
@@ -296,7 +296,7 @@ def _safetensors(path: Path) -> dict[str, Callable[[], Matrix]]:
                 continue
             dtype = _STORED[kind]
             if not begin <= end <= size - 8 - length or end - begin != math.prod(shape) * dtype.itemsize:
-                raise ValueError(f"{name} lies outside of the file")
+                raise ValueError(f"{name} is outside of the file")
             readers[name] = partial(_stored, path, 8 + length + begin, dtype, shape)
     return readers
 

@@ -26,7 +26,7 @@ def list_models(
         bool, typer.Option("--json", help="One JSON list, with paths and sizes in bytes.")
     ] = False,
 ) -> None:
-    """Show the models that are here, those that other programs have fetched, and those that can be pulled."""
+    """Show the installed models, those of other programs, and those that can be pulled."""
     from lintseq_lsp.weights.inventory import rows
 
     with _errors_shown():
@@ -53,12 +53,12 @@ def pull(
         str, typer.Argument(help="A name that `model list` shows, or OWNER/REPOSITORY/FILE.gguf.")
     ],
     kind: _Type = Type.Q8_0,
-    called: Annotated[str, typer.Option("--name", help="What to call it, in place of its file's name.")] = "",
+    called: Annotated[str, typer.Option("--name", help="Its name, instead of the file's.")] = "",
     yes: Annotated[
-        bool, typer.Option("--yes", "-y", help="Fetch a gigabyte or more without asking.")
+        bool, typer.Option("--yes", "-y", help="Download a gigabyte or more without asking.")
     ] = False,
 ) -> None:
-    """Fetch a published model from the Hugging Face Hub, verify and register it; go on after an interruption.
+    """Download a model from the Hugging Face Hub, verify and register it; continue after an interruption.
 
     `--type` is for checkpoints, which are converted; a GGUF file stays as it is.
     """
@@ -90,7 +90,7 @@ def convert(
     output: Annotated[Path, typer.Option("--output", "-o", help="The GGUF file to write.")],
     kind: _Type = Type.Q8_0,
     prompt_format: Annotated[
-        str, typer.Option(help="How it was trained to be asked; else its vocabulary tells.")
+        str, typer.Option(help="The prompt format of its training; by default its vocabulary decides.")
     ] = "",
 ) -> None:
     """Make a GGUF file of an OLMo, Llama, Qwen2 or Qwen3 checkpoint."""
@@ -109,7 +109,7 @@ def convert(
 
 @app.command()
 def verify(file: Annotated[str, typer.Argument(help="A GGUF file, or a model's name.")]) -> None:
-    """Check that a model file is whole, has its recorded checksum, and a format of prompts."""
+    """Check that a model file is complete, with its recorded checksum and a known prompt format."""
     with _errors_shown():
         known = registry.find(file)
         path = registry.file_at(file) if known is None else known.path
@@ -130,7 +130,7 @@ def verify(file: Annotated[str, typer.Argument(help="A GGUF file, or a model's n
 def use(
     name: Annotated[str, typer.Argument(help="A name that `model list` shows, or a GGUF file to register.")],
 ) -> None:
-    """Choose the model that is used where no setting names one."""
+    """Choose the model for all editors whose settings name none."""
     with _errors_shown():
         model = registry.choose(name)
     typer.echo(f"using {model.name} ({model.path})")

@@ -125,7 +125,7 @@ def _no_model(file: str) -> str:
     """What tells by its name that a GGUF file is no whole model."""
     if (parts := SPLIT.search(file)) is not None:
         return f"one of {int(parts[1])} parts: join them with llama.cpp's `llama-gguf-split --merge`"
-    return "what a model sees pictures with, no model itself" if file.startswith("mmproj") else ""
+    return "the image part of a model, not a model" if file.startswith("mmproj") else ""
 
 
 def _hub(program: str, root: Path) -> Iterator[Elsewhere]:
@@ -166,9 +166,9 @@ def _blob(root: Path, manifest: str) -> tuple[Path | None, str]:
     except (KeyError, RecursionError, TypeError, ValueError):
         return None, "its manifest cannot be read"
     if len(found) != 1 or found[0] is None:
-        return None, f"its manifest names {len(found)} files of weights, and one can be used"
+        return None, f"its manifest names {len(found)} files of weights, it must be one"
     path = root / "blobs" / f"sha256-{found[0][1]}"
-    return (path, "") if _is_file(path) else (None, f"{path} is not there")
+    return (path, "") if _is_file(path) else (None, f"{path} does not exist")
 
 
 def _unreadable(program: str, root: Path) -> Iterator[Elsewhere]:
@@ -176,7 +176,7 @@ def _unreadable(program: str, root: Path) -> Iterator[Elsewhere]:
     try:
         os.scandir(root).close()
     except PermissionError as error:
-        yield Elsewhere(f"{program}:", root, PROGRAMS[program], f"cannot be looked into: {error.strerror}")
+        yield Elsewhere(f"{program}:", root, PROGRAMS[program], f"cannot be read: {error.strerror}")
     except (OSError, ValueError):
         return
 

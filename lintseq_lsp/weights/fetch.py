@@ -59,10 +59,10 @@ def pull(
     """
     published = CATALOGUE.get(name) or _reference(name)
     if problem := unusable(published):
-        raise ModelFileError(f"{name} is not worth its download: {problem}; update lintseq-lsp")
+        raise ModelFileError(f"{name} would not work here: {problem}; update lintseq-lsp")
     named = called or (name if name in CATALOGUE else PurePosixPath(published.file).stem)
     if not _NAME.fullmatch(named):
-        raise ModelFileError(f"{named!r} can be no model's name: choose one with --name")
+        raise ModelFileError(f"{named!r} cannot be the name of a model: choose one with --name")
     with changing():  # what could not be registered is not worth a download
         earlier = find(named)
     pull_one = _pull_file if published.file else _pull_checkpoint
@@ -102,7 +102,7 @@ def _pull_file(
         place = here or output
         if earlier is not None and earlier.path.resolve() not in {output.resolve(), place.resolve()}:
             raise ModelFileError(
-                f"{name!r} is the name of {earlier.path} already: choose another with --name"
+                f"{name!r} is already the name of {earlier.path}: choose another with --name"
             )
         if here is not None:
             announce(f"it is here already, and used where it is: {here}")
@@ -118,7 +118,7 @@ def _pull_file(
             place, name=name, license=listing.license, description=published.description, sha256=digest
         )
     except LintSeqError as error:
-        raise ModelFileError(f"{place} is whole, but cannot be used: {error}") from None
+        raise ModelFileError(f"{place} is complete, but cannot be used: {error}") from None
 
 
 def _here(file: "RepoSibling", ours: list[Path]) -> Path | None:
@@ -185,9 +185,9 @@ def _checkpoint(repository: str, siblings: list["RepoSibling"]) -> list["RepoSib
             s for s in plain if s.rfilename.startswith("pytorch_model") and s.rfilename.endswith(".bin")
         ]
         if weights and find_spec("torch") is None:
-            raise ModelFileError(f"{repository} holds PyTorch files only, and {TORCH_IS_MISSING}")
+            raise ModelFileError(f"{repository} has only PyTorch files, and {TORCH_IS_MISSING}")
     if not weights:
-        raise ModelFileError(f"{repository} holds no weights: choose another model")
+        raise ModelFileError(f"{repository} has no weights: choose another model")
     small = {"config.json", "tokenizer.json", "tokenizer_config.json"}
     return [sibling for sibling in plain if sibling.rfilename in small] + weights
 
@@ -229,8 +229,8 @@ def _told(repository: str, place: Path, by_hand: str) -> Iterator[None]:
         status = error.response.status_code if isinstance(error, HfHubHTTPError) else 0
         mend = "try again later" if status == 429 or status >= 500 else "check the network"
         raise ModelFileError(
-            f"could not fetch {repository} from {endpoint} ({reason[0]}): {mend} and run the command again, "
-            f"it goes on where it stopped; {by_hand}"
+            f"cannot download {repository} from {endpoint} ({reason[0]}): {mend} and run the command again, "
+            f"it continues where it stopped; {by_hand}"
         ) from None
 
 
@@ -266,7 +266,7 @@ def _listing(published: Published, wanted: Callable[[list["RepoSibling"]], list[
     except (ImportError, OSError, ValueError, httpx2.InvalidURL) as error:
         reason = "a SOCKS proxy needs `pip install socksio`" if isinstance(error, ImportError) else error
         raise ModelFileError(
-            f"no connection can be set up ({reason}): look at what HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, "
+            f"no connection is possible ({reason}): check HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, "
             "SSL_CERT_FILE and HF_ENDPOINT say"
         ) from None
     try:
@@ -291,8 +291,8 @@ def _listing(published: Published, wanted: Callable[[list["RepoSibling"]], list[
         raise
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise ModelFileError(
-            f"{endpoint} did not answer as the Hub does ({error}): look at what HF_ENDPOINT says, and "
-            "whether the network wants a login first"
+            f"{endpoint} did not answer like the Hub ({error}): check HF_ENDPOINT, and "
+            "whether the network needs a login first"
         ) from None
 
 
@@ -308,7 +308,7 @@ def _bring(
     """
     missing = {target: file for target, file in targets.items() if not _is_whole(target, file)}
     if not missing:
-        announce("all of it is here already")
+        announce("it is already complete on this machine")
         return
     parts = {target: _part(target, file) for target, file in missing.items()}
     here = sum(part.stat().st_size for part in parts.values() if part.is_file())
@@ -320,12 +320,12 @@ def _bring(
     free = shutil.disk_usage(folder).free
     if left > free:
         raise ModelFileError(
-            f"{in_bytes(left)} are to be fetched, and {in_bytes(free)} are free on the disk of {folder}: "
+            f"{in_bytes(left)} are needed, and {in_bytes(free)} are free on the disk of {folder}: "
             "make room, or choose a smaller model"
         )
-    if left >= _ASKED_FROM and not agree(f"{what}: fetch it?"):
-        raise ModelFileError("nothing was fetched: answer yes, or pass --yes")
-    announce(f"fetching {what}")
+    if left >= _ASKED_FROM and not agree(f"{what}: download it?"):
+        raise ModelFileError("nothing was downloaded: answer yes, or pass --yes")
+    announce(f"downloading {what}")
     for target, file in missing.items():
         _fetch_file(listing, file, target, parts[target])
 

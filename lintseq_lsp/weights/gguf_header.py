@@ -54,7 +54,7 @@ _TURNS_ALL = {"llama", "olmo", "qwen2", "qwen3"}  # architectures with rotary po
 SPLIT = re.compile(r"-\d{5}-of-(\d{5})\.gguf$")
 """What the names of a model's parts end with. Group 1: how many there are."""
 
-SLOW = "slow: its memory cannot be cut, so all is read again but where text is only added"
+SLOW = "slow: the whole prompt is read again, except where text is only added"
 """Of a model with a state (`Header.has_state`)."""
 
 _STATE = ("ssm.conv_kernel", "shortconv.l_cache", "wkv.head_size")
@@ -133,7 +133,7 @@ def verify(path: Path, sha256: str | None = None) -> Header:
                         "or `lintseq-lsp model use FILE` again if you changed it yourself"
                     )
     except FileNotFoundError:
-        raise ModelFileError(f"{path} is not there: `lintseq-lsp model list` shows what is") from None
+        raise ModelFileError(f"{path} does not exist: `lintseq-lsp model list` shows the models") from None
     except OSError as error:
         raise ModelFileError(f"{path} cannot be read: {error.strerror or error}") from None
     return _header(path, metadata)
@@ -153,7 +153,7 @@ def _header(path: Path, metadata: dict[str, Any]) -> Header:
     tokens = metadata.get("tokenizer.ggml.tokens")
     types = metadata.get("tokenizer.ggml.token_type")
     if not isinstance(tokens, list) or not isinstance(types, list) or len(tokens) != len(types):
-        raise TokenizerError(f"{path} holds no tokenizer: convert it again with `lintseq-lsp model convert`")
+        raise TokenizerError(f"{path} has no tokenizer: convert it again with `lintseq-lsp model convert`")
     if len(set(tokens)) < len(tokens):  # llama.cpp asserts it, and would end the whole process
         raise TokenizerError(f"{path} has a token twice: convert it again")
     architecture = str(metadata.get("general.architecture", ""))
@@ -185,10 +185,10 @@ def _check_attention(path: Path, architecture: str, metadata: dict[str, Any]) ->
     if heads == 0 and _has_state(architecture, metadata):
         return  # all of its memory is a state
     if heads < 1 or groups < 1 or heads % groups > 0 or size % 1 > 0:
-        raise ModelFileError(f"{path} has {heads} heads, {groups} of keys, for {width}: convert it again")
+        raise ModelFileError(f"{path} has {heads} heads, {groups} key heads, width {width}: convert it again")
     turned = of("rope.dimension_count", size)
     if turned < 1 or turned % 2 > 0 or (architecture in _TURNS_ALL and abs(turned - size) > 0):
-        raise ModelFileError(f"{path} turns {turned} of {size:g} numbers of a head: convert it again")
+        raise ModelFileError(f"{path} has RoPE dimension {turned}, head size {size:g}: convert it again")
     for key in ("attention.layer_norm_epsilon", "attention.layer_norm_rms_epsilon"):
         epsilon = metadata.get(f"{architecture}.{key}", 0.0)
         if isinstance(epsilon, float) and not 0 <= epsilon < math.inf:
@@ -233,7 +233,7 @@ def _metadata(path: Path, data: mmap.mmap) -> dict[str, Any]:
     try:
         version = scalar("I")
         if version not in (2, 3):
-            raise ModelFileError(f"{path} is GGUF version {version}; 2 and 3 can be read: convert it again")
+            raise ModelFileError(f"{path} is GGUF version {version}, not 2 or 3: convert it again")
         tensors, entries = scalar("Q"), scalar("Q")
         metadata: dict[str, Any] = {}
         for _ in range(entries):

@@ -90,7 +90,7 @@ def embedded() -> list[ModelFile]:
     folder = embedded_folder()
     models = _models(_read(folder / "manifest.json"), folder)
     if not models:
-        raise ModelFileError(f"{folder} holds no manifest of models: install lintseq-lsp again")
+        raise ModelFileError(f"{folder} has no manifest of models: install lintseq-lsp again")
     return models
 
 
@@ -189,7 +189,7 @@ def file_at(name: str, folder: Path | None = None) -> Path:
     except (OSError, RuntimeError, ValueError) as error:  # also an unknown user, and a character 0
         raise ModelFileError(
             f"no model is called {name!r}, and no file can be read there "
-            f"({getattr(error, 'strerror', None) or error}): `lintseq-lsp model list` shows what is"
+            f"({getattr(error, 'strerror', None) or error}): `lintseq-lsp model list` shows the models"
         ) from None
     return path
 
@@ -259,7 +259,7 @@ def _read(path: Path) -> dict[str, Any]:
     except (OSError, RecursionError, ValueError) as error:
         raise ModelFileError(f"{path} cannot be read ({error}): {_MEND}") from None
     if not isinstance(data, dict) or not isinstance(data.get("models", []), list):
-        raise ModelFileError(f"{path} is no JSON object with a list of models: {_MEND}")
+        raise ModelFileError(f"{path} is not a JSON object with a list of models: {_MEND}")
     return data
 
 

@@ -4,7 +4,7 @@
 
 What is clean: a new home without caches or settings, a PATH with the system's programs alone, and a Python
 environment made for this, into which pip installs from the folder of wheels, without a network. Then come
-the README's lines for Neovim as they are, and the packaged extension for VS Code; both find the server on
+the README's lines for Neovim, and the packaged extension for VS Code; both find the server on
 the PATH. `LINTSEQ_NVIM` and `LINTSEQ_VSCODE` name the editors, which are there already. Each suggestion
 that was taken is judged by `lintseq-lsp check`. What is not clean: the file system's cache in memory.
 """
@@ -33,8 +33,6 @@ def main() -> None:
     parser.add_argument("editors", nargs="*", default=list(EDITORS), help=", ".join(EDITORS))
     options = parser.parse_args()
     sys.path[:0] = [str(HERE / "vscode"), str(HERE / "nvim"), str(HERE)]
-    if tools := os.environ.get("LINTSEQ_VSCODE"):
-        sys.path.insert(0, str(Path(tools) / "python"))
     with tempfile.TemporaryDirectory(prefix="lintseq-clean-") as name:
         place = Path(name)
         forget_everything(place)
@@ -65,10 +63,10 @@ def install(wheels: Path, folder: Path) -> None:
 
 def in_neovim(place: Path) -> None:
     """The README's lines in init.lua, the example of the extension's README, Tab."""
-    from editor import Editor
+    from editor import Editor, readme_lua
     from wire import Wire
 
-    (block,) = re.findall(r"```lua\n(.*?)```", (ROOT / "README.md").read_text("utf-8"), re.DOTALL)
+    block = readme_lua(ROOT)
     colours = "vim.api.nvim_set_hl(0, 'ComplHint', { fg = '#808080' })\n"  # so that the screen tells it apart
     init = place / "init.lua"
     init.write_text(block + colours, "utf-8")
@@ -92,14 +90,11 @@ def in_neovim(place: Path) -> None:
 
 def in_vs_code(place: Path) -> None:
     """The packaged extension, the example of its README, Tab."""
-    from code_window import Code, wait_until
-    from conftest import FLAGS, TOOLS, package
-    from install import chromium, install_extension
-    from playwright.sync_api import sync_playwright
+    from code_window import TOOLS, Code, launched, package, wait_until
+    from install import install_extension
 
     text, typed = example()
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium(), headless=True, args=FLAGS)
+    with launched() as browser:
         with timed("VS Code: install the extension"):
             install_extension(TOOLS, package(), place / "extensions")
         with timed("VS Code: start, type, take"):
@@ -118,7 +113,6 @@ def in_vs_code(place: Path) -> None:
                 assert code.toasts.count() == 0, "something popped up"
             finally:
                 code.close()
-        browser.close()
     judge(place, text, file.read_text("utf-8"))
 
 

@@ -116,11 +116,11 @@ def test_a_run_and_the_same_sequences_later_give_the_same_page(tmp_path: Path) -
 @pytest.mark.parametrize(
     ("name", "content", "said"),
     [
-        ("none.jsonl", None, "is no file and no folder that synthesize wrote"),
-        ("other.txt", "x", "is no file and no folder that synthesize wrote"),
+        ("none.jsonl", None, "is not a file or folder that synthesize wrote"),
+        ("other.txt", "x", "is not a file or folder that synthesize wrote"),
         ("empty.jsonl", "", "has no sequence"),
-        ("other.jsonl", '{"text": "x"}\n', "record 1 is none of synthesize's"),
-        ("list.jsonl", "[]\n", "record 1 is none of synthesize's"),
+        ("other.jsonl", '{"text": "x"}\n', "record 1 is not from synthesize"),
+        ("list.jsonl", "[]\n", "record 1 is not from synthesize"),
         ("cut.jsonl", '{"edit', "cannot be read"),
     ],
 )

@@ -44,7 +44,7 @@ export class InstructionEdits {
     input.title = range
       ? `LintSeq: edit lines ${range.start.line + 1}–${range.end.line + 1}`
       : "LintSeq: edit the file";
-    input.placeholder = "What is to be done?";
+    input.placeholder = "What should change?";
     const update = (value: string): void => {
       const older = history
         .filter((entry) => entry !== value)
@@ -150,7 +150,7 @@ class StepList {
     private readonly show: (count: number) => void,
   ) {
     this.list.ignoreFocusOut = true;
-    this.list.placeholder = "Enter takes the steps up to the chosen one; Escape rejects all";
+    this.list.placeholder = "Enter accepts the steps up to the chosen one; Escape rejects all";
     this.list.onDidChangeActive(([active]) => {
       if (active) this.show(active.count);
     });
@@ -231,7 +231,7 @@ async function accept(document: vscode.TextDocument, states: string[], changes: 
   for (const [index, edits] of changes.entries()) {
     if (document.getText() !== states[index]) {
       void vscode.window.showWarningMessage(
-        "LintSeq: the file has changed, the other steps do not fit any more.",
+        "LintSeq: the file has changed, so the other steps were not applied.",
       );
       return;
     }

@@ -115,12 +115,12 @@ export async function recordLast(client: LanguageClient | undefined): Promise<vo
   const uri = client.code2ProtocolConverter.asUri(document.uri);
   const answer = await client.sendRequest(record, { textDocument: { uri } });
   if (!answer) {
-    void vscode.window.showInformationMessage("LintSeq: the model was not asked for this file lately.");
+    void vscode.window.showInformationMessage("LintSeq: there is no recent request for this file.");
     return;
   }
   const recorded = await vscode.workspace.openTextDocument({ language: "plaintext", content: answer.text });
   await vscode.window.showTextDocument(recorded, { viewColumn: vscode.ViewColumn.Beside });
-  const text = "LintSeq: this holds the text of your file. It is saved and sent nowhere unless you do so.";
+  const text = "LintSeq: this contains the text of your file. It is not saved or sent unless you do so.";
   void vscode.window.showInformationMessage(text);
 }
 

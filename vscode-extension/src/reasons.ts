@@ -22,7 +22,7 @@ export interface Explanation {
 
 /** An explanation for people to read. */
 export function report(name: string, explanation: Explanation | null): string {
-  if (!explanation) return `Nothing was asked for ${name} yet.\n`;
+  if (!explanation) return `There was no request for ${name} yet.\n`;
   const { reason, message, detail, cached, milliseconds, tiers, suggestions, rejected } = explanation;
   const lines = [
     `The last answer for ${name}:`,
@@ -30,10 +30,10 @@ export function report(name: string, explanation: Explanation | null): string {
     "",
     `${cached ? "From memory" : `It took ${milliseconds} ms`}, checked by ${tiers.join(", ") || "nothing"}.`,
   ];
-  if (suggestions.length) lines.push("", "Offered:");
+  if (suggestions.length) lines.push("", "Shown:");
   for (const { id, states, tier, newFindings } of suggestions)
     lines.push(
-      `  ${id}: ${states} ${states === 1 ? "state" : "states"} checked by ${tier}, ${newFindings} new findings`,
+      `  ${id}: ${states} ${states === 1 ? "text" : "texts"} checked by ${tier}, ${newFindings} new findings`,
     );
   if (rejected.length) lines.push("", "Tried and rejected:");
   for (const verdict of rejected) {

@@ -163,7 +163,7 @@ export class Server implements vscode.Disposable {
       this.tell({ kind: "crashed" });
       return;
     }
-    this.log.warn(`the server ended; it is started anew in ${wait} ms`);
+    this.log.warn(`the server ended; it is restarted in ${wait} ms`);
     this.tell({ kind: "waiting" });
     this.timer = setTimeout(() => void this.queue.request(), wait);
   }

@@ -6,7 +6,7 @@ import { contributes } from "../package.json";
 export const SECTION = "lintseq";
 
 /** Settings that the server would not know. */
-const OWN = new Set(["serverPath", "logLevel", "stepBack"]);
+const OWN = new Set(["serverPath", "logLevel", "stepBack", "llamaIndex"]);
 
 const SERVER_SETTINGS = contributes.configuration
   .flatMap((group) => Object.keys(group.properties))
@@ -29,6 +29,11 @@ export function serverSettings(interpreter: string | undefined): Record<string, 
 
 export function serverPath(): string {
   return vscode.workspace.getConfiguration(SECTION).get("serverPath", "").trim();
+}
+
+/** The index that may have a ready-made llama.cpp; empty for none. */
+export function llamaIndex(): string {
+  return vscode.workspace.getConfiguration(SECTION).get("llamaIndex", "").trim();
 }
 
 export function logLevel(): string {

@@ -65,7 +65,7 @@ export class StatusItem implements vscode.Disposable {
     const { life } = this.server;
     switch (life.kind) {
       case "starting":
-        return { icon: "loading~spin", text: "starting", tooltip: "the server starts" };
+        return { icon: "loading~spin", text: "starting", tooltip: "the server is starting" };
       case "missing":
         return {
           icon: "warning",
@@ -74,11 +74,15 @@ export class StatusItem implements vscode.Disposable {
           alarm: true,
         };
       case "waiting":
-        return { icon: "loading~spin", text: "restarting", tooltip: "the server ended and is started anew" };
+        return {
+          icon: "loading~spin",
+          text: "restarting",
+          tooltip: "the server ended and is being restarted",
+        };
       case "crashed":
         return { icon: "warning", text: "stopped", tooltip: "the server crashed too often", alarm: true };
       case "stopped":
-        return { icon: "circle-slash", text: "stopped", tooltip: "the server does not run" };
+        return { icon: "circle-slash", text: "stopped", tooltip: "the server is not running" };
       case "warning":
         return { icon: "warning", text: "no model", tooltip: life.message, alarm: true };
       case "inactive":
@@ -95,7 +99,8 @@ export class StatusItem implements vscode.Disposable {
     if (document && !isEnabled(document))
       return { icon: "circle-slash", text: "off", tooltip: "switched off here" };
     if (this.ghostText.isSnoozed) return { icon: "bell-slash", text: "snoozed", tooltip: "snoozed" };
-    if (kind === "loading") return { icon: "loading~spin", text: "loading", tooltip: "the model is loaded" };
+    if (kind === "loading")
+      return { icon: "loading~spin", text: "loading", tooltip: "the model is being loaded" };
     if (kind === "thinking") return { icon: "loading~spin", text: "", tooltip: "thinking" };
     const line = this.nextEdits.shownLine;
     if (line !== undefined)

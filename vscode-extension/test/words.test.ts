@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { remembered } from "../src/history";
 import { modelsHere } from "../src/models";
 import { besideInterpreter, expanded, inEnvironment, named, onPath } from "../src/places";
-import { byCommand, byInterpreter, installation, withoutPython } from "../src/python";
+import { byCommand, byInterpreter, compilerWanted, installation, withoutPython } from "../src/python";
 import { report } from "../src/reasons";
 
 const AROUND = { platform: "linux", home: "/home/a", path: "/usr/bin:bin:/opt", folder: "/work" } as const;
@@ -55,11 +55,13 @@ test("the server of our own environment is started isolated; another one by its 
   });
 });
 
+const SUPPLIES = { wheel: "/x/l.whl", packages: "/x/p.txt", llama: "/x/l.txt" };
+
 test("what is installed is listed with checksums, and only llama.cpp is built", () => {
-  const supplies = { wheel: "/x/l.whl", packages: "/x/p.txt", llama: "/x/l.txt" };
-  const steps = installation("python3", "/e", "linux", supplies).map(([, ...command]) => command);
-  assert.deepEqual(steps[0], ["python3", ["-I", "-m", "venv", "/e"]]);
-  const installs = steps.slice(1);
+  const { first, readyMade, build, last } = installation("python3", "/e", "linux", SUPPLIES, "l==1", "");
+  assert.deepEqual(readyMade, []);
+  const [environment, ...installs] = [...first, ...build, ...last].map(([, ...command]) => command);
+  assert.deepEqual(environment, ["python3", ["-I", "-m", "venv", "/e"]]);
   for (const [program, argv] of installs) {
     assert.equal(program, "/e/bin/python");
     assert.deepEqual(argv.slice(0, 4), ["-I", "-m", "pip", "install"]);
@@ -68,10 +70,26 @@ test("what is installed is listed with checksums, and only llama.cpp is built", 
   }
   assert.deepEqual(
     installs.map(([, argv]) => argv.at(-1)),
-    [supplies.packages, supplies.llama, supplies.wheel],
+    [SUPPLIES.packages, SUPPLIES.llama, SUPPLIES.wheel],
   );
   assert.ok(installs[0]?.[1].join(" ").includes("--only-binary :all:"));
   assert.ok(installs[1]?.[1].includes("--no-build-isolation"));
+});
+
+test("of the index of ready-made wheels one package is wanted, in its version, and nothing is built", () => {
+  const { first, readyMade, build, last } = installation("py", "/e", "linux", SUPPLIES, "l==1", "https://i");
+  const [[, program, argv] = ["", "", []]] = readyMade;
+  assert.equal(program, "/e/bin/python");
+  assert.ok(argv.join(" ").endsWith("--no-deps --only-binary :all: --index-url https://i l==1"));
+  for (const [, , others] of [...first, ...build, ...last]) assert.ok(!others.includes("https://i"));
+});
+
+test("without a compiler, the user hears what to install", () => {
+  const said = "CMake Error at CMakeLists.txt:2 (project):\n  No CMAKE_CXX_COMPILER could be found.";
+  assert.match(compilerWanted(said, "linux") ?? "", /build-essential.*gcc-c\+\+/);
+  assert.match(compilerWanted(said, "darwin") ?? "", /xcode-select --install/);
+  assert.match(compilerWanted("could not find any instance of Visual Studio.", "win32") ?? "", /Build Tools/);
+  assert.equal(compilerWanted("ERROR: No matching distribution found", "linux"), undefined);
 });
 
 test("instructions: the newest first, each once, not too many", () => {
@@ -103,7 +121,7 @@ test("an explanation names the findings that stood against an answer", () => {
   });
   assert.match(text, /line 4: Undefined variable 'x' \(undefined-variable, E0602\)/);
   assert.match(text, /12\.5 ms, checked by pylint/);
-  assert.match(report("a.py", null), /Nothing was asked/);
+  assert.match(report("a.py", null), /There was no request/);
   assert.match(text, /^Nothing clean\. \(new-findings\)$/m);
   assert.match(text, /^ {2}It has a finding\.$/m);
 });

@@ -42,7 +42,7 @@ vim.api.nvim_create_user_command('Lintseq', function(call)
 end, {
   nargs = '+',
   range = true,
-  desc = 'Edits that do not break the file',
+  desc = 'Python suggestions, checked with pylint',
   complete = function(lead, line)
     if line:match('Lintseq%s+%S+%s') then
       return {}

@@ -23,27 +23,9 @@ from lintseq_lsp.linters.files import Opener
 from lintseq_lsp.linters.imports import Imports
 from lintseq_lsp.linters.protocol import Setup, read_message, stamp, write_message
 from lintseq_lsp.linters.worker.checks import WarmPylint
-from lintseq_lsp.linters.worker.garbage import Garbage
 from lintseq_lsp.linters.worker.library import Library
+from lintseq_lsp.linters.worker.pauses import PRELOADED, Pauses
 from lintseq_lsp.linters.worker.reading import MOST_SOURCE, confine, look_through_sources
-
-PRELOADED = (
-    *(
-        "os",
-        "sys",
-        "re",
-        "json",
-        "pathlib",
-        "collections",
-        "collections.abc",
-        "functools",
-        "itertools",
-        "time",
-    ),
-    *("math", "random", "logging", "datetime", "contextlib", "argparse", "subprocess", "threading", "io"),
-    *("string", "copy", "shutil", "tempfile", "inspect", "warnings", "unittest", "asyncio"),
-)
-"""Read while nothing is asked, so that the first check of a file that imports them is not the slow one."""
 
 _PR_SET_PDEATHSIG = 1
 
@@ -74,22 +56,19 @@ def main(standard: Sequence[str], own: Sequence[str]) -> None:
     confine(opener)
     look_through_sources(library)
     pylint = WarmPylint(setup, standard, own, library)
+    pauses = Pauses(PRELOADED if setup.reads_ahead else (), pylint.preload)
     failure = pylint.warm()
+    pauses.keep()
     if not trusted:
         imports.close()
     told = [*(environment.warnings if environment else ()), *opener.take_refused()]
     write_message(answers, {"failure": failure, "process": os.getpid(), "warnings": told})
     _silence_stderr()
-    ahead = list(reversed(PRELOADED))
-    garbage = Garbage()
     while True:
         try:
-            asked = checks.get(block=not ahead, timeout=garbage.patience)
+            asked = checks.get(timeout=pauses.patience)
         except queue.Empty:
-            if ahead:
-                pylint.preload(ahead.pop())
-            if not ahead:
-                garbage.collect(pylint.dropped)
+            pauses.use()
             continue
         if search and environment and _has_changed(environment):
             found = read_environment(search, own=map(Path, own))
@@ -111,7 +90,7 @@ def main(standard: Sequence[str], own: Sequence[str]) -> None:
         )
         report = pylint.check(check)
         write_message(answers, {**_answer(report), "warnings": opener.take_refused()})
-        garbage.add()
+        pauses.end()
 
 
 def _answer(report: Report) -> dict[str, Any]:

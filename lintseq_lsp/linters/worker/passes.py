@@ -29,7 +29,7 @@ from lintseq_lsp.linters.worker.walker import Passing, Walker
 EXTRA_MESSAGES = frozenset({"W0311", "W0231"})
 NAMES_MESSAGES = frozenset({"E0001", "E0601", "E0602", "E0603", "E0606"})
 ESSENTIAL_MESSAGES = EXTRA_MESSAGES | NAMES_MESSAGES | {"E0102", "E0203", "E0401", "E0702", "E1101", "E1305"}
-"""One of each part of pylint, which only prints when a part of it cannot be loaded."""
+"""One message per pylint component: pylint merely prints when one fails to load, so this is checked."""
 
 ALWAYS_MESSAGES = frozenset({"E0001"})
 """What not even a trusted configuration can switch off, beside the fatal ones."""
@@ -258,7 +258,7 @@ def _linter(setup: Setup) -> _Linter:
     linter.load_default_plugins()
     missing = ESSENTIAL_MESSAGES - {definition.msgid for definition in linter.msgs_store.messages}
     if missing:
-        raise LinterError(f"pylint is incomplete: it does not know {', '.join(sorted(missing))}")
+        raise LinterError(f"this pylint is incomplete: it lacks the messages {', '.join(sorted(missing))}")
     options = list(OPTIONS)
     if setup.python_version is not None:
         options.append("--py-version=" + ".".join(map(str, setup.python_version)))

@@ -5,6 +5,7 @@ redraw, and with every autocommand of its language client.
 """
 
 import os
+import re
 import subprocess
 import time
 from collections.abc import Callable
@@ -25,6 +26,16 @@ def _version() -> tuple[int, int]:
 
 IS_OLDER = _version() < (0, 12)
 """Without ghost text."""
+
+
+def readme_lua(repository: Path) -> str:
+    """The README's lines for `init.lua`, with the path of a copy of the repository."""
+    page = (repository / "README.md").read_text("utf-8")
+    (block,) = re.findall(r"```lua\n(.*?)```", page, re.DOTALL)
+    named, count = re.subn("/path/to/lintseq-lsp(?=/editors/nvim')", repository.as_posix(), block)
+    assert count == 1
+    return named
+
 
 COLUMNS, LINES = 100, 30
 TIMEOUT = 60.0
@@ -96,7 +107,7 @@ class Screen:
         self.looks[number] = {"info": info}
 
     def _flush(self) -> None:
-        self.flushed_at = time.perf_counter()
+        self.flushed_at = time.time()
 
 
 class Editor:

@@ -1,128 +1,78 @@
 """From the key press in Neovim to ghost text on the screen, with the model that ships.
 
-    LINTSEQ_NVIM=nvim python tests/editors/nvim/felt_speed.py [PRESSES]
+    LINTSEQ_NVIM=nvim python tests/editors/nvim/felt_speed.py [LINES]
 
-Types a letter in lines of real files, each press after the answer to the one before. One counts when it
-brings ghost text that is not from memory. Reported in ms: the median and p90 of the whole,
-of the server (from `lintseq/explain`), of Neovim's own debounce (from the press until the question
-leaves), and of what is left: pipes, decoding and drawing.
+Types LINES lines (50). What is measured, and how: tests/editors/felt.py.
 """
 
-import fnmatch
-import itertools
 import json
 import os
-import queue
-import sched
-import shelve
-import shutil
 import sys
 import tempfile
-import textwrap
 import time
 from pathlib import Path
-from statistics import median, quantiles
 
 sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1])]
 
 from editor import Editor  # noqa: E402 - found by the line above
+from felt import REST, Place, Press, exchange, places, report  # noqa: E402
 from wire import SERVER, Wire  # noqa: E402
 
-ROOT = Path(__file__).parents[3]
-FILES = (
-    ROOT / "examples" / "inventory.py",
-    ROOT / "examples" / "words.py",
-    *map(
-        Path,
-        (
-            queue.__file__,
-            sched.__file__,
-            shelve.__file__,
-            fnmatch.__file__,
-            textwrap.__file__,
-        ),
-    ),
-)
-COLUMNS = (2, 6, 12)
-"""Behind the indentation; the columns behind one that brought ghost text would have theirs from memory."""
+PLUGIN = Path(__file__).parents[3] / "editors" / "nvim"
 
 
-def main(presses: int) -> None:
+def main(lines: int) -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         project = folder / "project"
         project.mkdir()
         (project / "pyproject.toml").touch()
-        paths = [shutil.copy(file, project) for file in FILES]
+        wire = Wire(folder / "wire.jsonl", SERVER)
+        command = json.dumps(json.dumps(wire.command))
         init = folder / "init.lua"
         init.write_text(
-            f"vim.opt.runtimepath:prepend('{ROOT / 'editors' / 'nvim'}')\n"
-            f"vim.lsp.config('lintseq', {{ cmd = vim.json.decode({json.dumps(json.dumps(SERVER))}) }})\n"
+            "vim.cmd('filetype indent off')\n"
+            f"vim.opt.runtimepath:prepend('{PLUGIN}')\n"
+            f"vim.lsp.config('lintseq', {{ cmd = vim.json.decode({command}) }})\n"
             "require('lintseq').setup({ next_edit = false })\n"
-            "vim.api.nvim_set_hl(0, 'ComplHint', { fg = '#808080' })\n"
-            "ASKED, ANSWERED = 0, 0\n"
-            "vim.api.nvim_create_autocmd('LspRequest', { callback = function(event)\n"
-            "  local request = event.data.request\n"
-            "  if request.method ~= 'textDocument/inlineCompletion' then return end\n"
-            "  if request.type == 'pending' then ASKED = vim.uv.hrtime() end\n"
-            "  if request.type == 'complete' then ANSWERED = ANSWERED + 1 end\n"
-            "end })\n",
+            "vim.api.nvim_set_hl(0, 'ComplHint', { fg = '#808080' })\n",
             "utf-8",
         )
-        editor = Editor(os.environ["LINTSEQ_NVIM"], init, folder, Wire(folder / "none"))
+        editor = Editor(os.environ["LINTSEQ_NVIM"], init, folder, wire)
         try:
-            measured = (row for path in paths for row in measure(editor, Path(path)))
-            rows = list(itertools.islice(measured, presses))
+            presses = [typed(editor, place) for place in places(project, lines)]
         finally:
             editor.close()
-    report(rows, presses)
+    sys.stdout.write(report(presses))
 
 
-def measure(editor: Editor, path: Path):
-    """(whole, server, debounce) in ms for each press that brought ghost text."""
-    editor.open(path)
-    editor.wait_for_server()
-    for line, source in enumerate(editor.nvim.current.buffer[:], 1):
-        indentation = len(source) - len(source.lstrip())
-        for column in (indentation + column for column in COLUMNS):
-            if not column < len(source) or not source[column - 1 : column + 1].isalnum():
-                continue
-            # The line as far as the column, without what stands right of it: its next letter is the press.
-            editor.type(f"<Esc>:undo 0<CR>:{line}<CR>0{column}lD")
-            editor.wait("normal mode", lambda: editor.mode == "n")
-            editor.lua("vim.lsp.inline_completion.enable(false)")
-            editor.type("A")
-            editor.wait("insert mode", lambda: editor.mode == "i")
-            editor.lua("vim.lsp.inline_completion.enable(true)")
-            editor.roundtrip()
-            answered = editor.lua("return ANSWERED")
-            offset = time.perf_counter() - editor.lua("return vim.uv.hrtime()") / 1e9
-            begun = time.perf_counter()
-            editor.type(source[column])
-            editor.wait(
-                "an answer", lambda before=answered: editor.ghost() or editor.lua("return ANSWERED") > before
-            )
-            whole = editor.screen.flushed_at - begun
-            debounce = editor.lua("return ASKED") / 1e9 + offset - begun
-            explained = editor.roundtrip()
-            if editor.ghost() and explained["reason"] == "accepted":
-                if not explained["cached"]:
-                    yield whole * 1000, explained["milliseconds"], debounce * 1000
-                break
-
-
-def report(rows: list[tuple[float, float, float]], presses: int) -> None:
-    if len(rows) < min(presses, 2):
-        sys.exit(f"only {len(rows)} presses brought ghost text")
-    columns = {
-        "key press to screen": [row[0] for row in rows],
-        "server": [row[1] for row in rows],
-        "debounce of Neovim": [row[2] for row in rows],
-        "pipes and drawing": [row[0] - row[1] - row[2] for row in rows],
-    }
-    sys.stdout.write(f"{len(rows)} presses with ghost text; ms   median    p90\n")
-    for name, values in columns.items():
-        sys.stdout.write(f"  {name:30} {median(values):8.0f} {quantiles(values, n=10)[8]:8.0f}\n")
+def typed(editor: Editor, place: Place) -> Press | None:
+    """The press that brought ghost text; None also where that came without a letter."""
+    if Path(editor.nvim.current.buffer.name) != place.path:
+        editor.open(place.path)
+        editor.wait_for_server()
+    right = f"{place.start}l" if place.start else ""
+    editor.type(f"<Esc>:undo 0<CR>:{place.line + 1}<CR>0{right}D")
+    editor.wait("normal mode", lambda: editor.mode == "n")
+    editor.type("A")
+    editor.wait("insert mode", lambda: editor.mode == "i")
+    if place.rests:
+        time.sleep(REST)
+        editor.lua("return 0")  # what Neovim has drawn meanwhile comes before its answer
+        editor.settle()
+        if editor.ghost():
+            return None
+    for count, letter in enumerate(place.letters, 1):
+        position = place.position(count)
+        pressed = time.time()
+        editor.type("<lt>" if letter == "<" else letter)
+        editor.wait("an answer", lambda where=position, when=pressed: exchange(editor.wire, where, when))
+        found = exchange(editor.wire, position, pressed)
+        if found is not None and found.items:
+            editor.wait("ghost text", editor.ghost)
+            is_cold = count == 1 and not place.rests
+            return Press(is_cold, pressed, found.asked, found.answered, editor.screen.flushed_at)
+    return None
 
 
 if __name__ == "__main__":

@@ -30,7 +30,7 @@ def test_the_steps_stream_into_a_preview(preview):
     ]
     assert [entry["value"]["step"] for entry in steps] == [1, 2]
     preview.wait(
-        "its evidence", lambda: "judged by pylint: findings 0 before, 0 after" in preview.screen.text
+        "its evidence", lambda: "checked by pylint: findings 0 before, 0 after" in preview.screen.text
     )
 
 
@@ -69,7 +69,7 @@ def test_rejected_it_leaves_nothing_behind(preview):
 def test_a_file_that_changed_meanwhile_is_left_alone(preview):
     preview.nvim.api.buf_set_lines(1, 0, 0, True, ["# mine"])
     preview.type("<CR>")
-    preview.wait("a word about it", lambda: "has changed meanwhile" in preview.screen.text)
+    preview.wait("a word about it", lambda: "has changed in the meantime" in preview.screen.text)
     assert preview.nvim.api.buf_get_lines(1, 0, -1, True) == ["# mine", *TEXT.splitlines()]
 
 
@@ -109,5 +109,5 @@ def test_health(editor):
     report = "\n".join(editor.nvim.current.buffer[:])
     assert "ERROR" not in report
     assert ("WARNING" in report) is IS_OLDER
-    assert ("ghost text came with Neovim 0.12" in report) is IS_OLDER
+    assert ("ghost text needs Neovim 0.12" in report) is IS_OLDER
     assert "enabled for: python" in report

@@ -137,7 +137,7 @@ def test_health_knows_whose_the_key_is(start, plugin, name):
     editor.nvim.command("checkhealth lintseq")
     editor.wait("the report", lambda: "Keys" in "\n".join(editor.nvim.current.buffer[:]))
     report = "\n".join(editor.nvim.current.buffer[:])
-    assert f"{name} has <Tab>, and hands it on" in report
+    assert f"{name} uses <Tab>, and passes it on" in report
     assert "WARNING" not in report
 
 

@@ -1,4 +1,4 @@
-"""The lines of the README, pasted into a clean profile; and the model that ships."""
+"""The lines of the two READMEs, pasted into a clean profile; and the model that ships."""
 
 import os
 import re
@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from area import OPEN as TEXT
 from area import SUM, SUM_STREAM, SUMMED
-from editor import Editor
+from editor import Editor, readme_lua
 from wire import Wire
 
 ROOT = Path(__file__).parents[3]
@@ -18,8 +18,9 @@ ROOT = Path(__file__).parents[3]
 
 @pytest.fixture
 def ten_lines():
-    """The README's Lua, with the tapped server and its options in place of its own."""
-    (block,) = re.findall(r"```lua\n(.*?)```", (ROOT / "README.md").read_text("utf-8"), re.DOTALL)
+    """The Lua that needs no plug-in, with the tapped server and its options in place of its own."""
+    page = (ROOT / "editors" / "README.md").read_text("utf-8")
+    (block,) = re.findall(r"### Without the plug-in\n[^#]*?```lua\n(.*?)```", page, re.DOTALL)
     block, commands = re.subn(r"cmd = \{[^}]*\}", "cmd = COMMAND", block)
     block, options = re.subn(r"init_options = \{[^}]*\}", "init_options = OPTIONS", block)
     assert (commands, options) == (1, 1)
@@ -117,11 +118,11 @@ def test_the_model_that_ships(start, is_clean):
 
 
 def test_the_first_minute(tmp_path, is_clean, capsys):
-    """From a clean profile with the README's lines as they are to a suggestion that was accepted.
+    """From a clean profile with the README's lines to a suggestion that was accepted.
 
     The server is the one that Neovim finds on its path: a script that taps it.
     """
-    (block,) = re.findall(r"```lua\n(.*?)```", (ROOT / "README.md").read_text("utf-8"), re.DOTALL)
+    block = readme_lua(ROOT)
     text = (ROOT / "examples" / "inventory.py").read_text("utf-8")
     project, programs = tmp_path / "project", tmp_path / "bin"
     project.mkdir()

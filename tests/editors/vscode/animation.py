@@ -7,20 +7,11 @@ editor's window; how long it stays is what reads well, not what the machine took
 """
 
 import io
-import os
 import sys
-import tempfile
 from pathlib import Path
 
-TOOLS = Path(os.environ["LINTSEQ_VSCODE"])
-sys.path[:0] = [str(TOOLS / "python"), str(Path(__file__).parent), str(Path(__file__).parents[1])]
-
-from code_window import Code, wait_until  # noqa: E402
-from conftest import FLAGS, package  # noqa: E402
-from install import chromium, install_extension  # noqa: E402
-from PIL import Image  # noqa: E402
-from playwright.sync_api import sync_playwright  # noqa: E402
-from wire import SERVER  # noqa: E402
+from code_window import Code, wait_until, window
+from PIL import Image
 
 TEXT = "class Rectangle:\n    def __init__(self, width, height):\n        self.width = width\n"
 TYPED = "\nself.h\t\n\n\bdef area(self):\nreturn self.\t"
@@ -67,20 +58,12 @@ class Recording:
 
 
 def main() -> None:
-    with tempfile.TemporaryDirectory() as place, sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium(), headless=True, args=FLAGS)
-        extensions = Path(place) / "extensions"
-        install_extension(TOOLS, package(), extensions)
-        code = Code(TOOLS, extensions, browser, Path(place), SERVER)
-        try:
-            record(code).save(Path(sys.argv[1]))
-        finally:
-            code.close()
-            browser.close()
+    with window() as code:
+        record(code).save(Path(sys.argv[1]))
 
 
 def record(code: Code) -> Recording:
-    code.start({"lintseq.nextEdit": False})
+    code.start({"lintseq.nextEdit": False, "lintseq.gateTimeout": 60})
     code.open("rectangle.py", TEXT)
     code.wait_for_status("ready")
     code.go_to(TEXT.count("\n"), 1)

@@ -1,4 +1,7 @@
-"""VS Code in a browser, as a user has it: keys go in, what is on the screen comes out."""
+"""VS Code in a browser, as a user has it: keys go in, what is on the screen comes out.
+
+`LINTSEQ_VSCODE` names the folder of install.py, where Playwright is, too.
+"""
 
 import contextlib
 import json
@@ -8,16 +11,25 @@ import shlex
 import socket
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from install import code_server
-from playwright.sync_api import Browser, Locator, Page, expect
-from playwright.sync_api import Error as PlaywrightError
-from playwright.sync_api import TimeoutError as PlaywrightTimeout
-from wire import PATIENT, TAP, Wire
+TOOLS = Path(os.environ["LINTSEQ_VSCODE"])
+sys.path[:0] = [str(TOOLS / "python"), *map(str, Path(__file__).parents[:2])]  # each has an install.py
+
+from install import chromium, code_server, install_extension  # noqa: E402
+from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright  # noqa: E402
+from playwright.sync_api import Error as PlaywrightError  # noqa: E402
+from playwright.sync_api import TimeoutError as PlaywrightTimeout  # noqa: E402
+from wire import PATIENT, SERVER, TAP, Wire  # noqa: E402
+
+FLAGS = [
+    *("--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"),
+    *("--disable-component-update", "--disable-sync", "--no-sandbox"),
+]
 
 SECONDS = float(os.environ.get("LINTSEQ_SECONDS", 120))
 """How long an event may take on a busy machine; nothing waits longer than it must."""
@@ -271,6 +283,38 @@ class Code:
         clip = {**box, "height": min(box["height"], height or box["height"])}
         self.shots.mkdir(parents=True, exist_ok=True)
         self.page.screenshot(path=self.shots / f"{name}.png", clip=clip, animations="disabled")
+
+
+def package() -> Path:
+    """The extension as it was packaged last."""
+    packages = Path(__file__).parents[3].glob("vscode-extension/lintseq-*.vsix")
+    found = max(packages, key=lambda path: path.stat().st_mtime, default=None)
+    assert found, "run `make -C vscode-extension wheel` first"
+    return found
+
+
+@contextlib.contextmanager
+def launched() -> Iterator[Browser]:
+    """A browser without a window."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium(), headless=True, args=FLAGS)
+        try:
+            yield browser
+        finally:
+            browser.close()
+
+
+@contextlib.contextmanager
+def window() -> Iterator[Code]:
+    """VS Code with the packaged extension and the server with the model that ships, not started yet."""
+    with tempfile.TemporaryDirectory() as name, launched() as browser:
+        place = Path(name)
+        install_extension(TOOLS, package(), place / "extensions")
+        code = Code(TOOLS, place / "extensions", browser, place, SERVER)
+        try:
+            yield code
+        finally:
+            code.close()
 
 
 def wait_until(holds: Callable[[], object], what: str | Callable[[], str], seconds: float = SECONDS) -> None:

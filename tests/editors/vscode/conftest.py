@@ -1,17 +1,13 @@
 """VS Code as the tests start it. Only collected when LINTSEQ_VSCODE names the folder of install.py."""
 
 import os
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-if os.environ.get("LINTSEQ_VSCODE"):
-    TOOLS = Path(os.environ["LINTSEQ_VSCODE"])
-    sys.path[:0] = [str(TOOLS / "python"), str(Path(__file__).parent), str(Path(__file__).parents[1])]
-else:
+if not os.environ.get("LINTSEQ_VSCODE"):
     collect_ignore_glob = ["*.py"]
 
 if TYPE_CHECKING:
@@ -19,36 +15,21 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
 ROOT = Path(__file__).parents[3]
-FLAGS = [
-    *("--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"),
-    *("--disable-component-update", "--disable-sync", "--no-sandbox"),
-]
-
 Start = Callable[..., "Code"]
-
-
-def package() -> Path:
-    """The extension as it was packaged last."""
-    packages = (ROOT / "vscode-extension").glob("lintseq-*.vsix")
-    found = max(packages, key=lambda path: path.stat().st_mtime, default=None)
-    assert found, "run `make -C vscode-extension wheel` first"
-    return found
 
 
 @pytest.fixture(scope="session")
 def browser() -> "Iterator[Browser]":
-    from install import chromium
-    from playwright.sync_api import sync_playwright
+    from code_window import launched
 
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium(), headless=True, args=FLAGS)
+    with launched() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="session")
 def extensions(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder in which the packaged extension is installed."""
+    from code_window import TOOLS, package
     from install import install_extension
 
     folder = tmp_path_factory.mktemp("extensions")
@@ -61,7 +42,7 @@ def code(
     browser: "Browser", extensions: Path, tmp_path: Path, request: pytest.FixtureRequest
 ) -> "Iterator[Code]":
     """VS Code, not started yet. What it shows in the end is a picture, too."""
-    from code_window import Code
+    from code_window import TOOLS, Code
 
     window = Code(TOOLS, extensions, browser, tmp_path)
     yield window

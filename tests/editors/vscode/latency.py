@@ -1,35 +1,18 @@
-"""From the key press in VS Code to ghost text on the screen, and whose time it is.
+"""From the key press in VS Code to ghost text on the screen, with the model that ships.
 
-    LINTSEQ_VSCODE=$(python tests/editors/vscode/install.py) python tests/editors/vscode/latency.py
+    LINTSEQ_VSCODE=$(python tests/editors/vscode/install.py) python tests/editors/vscode/latency.py [LINES]
 
-Fifty definitions, and in each one the last character before its last value is pressed: every answer
-is a new one, of the model that ships. What counts is the frame in which the text is there. Presses
-that the model or the gate leaves without an answer are counted apart.
+Types LINES lines (50). What counts is the frame in which ghost text is there. What is measured, and how:
+tests/editors/felt.py.
 """
 
-import os
-import statistics
 import sys
-import tempfile
-from itertools import pairwise
-from pathlib import Path
-from typing import Any
 
-TOOLS = Path(os.environ["LINTSEQ_VSCODE"])
-sys.path[:0] = [str(TOOLS / "python"), str(Path(__file__).parent), str(Path(__file__).parents[1])]
+from code_window import Code, wait_until, window
+from felt import REST, Place, Press, exchange, places, report
 
-from code_window import Code, wait_until  # noqa: E402
-from conftest import FLAGS, package  # noqa: E402
-from install import chromium, install_extension  # noqa: E402
-from playwright.sync_api import sync_playwright  # noqa: E402
-from wire import SERVER  # noqa: E402
-
-Entry = dict[str, Any]
-Parts = list[float]
-PARTS = ("editor: key to change", "client's debounce: to request", "server: to answer", "editor: to screen")
-PRESSES = 50
 WATCH = """() => {
-  const now = () => performance.timeOrigin + performance.now();
+  const now = () => (performance.timeOrigin + performance.now()) / 1000;
   window.pressed = window.shown = 0;
   addEventListener("keydown", () => { window.pressed = now(); window.shown = 0; }, true);
   const look = () => {
@@ -40,88 +23,61 @@ WATCH = """() => {
   };
   requestAnimationFrame(look);
 }"""
-PIECES = (
-    "class Point_:\n    def __init__(self, x, y):\n        self.x = x\n        self.y =",
-    "def total_(values):\n    result = 0\n    for value in values:\n        result +=",
-    "def count_(words):\n    counts = {}\n    for word in words:\n        counts[word] =",
-    "def read_(path):\n    with open(path) as file:\n        return",
-    "def subtract_(left, right):\n    difference = left - right\n    return",
-)
-"""Each stands in the file with ` 0`; the key is the last character, over which, and ` 0`, it is typed."""
+LOOK = {
+    "editor.autoClosingBrackets": "never",
+    "editor.autoClosingQuotes": "never",
+    "editor.autoIndent": "none",
+    "editor.suggestOnTriggerCharacters": False,
+}
+"""So that the keys are what is in the file."""
 
 
-def main() -> None:
-    with tempfile.TemporaryDirectory() as place, sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium(), headless=True, args=FLAGS)
-        extensions = Path(place) / "extensions"
-        install_extension(TOOLS, package(), extensions)
-        code = Code(TOOLS, extensions, browser, Path(place), SERVER)
-        code.program.write_text(code.program.read_text().replace("tap.py", "vscode/timed_tap.py"))
-        try:
-            report(measured(code))
-        finally:
-            code.close()
-            browser.close()
+def main(lines: int) -> None:
+    with window() as code:
+        code.look = LOOK
+        found = places(code.project, lines)
+        code.start({"lintseq.nextEdit": False})
+        code.open(found[0].path.name)
+        code.wait_for_status("ready")
+        code.page.evaluate(WATCH)
+        presses = [typed(code, place) for place in found]
+    sys.stdout.write(report(presses))
 
 
-def measured(code: Code) -> list[Parts | None]:
-    """Milliseconds of the `PARTS` of each press; None without ghost text."""
-    code.start({"lintseq.nextEdit": False})
-    pieces = PIECES * (PRESSES // len(PIECES))
-    texts = [piece.replace("_", f"_{number}", 1) for number, piece in enumerate(pieces)]
-    code.open("many.py", "\n\n\n".join(f"{text} 0" for text in texts) + "\n")
-    code.wait_for_status("ready")
-    code.page.evaluate(WATCH)
-    found: list[Parts | None] = []
-    line = -3
-    for text in texts:
-        last = text.split("\n")[-1]
-        line += text.count("\n") + 3
-        code.go_to(line + 1, len(last) + 3)
-        code.press("Shift+ArrowLeft", "Shift+ArrowLeft", "Shift+ArrowLeft", text[-1])
-        where = {"line": line, "character": len(last)}
-        wait_until(lambda where=where: exchange(code, where), "an answer")
-        changed, asked, answered = exchange(code, where)
-        items = answered["message"].get("result", {}).get("items")
-        if items:
-            wait_until(lambda: code.page.evaluate("window.shown"), lambda items=items: f"to see {items}")
-            pressed, shown = code.page.evaluate("[window.pressed, window.shown]")
-            wire = [entry["time"] * 1000 for entry in (changed, asked, answered)]
-            found.append([later - earlier for earlier, later in pairwise([pressed, *wire, shown])])
-            code.press("Tab")
-            line += items[0]["insertText"].count("\n")
-        else:
-            found.append(None)
-            code.type(" 0")
-    return found
+def typed(code: Code, place: Place) -> Press | None:
+    """The press that brought ghost text; None also where that came without a letter."""
+    if code.page.locator(".tab.active").get_attribute("data-resource-name") != place.path.name:
+        code.open(place.path.name)
+    select(code, place)
+    code.press("Delete")
+    code.page.wait_for_timeout(REST * 1000 * place.rests)
+    counts = range(0 if code.ghost_text() else len(place.letters))
+    press = next(filter(None, (pressed(code, place, count) for count in counts)), None)
+    select(code, place)
+    code.page.keyboard.insert_text(place.code)
+    return press
 
 
-def exchange(code: Code, where: dict[str, int]) -> tuple[Entry, Entry, Entry] | None:
-    """The last change before the request for ghost text at that position, the request, and its response."""
-    entries = code.wire.entries()
-    changed: Entry = {}
-    for index, asked in enumerate(entries):
-        message = asked.get("message", {})
-        if message.get("method") == "textDocument/didChange":
-            changed = asked
-        if message.get("method", "").endswith("inlineCompletion") and message["params"]["position"] == where:
-            for answered in entries[index:]:
-                response = answered.get("message", {})
-                if answered.get("from") == "server" and response.get("id") == message["id"]:
-                    return changed, asked, answered
-    return None
+def select(code: Code, place: Place) -> None:
+    """Selects the line behind its indentation."""
+    code.go_to(place.line + 1, place.start + 1)
+    code.press("Shift+End")
 
 
-def report(found: list[Parts | None]) -> None:
-    answered = [entry for entry in found if entry is not None]
-    print(f"{len(found)} presses, {len(answered)} with ghost text")  # noqa: T201 - a command of its own
-    rows = {"from key to screen": [sum(entry) for entry in answered]}
-    for index, name in enumerate(PARTS):
-        rows[name] = [entry[index] for entry in answered]
-    for name, values in rows.items():
-        deciles = statistics.quantiles(values, n=10, method="inclusive")
-        print(f"{name:30} median {statistics.median(values):6.0f} ms, p90 {deciles[-1]:6.0f} ms")  # noqa: T201
+def pressed(code: Code, place: Place, count: int) -> Press | None:
+    """Presses the letter behind the first `count` ones; what that was when it brought ghost text."""
+    code.page.evaluate("window.pressed = window.shown = 0")
+    code.press(place.letters[count])
+    when, where = code.page.evaluate("window.pressed"), place.position(count + 1)
+    wait_until(lambda: exchange(code.wire, where, when), "an answer")
+    found = exchange(code.wire, where, when)
+    assert found is not None
+    if not found.items:
+        return None
+    wait_until(lambda: code.page.evaluate("window.shown"), lambda: f"to see {found.items}")
+    shown = code.page.evaluate("window.shown")
+    return Press(count == 0 and not place.rests, when, found.asked, found.answered, shown)
 
 
 if __name__ == "__main__":
-    main()
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 50)

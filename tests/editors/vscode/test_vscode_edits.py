@@ -209,7 +209,7 @@ def test_an_instruction_is_followed_up_to_a_step(start, is_clean):
     code.page.locator(".monaco-diff-editor .modified .view-line", has_text="print").first.wait_for()
     inserted = code.page.locator(".monaco-diff-editor .modified .line-insert")
     wait_until(lambda: inserted.count() >= 7, "the lines of both steps to be marked")
-    code.shot("instruction")
+    code.shot("instruction", height=330)
     code.press("ArrowDown")
     gone = code.page.locator(".monaco-diff-editor .modified .view-line", has_text="print")
     gone.first.wait_for(state="detached")

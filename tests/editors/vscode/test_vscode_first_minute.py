@@ -4,8 +4,8 @@ import re
 import time
 from pathlib import Path
 
-from code_window import Code, wait_until
-from conftest import ROOT, TOOLS, package, recorded
+from code_window import TOOLS, Code, package, wait_until
+from conftest import ROOT, recorded
 from install import install_extension
 
 

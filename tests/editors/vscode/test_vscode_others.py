@@ -6,8 +6,7 @@ who has signed in.
 
 import fake_extension
 import pytest
-from code_window import wait_until
-from conftest import TOOLS, package
+from code_window import TOOLS, package, wait_until
 from install import install_extension
 from test_vscode_edits import AREA, TEXT
 

@@ -7,8 +7,8 @@ import json
 
 import fake_extension
 import pytest
-from code_window import tapped, wait_until
-from conftest import TOOLS, package, recorded
+from code_window import TOOLS, package, tapped, wait_until
+from conftest import recorded
 from install import install_extension
 from test_vscode_edits import AREA, TEXT
 from wire import Wire

@@ -5,7 +5,7 @@ local M = {}
 ---@return string[] lines
 function M.lines(answer)
   if not answer or answer == vim.NIL then
-    return { 'Nothing was asked for this buffer yet.' }
+    return { 'There was no request for this buffer yet.' }
   end
   local lines = { ('%s: %s'):format(answer.reason, answer.message) }
   if answer.detail and answer.detail ~= '' then
@@ -13,7 +13,7 @@ function M.lines(answer)
   end
   table.insert(
     lines,
-    ('%.0f ms%s, judged by %s'):format(
+    ('%.0f ms%s, checked by %s'):format(
       answer.milliseconds,
       answer.cached and ' from memory' or '',
       #answer.tiers > 0 and table.concat(answer.tiers, ', ') or 'nothing'
@@ -22,7 +22,7 @@ function M.lines(answer)
   for _, suggestion in ipairs(answer.suggestions) do
     table.insert(
       lines,
-      ('offered: states checked: %d, findings: %d before, %d after (%s)'):format(
+      ('shown: %d texts checked, findings: %d before, %d after (%s)'):format(
         suggestion.states,
         suggestion.findingsBefore,
         suggestion.findingsAfter,
@@ -43,7 +43,7 @@ end
 function M.show()
   local client = require('lintseq').client()
   if not client then
-    vim.notify('LintSeq: no server looks after this buffer', vim.log.levels.WARN)
+    vim.notify('LintSeq: no server is attached to this buffer', vim.log.levels.WARN)
     return
   end
   client:request('lintseq/explain', { textDocument = vim.lsp.util.make_text_document_params() }, function(error, answer)

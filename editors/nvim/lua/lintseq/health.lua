@@ -9,9 +9,9 @@ local M = {}
 function M.check()
   health.start('Neovim')
   if vim.fn.has('nvim-0.12') == 1 then
-    health.ok('ghost text, next edits and edits by instruction are possible')
+    health.ok('ghost text, next edits and edits by instruction work')
   elseif vim.fn.has('nvim-0.11') == 1 then
-    health.warn('next edits and edits by instruction are possible; ghost text came with Neovim 0.12')
+    health.warn('next edits and edits by instruction work; ghost text needs Neovim 0.12')
   else
     health.error('Neovim 0.11 or newer is needed')
     return
@@ -21,15 +21,15 @@ function M.check()
   local config = vim.lsp.config.lintseq
   local command = config and config.cmd
   if type(command) ~= 'table' then
-    health.error('vim.lsp.config has no entry lintseq', { 'Add this folder to the runtime path' })
+    health.error('vim.lsp.config has no entry lintseq', { 'Add the folder editors/nvim to the runtime path' })
     return
   end
   if vim.fn.executable(command[1]) == 1 then
     health.ok(vim.fn.exepath(command[1]))
   else
     health.error(command[1] .. ' is not found', {
-      'pipx install the server, or pip install it into an environment',
-      "name it: vim.lsp.config('lintseq', { cmd = { '/path/to/lintseq-lsp', '--stdio' } })",
+      'install the server with pipx, or with pip into an environment',
+      "or give its path: vim.lsp.config('lintseq', { cmd = { '/path/to/lintseq-lsp', '--stdio' } })",
     })
   end
   if not vim.lsp.is_enabled or vim.lsp.is_enabled('lintseq') then
@@ -39,7 +39,7 @@ function M.check()
   end
   local clients = vim.lsp.get_clients({ name = 'lintseq' })
   if #clients == 0 then
-    health.info('not running; it starts with the first Python file')
+    health.info('not running; it starts when you open a Python file')
   end
   for _, client in ipairs(clients) do
     local info = client.server_info or {}
@@ -79,9 +79,9 @@ function M.check()
         end)
         local menu = map and menus[map.desc]
         if menu then
-          health.ok(('%s has %s, and hands it on when its menu is closed'):format(menu, key))
+          health.ok(('%s uses %s, and passes it on when its menu is closed'):format(menu, key))
         elseif map and map.desc ~= 'Accept what LintSeq shows' then
-          health.warn(('another mapping of the buffer took %s (%s): %s'):format(key, use, map.desc or map.rhs or '?'), {
+          health.warn(('another mapping of the buffer replaces %s (%s): %s'):format(key, use, map.desc or map.rhs or '?'), {
             "use another key: require('lintseq').setup({ keys = { accept = '<C-y>' } })",
           })
         end

@@ -38,7 +38,7 @@ function M.edit(instruction, lines)
   local source = api.nvim_get_current_buf()
   local client = require('lintseq').client(source)
   if not client then
-    vim.notify('LintSeq: no server looks after this buffer', vim.log.levels.WARN)
+    vim.notify('LintSeq: no server is attached to this buffer', vim.log.levels.WARN)
     return
   end
   M.close()
@@ -108,7 +108,7 @@ function M.accept()
     return
   end
   if api.nvim_buf_get_changedtick(preview.source) ~= preview.tick then
-    vim.notify('LintSeq: the file has changed meanwhile, nothing was done', vim.log.levels.WARN)
+    vim.notify('LintSeq: the file has changed in the meantime: nothing was applied', vim.log.levels.WARN)
     return
   end
   M.close()
@@ -191,16 +191,16 @@ function M._title(preview)
   if not api.nvim_win_is_valid(preview.window) then
     return
   end
-  local state = preview.ending or 'at work …'
-  vim.wo[preview.window].winbar = ('LintSeq: step %d of %d, %s%%=<CR> take  q reject'):format(
+  local state = preview.ending or 'working …'
+  vim.wo[preview.window].winbar = ('LintSeq: step %d of %d, %s%%=<CR> accept  q reject'):format(
     preview.at,
     #preview.steps,
     state:gsub('%%', '%%%%')
   )
   local step = preview.steps[preview.at]
   vim.wo[preview.window].statusline = step
-      and (' judged by %s: findings %d before, %d after'):format(step.tier, step.findingsBefore, step.findingsAfter)
-    or ' as it was'
+      and (' checked by %s: findings %d before, %d after'):format(step.tier, step.findingsBefore, step.findingsAfter)
+    or ' unchanged'
 end
 
 ---@param preview lintseq.Preview
