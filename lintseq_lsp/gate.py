@@ -94,6 +94,12 @@ def lint_base(document: Document, line: int | None) -> Iterator[StandIn]:
         yield StandIn(text, own, typed, parsed=False)
 
 
+def _with_its_comments(document: Document, line: int) -> str | None:
+    """The document with an ending at `line`: what stands for it has not all comments of its statement."""
+    ended = finished(document, document.starts[line])
+    return None if ended is None else ended.document.text
+
+
 def _pass_at(document: Document, line: int) -> str:
     comment = comment_of(document.lines[line])
     return _indentation_at(document, line) + "pass" + ("  " + comment if comment else "")
@@ -197,8 +203,7 @@ class Gate:
         for key, (bar, candidate) in reversed(list(self._unconfirmed.items())):
             if key[0] != path:
                 continue
-            text = candidate.document.text
-            report = self._report(text, candidate.document, bar.tier, wait, whole=True)
+            report = self._report(candidate.document.text, bar.document, bar.tier, wait, whole=True)
             if report.failure:
                 return
             self._unconfirmed.pop(key, None)
@@ -230,7 +235,8 @@ class Gate:
                     # A line whose place no statement may have goes on with what is above.
                     known = _there_before(known, last, left_out, decided=is_whole and is_decided(left_out))
                 flaws = quick.findings if quick else ()
-                return Bar(self, document, known, tier, flaws, parsed=is_parsed, stand_in=text)
+                readable = text if is_parsed or line is None else _with_its_comments(document, line) or text
+                return Bar(self, document, known, tier, flaws, parsed=is_parsed, stand_in=readable)
             broken = broken or report
         last = self._last_parsed(document, tier, wait)
         newer = broken.newer if broken else ""
@@ -331,8 +337,8 @@ class Bar:
 
     `quick` are the findings at `Tier.SYNTAX`. With `failure` set nothing is known, and all is rejected.
     `parsed` is false when the document does not parse, whatever the line that is being typed becomes; `newer`
-    says then why it may be right all the same. `stand_in` is the text that was linted: where there is none
-    for the document, the last one that parsed.
+    says then why it may be right all the same. `stand_in` tells which pragmas the document has: the text that
+    was linted, or the document with an ending; where there is none, the last text that parsed.
     """
 
     gate: Gate = field(repr=False, compare=False)
@@ -452,12 +458,13 @@ class _Candidate:
     unfinished: Finished | None = None
 
     def judge(self, known: Known, report: Report, before: Document | None = None) -> Verdict:
-        """As `verdicts.judge`."""
+        """As `verdicts.judge`. Findings are on lines of the candidate, which has no ending."""
         if self.unfinished is None:
             return judge(known, self.document, report, before)
         written = self.unfinished.of_what_is_written(report.findings)
         verdict = judge(known, self.document, replace(report, findings=written), before)
-        return replace(verdict, ending=self.unfinished.ending)
+        new = [replace(each, line=self.unfinished.line_of(each)) for each in verdict.findings]
+        return replace(verdict, findings=new, ending=self.unfinished.ending)
 
 
 _Wait = Callable[[Future[Report]], Report]

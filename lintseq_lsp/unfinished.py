@@ -5,6 +5,7 @@ With an ending that means as little as possible such a text can be judged, and w
 found. Pure functions over one document. Deliberately absent: who may be shown what is unfinished (gate.py).
 """
 
+import ast
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ _STRUCTURE = re.compile(r"[()\[\]{}]|:(?!=)|\r\n|\r|\n")
 _HEADER = re.compile(
     r"\s*(?:async\s+)?(?P<word>class|def|elif|else|except|finally|for|if|try|while|with)\b|\s*(?P<soft>case|match)\b"
 )
+_INDENT = re.compile(r"[ \t\f]*")
 _HANDLER = re.compile(r"\s*(?:except|finally)\b")
 _BODY = "raise NotImplementedError"
 """Means less than `pass`: whoever calls it gets no value that could be wrong, and no name is left unbound."""
@@ -30,6 +32,11 @@ FOR_WANT_OF_ARGUMENTS = frozenset(
         "missing-kwoa",
         "no-value-for-parameter",
         "too-few-format-args",
+        # ruff's and ty's names for them
+        "missing-argument",
+        "percent-format-missing-argument",
+        "percent-format-positional-count-mismatch",
+        "string-dot-format-missing-arguments",
     }
 )
 FOR_WANT_OF_A_BODY = frozenset({"super-init-not-called"})
@@ -39,21 +46,39 @@ FOR_WANT_OF_A_BODY = frozenset({"super-init-not-called"})
 @dataclass(frozen=True, slots=True)
 class Finished:
     """A document with an `ending` that was not written. `missing` are symbols of findings that may be for
-    want of the rest, on the lines `first` to `last` of the statement."""
+    want of the rest, on the lines `first` to `last` of the statement, which is written down to `line`.
+    `added` has the lines behind which the ending stands, in order, and of how many lines it is there."""
 
     document: Document
     ending: str
     missing: frozenset[str]
     first: int
+    line: int
     last: int
+    added: Sequence[tuple[int, int]]
 
     def of_what_is_written(self, findings: Iterable[Finding]) -> Sequence[Finding]:
         """Those of the document's `findings` that are not for want of the rest."""
-        return [
-            each
-            for each in findings
-            if each.symbol not in self.missing or not self.first < each.line <= self.last + 1
-        ]
+        findings = list(findings)
+        there = [each for each in findings if self.first < each.line <= self.last + 1]
+        if self.missing.isdisjoint(each.symbol for each in there):
+            return findings
+        closed = _closed_calls(self.document.text, self.line)
+        if closed is None:
+            return findings
+        wanting = {
+            id(each)
+            for each in there
+            if each.symbol in self.missing and (each.line, each.column) not in closed
+        }
+        return [each for each in findings if id(each) not in wanting]
+
+    def line_of(self, finding: Finding) -> int:
+        """Its (one-based) line in the text without the ending; the one in front, where it is the ending's."""
+        line = finding.line
+        for behind, count in self.added:
+            line = min(line, max(behind + 1, line - count))
+        return line
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +122,8 @@ def finished(document: Document, offset: int) -> Finished | None:
     missing = FOR_WANT_OF_ARGUMENTS if written.open else frozenset[str]()
     if tail.endswith(_BODY):
         missing |= FOR_WANT_OF_A_BODY
-    return Finished(ended, ending, missing, first, line + tail.count(document.newline))
+    lines = [(document.position(place)[0], text.count(document.newline)) for place, text in added]
+    return Finished(ended, ending, missing, first, line, line + tail.count(document.newline), lines)
 
 
 def begin_of_statement(document: Document, line: int) -> int:
@@ -105,6 +131,23 @@ def begin_of_statement(document: Document, line: int) -> int:
     end = document.starts[line] + len(document.lines[line])
     written = _statements(document.text[:end])
     return line if written is None else document.position(written.starts[-1])[0]
+
+
+def _closed_calls(text: str, line: int) -> set[tuple[int, int]] | None:
+    """Where calls and formats (`"%s" % x`) begin that end by `line`: nothing that follows it adds to them.
+
+    As (line, column) of findings. None when the text cannot be read.
+    """
+    try:
+        tree = ast.parse(text)
+    except (SyntaxError, ValueError, MemoryError, RecursionError):
+        return None
+    closed, still_open = set[tuple[int, int]](), set[tuple[int, int]]()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) or (isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mod)):
+            is_closed = (node.end_lineno or node.lineno) <= line + 1
+            (closed if is_closed else still_open).add((node.lineno, node.col_offset))
+    return closed - still_open
 
 
 def _code(text: str) -> str | None:
@@ -124,15 +167,14 @@ def _statements(text: str) -> _Statements | None:
     code = _code(text)
     if code is None:
         return None
-    starts, opened, colon = [0], "", None
+    starts, opened, colon = [0], list[str](), None
     for match in _STRUCTURE.finditer(code):
         what = match[0]
         if what in _CLOSES:
-            opened += what
+            opened.append(what)
         elif what in _CLOSES.values():
-            if not opened or _CLOSES[opened[-1]] != what:
+            if not opened or _CLOSES[opened.pop()] != what:
                 return None
-            opened = opened[:-1]
         elif opened:
             continue
         elif what == ":":
@@ -142,7 +184,7 @@ def _statements(text: str) -> _Statements | None:
                 starts.pop()  # a line without code
             starts.append(match.end())
             colon = None
-    return _Statements(code, starts, opened, colon) if code[starts[-1] :].strip() else None
+    return _Statements(code, starts, "".join(opened), colon) if code[starts[-1] :].strip() else None
 
 
 def _tail(document: Document, written: _Statements) -> str:
@@ -150,7 +192,7 @@ def _tail(document: Document, written: _Statements) -> str:
     newline, indent = document.newline, indentation(written.last)
     header = _HEADER.match(written.last)
     closing = "".join(_CLOSES[bracket] for bracket in reversed(written.open))
-    if closing == ")" and header and header["word"] == "def":
+    if closing == ")" and header and header["word"] == "def" and written.colon is None:
         closing = _parameters(written.last) + closing
     tail = newline + closing if closing else ""  # on a line of its own, behind a comment
     if written.last.lstrip().startswith("@"):
@@ -173,20 +215,26 @@ def _tail(document: Document, written: _Statements) -> str:
 
 def _parameters(header: str) -> str:
     """Those that a function may still get: calls of it are not wrong for want of them."""
-    written = header.rstrip()
+    written, one = header.rstrip(), "_"
+    while not {one, f"{one}_"}.isdisjoint(re.findall(r"\w+", written)):
+        one += "_"
     if written.endswith("("):
-        return "self, *_, **__"
+        return f"self, *{one}, **{one}_"
     if "**" in written:
         return ""
-    return ("" if written.endswith(",") else ", ") + ("**_" if "*" in written else "*_, **__")
+    comma = "" if written.endswith(",") else ", "
+    if written.removesuffix(",").rstrip().endswith("*"):
+        return f"{comma}{one}=None, **{one}_"
+    return comma + (f"**{one}" if "*" in written else f"*{one}, **{one}_")
 
 
 def _tries_around(written: _Statements) -> Iterator[str]:
     """The indentation of each `try` in whose body the last statement is, itself included, from inside out."""
     width: int | None = None
     for start in reversed(written.starts):
-        header, indent = _HEADER.match(written.code, start), indentation(written.code[start:])
+        indent = match[0] if (match := _INDENT.match(written.code, start)) else ""
         if width is None or len(indent) < width:
+            header = _HEADER.match(written.code, start)
             if header is not None and header["word"] == "try":
                 yield indent
             width = len(indent)

@@ -236,6 +236,22 @@ def test_a_pragma_elsewhere_does_not_silence_a_call_of_several_lines() -> None:
     assert found.submit(Document(silent)).result(timeout=0).reason is Reason.PRAGMA
 
 
+@pytest.mark.parametrize("statement", ["max(  # noqa: E225\n    1,", "max(\n    1,  # noqa: E225\n    2,"])
+def test_a_pragma_of_the_statement_that_is_typed_may_stay(statement: str) -> None:
+    gate = python_gate()
+    before = Document(f"x = 1\nprint(x)\nprint({statement}\n    m")
+    found = gate.against(before, before.text.count("\n"))
+
+    def judged(more: str) -> Reason:
+        candidate = before.with_text(before.text + more)
+        return found.submit(candidate, goes_on=len(candidate.text)).result(timeout=0).reason
+
+    assert judged("ax(1),") is Reason.ACCEPTED
+    assert judged("ax(1)))") is Reason.ACCEPTED
+    assert judged("ax(1),  # noqa: E225") is Reason.PRAGMA
+    assert judged("ax(1)))\nx = 2  # noqa: E225") is Reason.PRAGMA
+
+
 # What an edit is compared with
 
 
@@ -272,6 +288,19 @@ def test_what_a_file_has_is_there_before_when_it_is_opened_in_the_middle_of_a_st
     candidate = document.with_text(document.text + ",")
     verdict = found.submit(candidate, goes_on=len(candidate.text)).result(timeout=0)
     assert [finding.message for finding in verdict.findings] == ["Undefined variable 'f'"]
+
+
+def test_what_an_unfinished_statement_breaks_below_is_on_its_own_line() -> None:
+    """The lines of the ending do not count: one behind the call, and one behind each block of a `try`."""
+    above = "try:\n    try:\n        "
+    below = "\n        id(1)\n    id(one)\nid(two)\n"
+    before = Document(f"one = 1\n{above}f{below}", path="below.py")
+    after = before.with_text(f"two = 1\n{above}print(f({below}")
+    found = bar(python_gate(), before)
+    candidate = after.with_text(after.text.replace("        id(1)\n", ""))
+    verdict = found.submit(candidate, goes_on=candidate.text.index("f(") + 2).result(timeout=0)
+    lines = {each.message: candidate.lines[each.line - 1].strip() for each in verdict.findings}
+    assert lines == {"Undefined variable 'f'": "print(f(", "Undefined variable 'one'": "id(one)"}
 
 
 def test_the_baseline_of_a_half_typed_file_is_that_of_its_rest() -> None:
@@ -555,6 +584,10 @@ class A:
         ("x = f(\n    ", "gone,", ["undefined-variable"]),
         ("logging.info('%s', 1)\nlogging.in", "fo('%s',", []),
         ("x = '%s %s' % (", "1,", []),
+        ("x = f(\n    ", "f(1),", ["missing-kwoa"]),  # nothing is to come between these brackets
+        ("x = f(\n    ", "a=f(", []),
+        ("x = [\n    '\u00e4', ", "f(b=1),", ["no-value-for-parameter"]),
+        ("x = [\n    ", "'%s %s' % (1,),", ["too-few-format-args"]),
         ("class B(A):\n    def __in", "it__(self, a):", []),
         ("class B(A):\n    def m", "(a=1, b):", ["syntax-error"]),
         ("class B(A):\n    @", "property", []),

@@ -22,6 +22,7 @@ from lintseq_lsp.gate import Gate, GatePolicy
 from lintseq_lsp.linters.base import Check, Report, Tier
 from lintseq_lsp.linters.environment import Environment, server_site_packages
 from lintseq_lsp.linters.pool import PylintPool
+from lintseq_lsp.linters.syntax import check_syntax
 from lintseq_lsp.text import Document
 
 EXAMPLES = int(os.environ.get("PARTIAL_EXAMPLES", "60"))
@@ -244,6 +245,20 @@ def test_what_the_whole_check_rejects_is_withdrawn() -> None:
     again = gate.against(before).judge(after)
     assert not again.accepted
     assert not again.partial
+
+
+def test_the_whole_is_checked_as_the_part_was() -> None:
+    """With the indentation that the document had, and with the ending of what is unfinished."""
+    linter = PartialLinter(lint_bad)
+    gate = Gate(linter, check_syntax, GatePolicy(partial=True))
+    before = Document("if 1:\n  id(1)\nf", path="a.py")
+    after = before.with_text("if 1:\n  id(1)\nfor _ in ():\n    id(")
+    assert (before.indent, after.indent) == ("  ", "    ")
+    assert gate.against(before, 2).judge(after, goes_on=len(after.text)).partial
+    assert gate.prepare(before, 2, whole=True)
+    part, whole = linter.checks[-3], linter.checks[-1]
+    assert (part.partial, whole.partial) == (True, False)
+    assert (whole.text, whole.indent) == (f"{after.text}\n)", "  ")
 
 
 def test_no_part_is_checked_where_nobody_checks_the_whole() -> None:

@@ -33,6 +33,7 @@ from lintseq_lsp.notebooks import finished
 from lintseq_lsp.patches.applying import changes
 from lintseq_lsp.synthesis.answers import code_in
 from lintseq_lsp.text import Document
+from lintseq_lsp.unfinished import finished as finished_statement
 from lintseq_lsp.verdicts import finding_key
 
 
@@ -62,6 +63,10 @@ class Attack:
 
 def at_its_end(source: str) -> bool:
     return completion.in_string_or_comment(completion.cursor_at(Document(source), len(source)))
+
+
+def with_an_ending(source: str) -> object:
+    return finished_statement(Document(source), len(source))
 
 
 def guess_all(line: str) -> list[str]:
@@ -141,6 +146,8 @@ def repeated(unit: str, begin: str = "", end: str = "") -> Callable[[int], str]:
 
 ATTACKS = [
     Attack("quotes", at_its_end, repeated("\"'")),
+    Attack("brackets in brackets", with_an_ending, lambda size: "(" * size + ")" * size + "(", 3_000_000),
+    Attack("statements of a block", with_an_ending, repeated("    x\n", "class A:\n", "    f("), 3_000_000),
     Attack("one literal", at_its_end, repeated("a", '"""')),
     Attack("quotes in a literal", at_its_end, repeated("'\"", "'''")),
     Attack("backslashes in a literal", at_its_end, repeated("\\", '"')),

@@ -29,6 +29,9 @@ def ended(source: str) -> Finished | None:
         ("def f(|", "def f(\nself, *_, **__):\n    raise NotImplementedError"),
         ("def f(self,|", "def f(self,\n*_, **__):\n    raise NotImplementedError"),
         ("def f(*, a|", "def f(*, a\n, **_):\n    raise NotImplementedError"),
+        ("def f(self, _|", "def f(self, _\n, *__, **___):\n    raise NotImplementedError"),
+        ("def f(x): return g(|", "def f(x): return g(\n)"),
+        ("def f(a, *,|", "def f(a, *,\n_=None, **__):\n    raise NotImplementedError"),
         ("def f(**a|", "def f(**a\n):\n    raise NotImplementedError"),
         ("def f(a=g(|", "def f(a=g(\n)):\n    raise NotImplementedError"),
         ("def f(self):|", "def f(self):\n    raise NotImplementedError"),
@@ -71,7 +74,7 @@ def test_a_file_that_is_written_from_its_top_parses_with_the_ending(module: obje
     for count in range(1, len(lines)):
         document = Document("\n".join(lines[:count]))
         found = finished(document, len(document.text))
-        if found is not None and not lines[count - 1].endswith((" *,", "|")):
+        if found is not None and not lines[count - 1].endswith("|"):
             ast.parse(found.document.text)
             tried += 1
     assert tried > 10
@@ -91,3 +94,20 @@ def test_what_is_for_want_of_the_rest_is_no_finding() -> None:
     left = [finding.message for finding in found.of_what_is_written(findings)]
     assert left == ["of x", "of y", "of z"]
     assert found.ending == ")"
+
+
+def test_nothing_is_missing_in_what_is_closed() -> None:
+    found = ended("x = f(a(), b.c().d(\n    '%s' % (1,), '%s' % (a(), |\n")
+    assert found is not None
+    begins = {"f": 4, "a": 6, "b.c and d": 11}
+    findings = [Finding("no-value-for-parameter", "E1120", name, 1, begin) for name, begin in begins.items()]
+    findings += [Finding("too-few-format-args", "E1306", f"at {column}", 2, column) for column in (4, 17)]
+    findings.append(Finding("no-value-for-parameter", "E1120", "a again", 2, 25))
+    assert [each.message for each in found.of_what_is_written(findings)] == ["a", "at 4", "a again"]
+
+
+def test_what_other_linters_miss_may_be_for_want_of_the_rest_too() -> None:
+    found = ended("f(|")
+    assert found is not None
+    theirs = Finding("missing-argument", "", "No argument provided for required parameter `a`", 1, 0, "ty")
+    assert found.of_what_is_written([theirs]) == []
