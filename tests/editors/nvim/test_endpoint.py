@@ -48,7 +48,7 @@ def test_a_real_server_writes_and_its_end_loses_nothing(start, server, is_clean)
     editor.wait("why", lambda: f"{server.url} " in editor.screen.text)
     assert "no-model: " in editor.screen.text
     warnings = [message["message"] for message in editor.wire.received("window/showMessage")]
-    assert [message for message in warnings if "the model's server gives no answers" in message] == warnings
+    assert [message for message in warnings if "the model server does not answer" in message] == warnings
     assert len(warnings) == 1
 
     server.start()

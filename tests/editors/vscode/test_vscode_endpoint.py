@@ -29,7 +29,7 @@ def test_a_real_server_writes_and_its_end_loses_nothing(code, tmp_path, is_clean
         server.kill()
         code.press("End", "Enter")
         code.type("self.z =")
-        code.toasts.filter(has_text="the model's server gives no answers").wait_for()
+        code.toasts.filter(has_text="the model server does not answer").wait_for()
         assert code.ghost.count() == 0
         assert code.is_believed(path)
         code.command("LintSeq: Why Nothing?")
