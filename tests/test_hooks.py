@@ -268,7 +268,7 @@ def test_a_state_that_cannot_be_kept_is_told_once_and_edits_are_judged_all_the_s
         "tool_input": {"file_path": str(agent.folder / "a.py")},
         "tool_response": {"originalFile": "x = 1\n"},
     }
-    assert "owner alone" in agent.call(**given)["systemMessage"]
+    assert "other users can enter" in agent.call(**given)["systemMessage"]
     assert agent.call(**given) == {}
     assert agent.edit("a.py", BODY) == ["a.py:2 undefined-variable:"]
     assert agent.stop() == []
@@ -282,7 +282,7 @@ def test_a_process_of_one_hook_tells_people_nothing_that_it_would_tell_again(tmp
     given |= {"tool_input": {"file_path": str(tmp_path / "a.py")}, "tool_response": {"type": "create"}}
     told = handler.answer(json.dumps(given).encode(), "/")
     assert (told.status, told.stdout) == (0, "")
-    assert "owner alone" in told.stderr
+    assert "other users can enter" in told.stderr
 
 
 def test_the_linter_starts_with_the_first_file_and_is_closed(tmp_path: Path) -> None:

@@ -189,8 +189,8 @@ class Witness(Gate):
 
 
 class _WitnessBar(Bar):
-    def submit(self, candidate, *, early=True):  # type: ignore[no-untyped-def]
-        verdict = super().submit(candidate, early=early)
+    def submit(self, candidate, **named):  # type: ignore[no-untyped-def]
+        verdict = super().submit(candidate, **named)
         result: Verdict = verdict.result()
         if result.accepted:
             assert isinstance(self.gate, Witness)
