@@ -271,6 +271,13 @@ def test_what_was_checked_between_does_not_count(pool: PylintPool, start: Start,
         assert found_in(pool, texts[number], path) == fresh[number]
 
 
+def test_nothing_is_left_of_a_name_that_was_given_to_a_class_of_another_module(pool: PylintPool) -> None:
+    given = "import argparse\n\nparser = argparse.ArgumentParser()\n"
+    assert report_of(pool, f"{given}parser.extra = 1\n").failure is None
+    report = report_of(pool, f"{given}for name in parser.__dict__:\n    print(name)\n")
+    assert (report.failure, list(report.findings)) == (None, [])
+
+
 def test_memory_stays_flat(pool: PylintPool) -> None:
     methods = "".join(f"    def f{n}(self):\n        return self.a{n}.b\n\n" for n in range(30))
 

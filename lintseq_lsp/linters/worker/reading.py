@@ -68,7 +68,7 @@ class Builder(AstroidBuilder):  # type: ignore[misc]
 
     def __init__(self, manager: Any) -> None:
         super().__init__(manager)
-        self._added: list[tuple[list[Any], nodes.AssignAttr]] = []
+        self._added: list[tuple[dict[str, list[Any]], nodes.AssignAttr]] = []
 
     def delayed_assattr(self, node: nodes.AssignAttr) -> None:
         super().delayed_assattr(node)
@@ -81,13 +81,15 @@ class Builder(AstroidBuilder):  # type: ignore[misc]
             if not isinstance(owner, nodes.LocalsDictNodeNG) or owner.root() is node.root():
                 continue
             tables = [owner.locals, getattr(owner, "instance_attrs", {})]
-            for values in (table[node.attrname] for table in tables if node.attrname in table):
-                if any(value is node for value in values):
-                    self._added.append((values, node))
+            for table in tables:
+                if any(value is node for value in table.get(node.attrname, ())):
+                    self._added.append((table, node))
 
     def take_back(self) -> None:
-        for values, node in self._added:
-            values[:] = [value for value in values if value is not node]
+        for table, node in self._added:
+            left = [value for value in table.pop(node.attrname, ()) if value is not node]
+            if left:  # astroid takes the last value of each name
+                table[node.attrname] = left
 
 
 def confine(opener: Opener) -> None:
