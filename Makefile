@@ -11,7 +11,7 @@ MINUTES := 10
 SCALE := $(VENV)-scale
 export PYTHON VENV LLAMA_INDEX
 
-.PHONY: demo test check format bench acceptance fuzz wheel wheels test-install test-parity test-scale test-models test-editors bench-peers bench-keystroke clean
+.PHONY: demo test check format bench acceptance fuzz wheel wheels test-install test-parity test-scale test-models test-editors clean
 
 demo: $(READY)
 	@$(BIN)/lintseq-lsp tour $(ARGS)
@@ -85,6 +85,7 @@ $(SCALE)/.scale: $(READY)
 	$(SCALE)/$(notdir $(BIN))/python -m pip install --disable-pip-version-check --constraint requirements.lock --editable '.[scale]'
 	@touch $@
 
+include benchmarks/benchmarks.mk
 include models/evaluation.mk
 include models/recipe.mk
 include tests/editors/Makefile

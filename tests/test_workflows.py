@@ -2,6 +2,7 @@
 
 import re
 import tomllib
+from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +18,22 @@ def job() -> dict[str, Any]:
 
 
 def targets() -> set[str]:
+    """Those with a rule, in all the makefiles of the root: a line of .PHONY alone makes nothing."""
     makefile = (ROOT / "Makefile").read_text("utf-8")
-    return {
-        name for line in re.findall(r"^([\w-][\w -]*):(?!=)", makefile, re.MULTILINE) for name in line.split()
-    }
+    included = [ROOT / name for name in re.findall(r"^include (\S+)$", makefile, re.MULTILINE)]
+    texts = [makefile, *(path.read_text("utf-8") for path in included)]
+    rules = re.findall(r"^([a-z][\w -]*):(?!=)", "\n".join(texts), re.MULTILINE)
+    return {name for rule in rules for name in rule.split()}
+
+
+def named() -> dict[str, set[str]]:
+    """Each `make NAME` that a document or the explanation of a script has, and where."""
+    found: defaultdict[str, set[str]] = defaultdict(set)
+    for folder in ("", "benchmarks", "docs", "models", "tests", "editors", "vscode-extension"):
+        for path in [*(ROOT / folder).glob("*.md"), *(ROOT / folder).glob("*.py")]:
+            for name in re.findall(r"`make ([a-z][\w-]*)", path.read_text("utf-8")):
+                found[name].add(str(path.relative_to(ROOT)))
+    return found
 
 
 def test_three_systems_and_three_pythons_from_the_oldest_on() -> None:
@@ -39,7 +52,10 @@ def test_it_runs_targets_of_the_makefile() -> None:
 
 def test_the_commands_of_the_contributors_page_exist() -> None:
     page = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
-    named = set(re.findall(r"(?:^|`)make ([\w-]+)", page, re.MULTILINE))
-    assert {"demo", "test", "check"} <= named
-    editors = (ROOT / "tests" / "editors" / "Makefile").read_text("utf-8")
-    assert named <= targets() | set(re.findall(r"^([\w-]+):", editors, re.MULTILINE))
+    commands = set(re.findall(r"(?:^|`)make ([\w-]+)", page, re.MULTILINE))
+    assert {"demo", "test", "check"} <= commands <= targets()
+
+
+def test_whatever_a_document_says_to_make_has_a_rule() -> None:
+    assert {"bench-peers", "bench-keystroke"} <= named().keys()
+    assert {name: places for name, places in named().items() if name not in targets()} == {}
