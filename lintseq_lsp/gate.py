@@ -53,15 +53,15 @@ class GatePolicy:
 class StandIn(NamedTuple):
     """A text that is linted in place of a document; its findings are on the lines of `own`.
 
-    `left_out` is what the document has and the text has not. `parsed` says that no more than the line that
-    is being typed is wrong with the document, `whole` that a statement stands there.
+    `left_out` is what the document has and the text has not. `line_alone` says that this is no more than the
+    line that is being typed, `in_place` that a statement stands there.
     """
 
     text: str
     own: Document
     left_out: str = ""
-    parsed: bool = True
-    whole: bool = True
+    line_alone: bool = True
+    in_place: bool = True
 
 
 def lint_base(document: Document, line: int | None) -> Iterator[StandIn]:
@@ -80,18 +80,18 @@ def lint_base(document: Document, line: int | None) -> Iterator[StandIn]:
     code = _pass_at(document, line)
     yield StandIn(above + code + below, document, typed)
     if typed.strip():
-        yield StandIn(above + below, document.with_text(above + below), typed, whole=False)
+        yield StandIn(above + below, document.with_text(above + below), typed, in_place=False)
     first = begin_of_statement(document, line)
     if first < line:
         start = document.starts[first]
         typed = document.text[start : document.starts[line] + len(typed)]
         above, code = document.text[:start], document.newline * (line - first) + _pass_at(document, first)
-        yield StandIn(above + code + below, document, typed, parsed=False)
+        yield StandIn(above + code + below, document, typed, line_alone=False)
     ended = finished(document.with_text(above + code + below), len(above + code))
     if ended is not None:
         text = ended.document.text
         own = document.with_text(above + typed + text[len(above + code) :])
-        yield StandIn(text, own, typed, parsed=False)
+        yield StandIn(text, own, typed, line_alone=False)
 
 
 def _with_its_comments(document: Document, line: int) -> str | None:
@@ -218,7 +218,7 @@ class Gate:
         tier = self.policy.tier(len(document.lines))
         self.workspace.modules(document.path)  # what is known to be unchanged need not be linted again
         broken: Report | None = None
-        for text, own, left_out, is_parsed, is_whole in lint_base(document, line):
+        for text, own, left_out, line_alone, in_place in lint_base(document, line):
             quick = self.quick(text, tier)
             if quick is not None and not quick.parsed:
                 broken = broken or quick
@@ -233,10 +233,10 @@ class Gate:
                 elif line is not None:
                     last = self._last_parsed(document, tier, wait)
                     # A line whose place no statement may have goes on with what is above.
-                    known = _there_before(known, last, left_out, decided=is_whole and is_decided(left_out))
+                    known = _there_before(known, last, left_out, decided=in_place and is_decided(left_out))
                 flaws = quick.findings if quick else ()
-                readable = text if is_parsed or line is None else _with_its_comments(document, line) or text
-                return Bar(self, document, known, tier, flaws, parsed=is_parsed, stand_in=readable)
+                readable = text if line_alone or line is None else _with_its_comments(document, line) or text
+                return Bar(self, document, known, tier, flaws, parsed=line_alone, stand_in=readable)
             broken = broken or report
         last = self._last_parsed(document, tier, wait)
         newer = broken.newer if broken else ""
