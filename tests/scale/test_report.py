@@ -157,4 +157,4 @@ def test_a_run_that_is_not_finished_has_no_report(tmp_path: Path) -> None:
     result = run("--report", tmp_path / "page.html", tmp_path / "out")
     assert result.exit_code == 2
     assert "no manifest of a finished run" in result.output
-    assert "one place" in run("--report", tmp_path / "page.html", tmp_path, tmp_path).output
+    assert "needs the file or folder" in run("--report", tmp_path / "page.html", tmp_path, tmp_path).output
