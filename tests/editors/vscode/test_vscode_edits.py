@@ -300,7 +300,7 @@ def test_the_last_answer_becomes_a_case_file(start):
     code.status.click()
     code.pick("Record the last answer as a case file")
     code.page.locator(".view-line", has_text="complete").first.wait_for()
-    code.toasts.filter(has_text="holds the text of your file").wait_for()
+    code.toasts.filter(has_text="contains the text of your file").wait_for()
     code.shot("record")
     assert [entry.name for entry in path.parent.iterdir()] == [path.name]
 
