@@ -109,6 +109,10 @@ _ELSEWHERE = frozenset({"bad-indentation", "import-error", "no-name-in-module"})
 """Findings about what is outside of the document, or inside of one line: no other line causes them."""
 
 
+_SYNTAX = "syntax-error"
+"""Also of a text that has a tree: `from __future__` must not stand below the `pass` that is put in."""
+
+
 def _there_before(damaged: Known, last: Known, typed: str, *, decided: bool) -> Known:
     """Those of the `damaged` text's findings that are not for want of `typed`, which it has not.
 
@@ -120,7 +124,8 @@ def _there_before(damaged: Known, last: Known, typed: str, *, decided: bool) -> 
     caused = {
         id(finding)
         for finding in missing
-        if finding.symbol not in _ELSEWHERE and not (decided and names.isdisjoint(finding.quoted))
+        if finding.symbol not in _ELSEWHERE
+        and not (decided and finding.symbol != _SYNTAX and names.isdisjoint(finding.quoted))
     }
     left = [finding for finding in damaged.findings if id(finding) not in caused]
     return replace(damaged, findings=left, unknown=())

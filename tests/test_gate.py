@@ -654,6 +654,15 @@ def test_without_a_text_that_parsed_it_depends_on_what_the_line_may_still_bind(
     assert excused(python_gate(), document, 1) == [f"Undefined variable {name!r}" for name in missing]
 
 
+def test_what_stands_for_the_line_is_no_excuse_for_a_statement_above_future_imports() -> None:
+    gate = python_gate()
+    below = "from __future__ import annotations\n"
+    gate.against(Document(f"# text\n{below}", path="future.py"))
+    before = Document(f"# text\n'a\n{below}", path="future.py")
+    verdict = gate.against(before, 1).submit(before.with_text(f"# text\n'a',\n{below}")).result(timeout=0)
+    assert [finding.symbol for finding in verdict.findings] == ["syntax-error"]
+
+
 def test_what_was_there_is_there_while_a_statement_is_typed() -> None:
     gate = python_gate()
     text = "import os\n\n\ndef f():\n    return gone\n\n\n{}\nprint(gone, missing)\n"
