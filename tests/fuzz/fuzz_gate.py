@@ -59,7 +59,7 @@ EXTRAS = [
     "{}.{}({})",
     "pass",
 ]
-FOR_BLOCKS = re.compile(r"\bpylint\s*:\s*(?:disable|skip-file)\b")
+FOR_BLOCKS = re.compile(r"\bpylint\s*:\s*(?:disable(?:-next)?|skip-file)(?![\w-])")
 FOR_LINES = re.compile(r"#\s*(?:noqa|type:\s*ignore)\b")  # `# =type: ignore` is prose to every checker
 MAY_BE_MISSING = FOR_WANT_OF_ARGUMENTS | FOR_WANT_OF_A_BODY
 NAME = re.compile(r"[^\W\d]\w*")
