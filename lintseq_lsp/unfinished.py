@@ -116,7 +116,9 @@ def finished(document: Document, offset: int) -> Finished | None:
             added.append((place, f"{document.newline}{outer}finally: pass"))
     if not added:
         return None
-    ended = document.with_text(apply(document.text, _joined(added)))
+    ended = document.with_text(
+        apply(document.text, (Replacement(place, place, text) for place, text in added))
+    )
     ending = "".join(text for _, text in added).strip()
     first = document.position(written.starts[-1])[0]
     missing = FOR_WANT_OF_ARGUMENTS if written.open else frozenset[str]()
@@ -255,11 +257,3 @@ def _end_of_block(document: Document, line: int, outer: str) -> int | None:
             break
         last = number
     return document.starts[last] + len(document.lines[last])
-
-
-def _joined(added: Iterable[tuple[int, str]]) -> list[Replacement]:
-    """One insertion for those at the same place, in their order."""
-    texts: dict[int, str] = {}
-    for place, text in added:
-        texts[place] = texts.get(place, "") + text
-    return [Replacement(place, place, text) for place, text in texts.items()]
